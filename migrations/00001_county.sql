@@ -119,7 +119,7 @@ CREATE TABLE layer_feature (
 );
 CREATE INDEX layer_feature_geom ON layer_feature USING gist (geom);
 
--- 数字高程模型 in tiles of float32 (little endian, row major, zstd-free, gzip).
+-- 数字高程模型 in tiles of float32, little endian, row major from the north-west, each tile gzipped.
 -- Metres; x0, y0 is the outer corner of the north-west cell of the raster.
 CREATE TABLE raster (
     county_code text NOT NULL,
