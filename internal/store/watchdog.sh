@@ -1,0 +1,21 @@
+# Stops the private server once no program uses its data folder any more, also
+# when the last one was killed. $1: PGDATA, $2: seconds to linger.
+# Descriptors: 3 users lock, 4 watch lock (held), 5 server lock.
+exec </dev/null >/dev/null 2>&1
+while :; do
+    flock -x 3
+    [ "$2" -gt 0 ] || break
+    flock -u 3
+    sleep "$2"
+    flock -n -x 3 && break
+done
+pid=$(head -n 1 "$1/postmaster.pid")
+# Process numbers are used again: this one must work in our folder.
+if [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd")" = "$1" ]; then
+    kill -INT "$pid"
+    flock -w 60 -x 5
+fi
+# First the watch lock, then the users lock: who finds the users lock free must
+# not mistake this watchdog for one that still watches.
+exec 4>&-
+exec 3>&-
