@@ -4,7 +4,6 @@
 package api
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
@@ -423,7 +422,7 @@ type DatasetInput struct {
 	Scope *string `json:"scope,omitempty"`
 
 	// Towgs84 旧坐标系到 CGCS2000 的七参数（m，″，ppm） · Seven parameters of an older datum
-	Towgs84  *[]float32         `json:"towgs84,omitempty"`
+	Towgs84  *[]float64         `json:"towgs84,omitempty"`
 	UploadId openapi_types.UUID `json:"upload_id"`
 
 	// WorkbookId 申报表工作簿的上传编号 · The upload of the declaration workbook
@@ -594,17 +593,22 @@ type PlanInput struct {
 
 // PlanOptions 缺省取自规则库 planning 一节 · What is left out comes from the rulebook
 type PlanOptions struct {
-	Gap *float32 `json:"gap,omitempty"`
+	// Enforce 哪些平衡必须守住 · Which balances are enforced
+	Enforce *struct {
+		Area    *bool `json:"area,omitempty"`
+		Paddy   *bool `json:"paddy,omitempty"`
+		Quality *bool `json:"quality,omitempty"`
+	} `json:"enforce,omitempty"`
+	Gap *float64 `json:"gap,omitempty"`
 
 	// IncludeReview 是否纳入需人工核定的地块 · Whether needs_review parcels may take part
 	IncludeReview *bool `json:"include_review,omitempty"`
 
 	// Lambda 每米边界的代价 · Cost per metre of perimeter
-	Lambda               *float32               `json:"lambda,omitempty"`
-	Seed                 *int                   `json:"seed,omitempty"`
-	TimeLimitS           *float32               `json:"time_limit_s,omitempty"`
-	TransferCost         *float32               `json:"transfer_cost,omitempty"`
-	AdditionalProperties map[string]interface{} `json:"-"`
+	Lambda       *float64 `json:"lambda,omitempty"`
+	Seed         *int64   `json:"seed,omitempty"`
+	TimeLimitS   *float64 `json:"time_limit_s,omitempty"`
+	TransferCost *float64 `json:"transfer_cost,omitempty"`
 }
 
 // PlanParcel defines model for PlanParcel.
@@ -659,7 +663,7 @@ type PlanTownship struct {
 	//
 	// Example: 1234.56
 	OutPaddyM2 AreaM2   `json:"out_paddy_m2"`
-	Price      *float32 `json:"price,omitempty"`
+	Price      *float64 `json:"price,omitempty"`
 
 	// TransferInM2 平方米，两位小数 · m² with two decimals
 	//
@@ -781,7 +785,7 @@ type Verdict struct {
 
 	// Remainder GeoJSON 几何 · A GeoJSON geometry
 	Remainder    *GeoJSON           `json:"remainder,omitempty"`
-	Scores       map[string]float32 `json:"scores"`
+	Scores       map[string]float64 `json:"scores"`
 	SlopeClass   *string            `json:"slope_class,omitempty"`
 	SlopeSource  *string            `json:"slope_source,omitempty"`
 	TownshipCode string             `json:"township_code"`
@@ -959,149 +963,6 @@ type AddScreeningJSONRequestBody = ScreeningInput
 
 // AddUploadMultipartRequestBody defines body for AddUpload for multipart/form-data ContentType.
 type AddUploadMultipartRequestBody AddUploadMultipartBody
-
-// Getter for additional properties for PlanOptions. Returns the specified
-// element and whether it was found
-func (a PlanOptions) Get(fieldName string) (value interface{}, found bool) {
-	if a.AdditionalProperties != nil {
-		value, found = a.AdditionalProperties[fieldName]
-	}
-	return
-}
-
-// Setter for additional properties for PlanOptions
-func (a *PlanOptions) Set(fieldName string, value interface{}) {
-	if a.AdditionalProperties == nil {
-		a.AdditionalProperties = make(map[string]interface{})
-	}
-	a.AdditionalProperties[fieldName] = value
-}
-
-// Override default JSON handling for PlanOptions to handle AdditionalProperties
-func (a *PlanOptions) UnmarshalJSON(b []byte) error {
-	object := make(map[string]json.RawMessage)
-	err := json.Unmarshal(b, &object)
-	if err != nil {
-		return err
-	}
-
-	if raw, found := object["gap"]; found {
-		err = json.Unmarshal(raw, &a.Gap)
-		if err != nil {
-			return fmt.Errorf("error reading 'gap': %w", err)
-		}
-		delete(object, "gap")
-	}
-
-	if raw, found := object["include_review"]; found {
-		err = json.Unmarshal(raw, &a.IncludeReview)
-		if err != nil {
-			return fmt.Errorf("error reading 'include_review': %w", err)
-		}
-		delete(object, "include_review")
-	}
-
-	if raw, found := object["lambda"]; found {
-		err = json.Unmarshal(raw, &a.Lambda)
-		if err != nil {
-			return fmt.Errorf("error reading 'lambda': %w", err)
-		}
-		delete(object, "lambda")
-	}
-
-	if raw, found := object["seed"]; found {
-		err = json.Unmarshal(raw, &a.Seed)
-		if err != nil {
-			return fmt.Errorf("error reading 'seed': %w", err)
-		}
-		delete(object, "seed")
-	}
-
-	if raw, found := object["time_limit_s"]; found {
-		err = json.Unmarshal(raw, &a.TimeLimitS)
-		if err != nil {
-			return fmt.Errorf("error reading 'time_limit_s': %w", err)
-		}
-		delete(object, "time_limit_s")
-	}
-
-	if raw, found := object["transfer_cost"]; found {
-		err = json.Unmarshal(raw, &a.TransferCost)
-		if err != nil {
-			return fmt.Errorf("error reading 'transfer_cost': %w", err)
-		}
-		delete(object, "transfer_cost")
-	}
-
-	if len(object) != 0 {
-		a.AdditionalProperties = make(map[string]interface{})
-		for fieldName, fieldBuf := range object {
-			var fieldVal interface{}
-			err := json.Unmarshal(fieldBuf, &fieldVal)
-			if err != nil {
-				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
-			}
-			a.AdditionalProperties[fieldName] = fieldVal
-		}
-	}
-	return nil
-}
-
-// Override default JSON handling for PlanOptions to handle AdditionalProperties
-func (a PlanOptions) MarshalJSON() ([]byte, error) {
-	var err error
-	object := make(map[string]json.RawMessage)
-
-	if a.Gap != nil {
-		object["gap"], err = json.Marshal(a.Gap)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'gap': %w", err)
-		}
-	}
-
-	if a.IncludeReview != nil {
-		object["include_review"], err = json.Marshal(a.IncludeReview)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'include_review': %w", err)
-		}
-	}
-
-	if a.Lambda != nil {
-		object["lambda"], err = json.Marshal(a.Lambda)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'lambda': %w", err)
-		}
-	}
-
-	if a.Seed != nil {
-		object["seed"], err = json.Marshal(a.Seed)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'seed': %w", err)
-		}
-	}
-
-	if a.TimeLimitS != nil {
-		object["time_limit_s"], err = json.Marshal(a.TimeLimitS)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'time_limit_s': %w", err)
-		}
-	}
-
-	if a.TransferCost != nil {
-		object["transfer_cost"], err = json.Marshal(a.TransferCost)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'transfer_cost': %w", err)
-		}
-	}
-
-	for fieldName, field := range a.AdditionalProperties {
-		object[fieldName], err = json.Marshal(field)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
-		}
-	}
-	return json.Marshal(object)
-}
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
