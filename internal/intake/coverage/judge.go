@@ -1,0 +1,132 @@
+package coverage
+
+import (
+	"slices"
+
+	"github.com/paulmach/orb"
+	"github.com/paulmach/orb/planar"
+)
+
+// Face is one face of the arrangement of the traced edges, with a point
+// inside.
+type Face struct {
+	Geometry orb.Polygon
+	Inside   orb.Point
+}
+
+// What a face turns out to be.
+type Verdict int
+
+const (
+	Covered Verdict = iota // once, and inside the frame: as it should be
+	Overlap                // by two polygons or more
+	Gap                    // by none, but enclosed by the others or inside the frame
+	Outside                // by a polygon, but not by the frame
+)
+
+// Region is a face that is not as it should be. Polygons are the ones that
+// cover it, or its neighbours if it is a gap, in order.
+type Region struct {
+	Verdict
+	Face
+	Polygons []int
+}
+
+// Candidates returns, for each face, the polygons whose bounds hold its inside
+// point, and the sorted union of them: those whose geometry Judge will ask for.
+func (c *Checker) Candidates(faces []Face) (byFace [][]int, all []int) {
+	grid := newBoundGrid(c.bounds)
+	byFace = make([][]int, len(faces))
+	for i, f := range faces {
+		byFace[i] = grid.containing(c.bounds, f.Inside)
+		all = append(all, byFace[i]...)
+	}
+	slices.Sort(all)
+	return byFace, slices.Compact(all)
+}
+
+// Judge says of every face what it is; the good ones are left out.
+func (c *Checker) Judge(t *Trace, faces []Face, byFace [][]int, geometry func(index int) orb.MultiPolygon) []Region {
+	framed := slices.Contains(c.frame, true)
+	var regions []Region
+	for i, f := range faces {
+		inFrame := false
+		var covering []int
+		for _, p := range byFace[i] {
+			if !planar.MultiPolygonContains(geometry(p), f.Inside) {
+				continue
+			}
+			if c.frame[p] {
+				inFrame = true
+			} else {
+				covering = append(covering, p)
+			}
+		}
+		region := Region{Face: f, Polygons: covering}
+		switch {
+		case len(covering) >= 2:
+			region.Verdict = Overlap
+		case len(covering) == 0 && (inFrame || !framed):
+			region.Verdict = Gap
+			region.Polygons = slices.DeleteFunc(t.Owners(f.Geometry), c.IsFrame)
+		case len(covering) == 1 && framed && !inFrame:
+			region.Verdict = Outside
+		}
+		if region.Verdict != Covered {
+			regions = append(regions, region)
+		}
+	}
+	return regions
+}
+
+// boundGrid finds the bounds that hold a point.
+type boundGrid struct {
+	extent orb.Bound
+	n      int
+	cells  [][]int32
+}
+
+func newBoundGrid(bounds []orb.Bound) *boundGrid {
+	g := &boundGrid{n: 1}
+	for i, b := range bounds {
+		if i == 0 {
+			g.extent = b
+		}
+		g.extent = g.extent.Union(b)
+	}
+	for g.n*g.n < len(bounds) && g.n < 512 {
+		g.n *= 2
+	}
+	g.cells = make([][]int32, g.n*g.n)
+	for i, b := range bounds {
+		x0, y0 := g.cell(b.Min)
+		x1, y1 := g.cell(b.Max)
+		for y := y0; y <= y1; y++ {
+			for x := x0; x <= x1; x++ {
+				g.cells[y*g.n+x] = append(g.cells[y*g.n+x], int32(i))
+			}
+		}
+	}
+	return g
+}
+
+func (g *boundGrid) cell(p orb.Point) (x, y int) {
+	at := func(v, low, high float64) int {
+		if high <= low {
+			return 0
+		}
+		return max(0, min(g.n-1, int((v-low)/(high-low)*float64(g.n))))
+	}
+	return at(p[0], g.extent.Min[0], g.extent.Max[0]), at(p[1], g.extent.Min[1], g.extent.Max[1])
+}
+
+func (g *boundGrid) containing(bounds []orb.Bound, p orb.Point) []int {
+	x, y := g.cell(p)
+	var found []int
+	for _, i := range g.cells[y*g.n+x] {
+		if bounds[i].Contains(p) {
+			found = append(found, int(i))
+		}
+	}
+	return found
+}
