@@ -1,8 +1,6 @@
 package overlay
 
 import (
-	"cmp"
-	"math"
 	"slices"
 
 	"github.com/paulmach/orb"
@@ -16,24 +14,30 @@ type Mosaic struct {
 	tree  boxTree
 }
 
-// NewMosaic indexes polygons; their numbers are their places in the slice. The
+// MosaicBuilder takes the polygons one by one, so that they need not be in
+// memory twice. The zero value is empty.
+type MosaicBuilder struct{ areas []area }
+
+// Add takes the next polygon; its number is how many came before it. The
 // coordinates are copied.
-func NewMosaic(polygons []orb.MultiPolygon) *Mosaic {
-	m := &Mosaic{areas: make([]area, len(polygons))}
-	boxes := make([]orb.Bound, len(polygons))
-	for i, p := range polygons {
-		m.areas[i] = newArea(p)
-		boxes[i] = m.areas[i].box
+func (b *MosaicBuilder) Add(polygon orb.MultiPolygon) { b.areas = append(b.areas, newArea(polygon)) }
+
+// Build gives the mosaic of what was added. The builder must not be used after.
+func (b *MosaicBuilder) Build() *Mosaic {
+	boxes := make([]orb.Bound, len(b.areas))
+	for i := range b.areas {
+		boxes[i] = b.areas[i].box
 	}
-	m.tree = newBoxTree(boxes)
-	return m
+	return &Mosaic{areas: b.areas, tree: newBoxTree(boxes)}
 }
 
-// At gives the polygon that holds a point, the first in the slice when several
-// do; -1 when none does. A point on a boundary belongs to either side.
+// Len is the number of polygons.
+func (m *Mosaic) Len() int { return len(m.areas) }
+
+// At gives the polygon that holds a point, the first one added when several do; -1 when none does. A point on a boundary belongs to either side.
 func (m *Mosaic) At(p orb.Point) int {
 	found := -1
-	m.tree.at(p, func(i int) {
+	m.tree.search(orb.Bound{Min: p, Max: p}, func(i int) {
 		if (found < 0 || i < found) && m.areas[i].holds(p) {
 			found = i
 		}
@@ -61,7 +65,7 @@ func newArea(polygons orb.MultiPolygon) area {
 	for _, polygon := range polygons {
 		for _, ring := range polygon {
 			for i, p := range ring {
-				if i+1 < len(ring) && p[1] != ring[i+1][1] {
+				if i+1 < len(ring) {
 					edges = append(edges, int32(len(a.points)))
 				}
 				a.points = append(a.points, p)
@@ -118,72 +122,4 @@ func (a *area) holds(p orb.Point) bool {
 		}
 	}
 	return inside
-}
-
-// boxTree is a packed tree of boxes (sort-tile-recursive), leaves first.
-type boxTree struct {
-	order  []int32
-	levels [][]orb.Bound
-}
-
-const fanout = 16
-
-func newBoxTree(boxes []orb.Bound) boxTree {
-	n := len(boxes)
-	t := boxTree{order: make([]int32, n)}
-	for i := range t.order {
-		t.order[i] = int32(i)
-	}
-	middle := func(i int32, axis int) float64 { return boxes[i].Min[axis] + boxes[i].Max[axis] }
-	by := func(axis int) func(a, b int32) int {
-		return func(a, b int32) int {
-			return cmp.Or(cmp.Compare(middle(a, axis), middle(b, axis)), cmp.Compare(a, b))
-		}
-	}
-	slices.SortFunc(t.order, by(0))
-	slab := fanout * max(1, int(math.Ceil(math.Sqrt(float64(n)/fanout))))
-	for from := 0; from < n; from += slab {
-		slices.SortFunc(t.order[from:min(n, from+slab)], by(1))
-	}
-	level := make([]orb.Bound, n)
-	for i, o := range t.order {
-		level[i] = boxes[o]
-	}
-	for {
-		t.levels = append(t.levels, level)
-		if len(level) <= 1 {
-			return t
-		}
-		up := make([]orb.Bound, 0, len(level)/fanout+1)
-		for from := 0; from < len(level); from += fanout {
-			box := level[from]
-			for _, b := range level[from+1 : min(len(level), from+fanout)] {
-				box = box.Union(b)
-			}
-			up = append(up, box)
-		}
-		level = up
-	}
-}
-
-// at calls visit for every box that contains the point.
-func (t *boxTree) at(p orb.Point, visit func(int)) {
-	top := len(t.levels) - 1
-	if len(t.levels[top]) > 0 {
-		t.descend(top, 0, p, visit)
-	}
-}
-
-func (t *boxTree) descend(level, i int, p orb.Point, visit func(int)) {
-	if !t.levels[level][i].Contains(p) {
-		return
-	}
-	if level == 0 {
-		visit(int(t.order[i]))
-		return
-	}
-	below := len(t.levels[level-1])
-	for c := i * fanout; c < min(below, (i+1)*fanout); c++ {
-		t.descend(level-1, c, p, visit)
-	}
 }

@@ -2,6 +2,7 @@ package overlay_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/paulmach/orb"
@@ -18,7 +19,7 @@ func TestMosaicEqualsTryingEveryPolygon(t *testing.T) {
 		for range n {
 			all = append(all, orb.MultiPolygon{{plainStar(t, "p")}})
 		}
-		m := overlay.NewMosaic(all)
+		m := newMosaic(all)
 		for range 20 {
 			p := orb.Point{
 				frame.X0 + rapid.Float64Range(-300, 1200).Draw(t, "x"),
@@ -44,6 +45,14 @@ func TestMosaicEqualsTryingEveryPolygon(t *testing.T) {
 	})
 }
 
+func newMosaic(polygons []orb.MultiPolygon) *overlay.Mosaic {
+	var b overlay.MosaicBuilder
+	for _, p := range polygons {
+		b.Add(p)
+	}
+	return b.Build()
+}
+
 func rect(x1, y1, x2, y2 float64) orb.MultiPolygon {
 	return orb.MultiPolygon{{{{x1, y1}, {x2, y1}, {x2, y2}, {x1, y2}, {x1, y1}}}}
 }
@@ -64,7 +73,7 @@ func TestBorder(t *testing.T) {
 		8: rect(100, -4, 200, 0),              // the track goes on
 		9: orb.MultiPolygon{}, 10: {{{}, {}}}, // nothing
 	}
-	m := overlay.NewMosaic(mosaic)
+	m := newMosaic(mosaic)
 	look := overlay.Look{Step: 3, Near: 0.2, Far: 8, Track: func(i int) bool { return i == 2 || i == 8 || i == 5 }}
 	for _, reversed := range []bool{false, true} {
 		f := orb.MultiPolygon{field[0].Clone()}
@@ -169,4 +178,72 @@ func seq(n int) []int {
 		s[i] = i
 	}
 	return s
+}
+
+// distance is the smallest distance between two polygons, by trying every pair
+// of edges.
+func distance(a, b orb.MultiPolygon) float64 {
+	if planar.MultiPolygonContains(a, b[0][0][0]) || planar.MultiPolygonContains(b, a[0][0][0]) {
+		return 0
+	}
+	least := math.Inf(1)
+	for i, p := range a[0][0][1:] {
+		for j, q := range b[0][0][1:] {
+			o, r := a[0][0][i], b[0][0][j]
+			if cross(o, p, r) > 0 != (cross(o, p, q) > 0) && cross(r, q, o) > 0 != (cross(r, q, p) > 0) {
+				return 0
+			}
+			least = min(least, planar.DistanceFromSegment(o, p, q), planar.DistanceFromSegment(o, p, r),
+				planar.DistanceFromSegment(r, q, o), planar.DistanceFromSegment(r, q, p))
+		}
+	}
+	return least
+}
+
+func cross(a, b, c orb.Point) float64 { return (b[0]-a[0])*(c[1]-a[1]) - (b[1]-a[1])*(c[0]-a[0]) }
+
+func TestNearAndClustersEqualTryingEveryPair(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 25).Draw(t, "n")
+		var all []orb.MultiPolygon
+		for range n {
+			all = append(all, orb.MultiPolygon{{plainStar(t, "p")}})
+		}
+		gap := rapid.SampledFrom([]float64{0.01, 2, 20, 150}).Draw(t, "gap")
+		member := func(i int) bool { return i%3 != 1 }
+		m := newMosaic(all)
+		probe := orb.MultiPolygon{{plainStar(t, "probe")}}
+		var want []int
+		for i, p := range all {
+			if member(i) && distance(p, probe) <= gap {
+				want = append(want, i)
+			}
+		}
+		if got := m.Near(probe, gap, member); !slices.Equal(got, want) {
+			t.Fatalf("within %g m: %v, want %v", gap, got, want)
+		}
+
+		cluster := seq(n)
+		for changed := true; changed; {
+			changed = false
+			for i := range n {
+				for j := range i {
+					if member(i) && member(j) && cluster[i] != cluster[j] && distance(all[i], all[j]) <= gap {
+						low := min(cluster[i], cluster[j])
+						cluster[i], cluster[j], changed = low, low, true
+					}
+				}
+			}
+		}
+		got := m.Clusters(gap, member)
+		for i := range n {
+			want := cluster[i]
+			if !member(i) {
+				want = -1
+			}
+			if got[i] != want {
+				t.Fatalf("clusters at %g m: %v, want %v", gap, got, cluster)
+			}
+		}
+	})
 }
