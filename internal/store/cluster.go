@@ -222,13 +222,35 @@ func (c *cluster) leave() error {
 	}
 	defer start.unlock()
 	c.users.unlock()
-	last, err := tryLockFile(c.lock("users"), unix.LOCK_EX)
-	if errors.Is(err, errLocked) {
-		return nil // others go on using it
-	}
+	last, err := lockIfLast(ctx, c.lock("users"))
 	if err != nil {
 		return fmt.Errorf("stop the database: %w", err)
 	}
+	if last == nil {
+		return nil
+	}
 	defer last.unlock()
 	return c.stop(ctx)
+}
+
+// lockIfLast takes the users lock for itself; nil if other users have it. An
+// exclusive holder is not a user but the watchdog, quicker than we, and is
+// waited for: when leave returns, the server is gone.
+func lockIfLast(ctx context.Context, path string) (*fileLock, error) {
+	for {
+		last, err := tryLockFile(path, unix.LOCK_EX)
+		if !errors.Is(err, errLocked) {
+			return last, err
+		}
+		among, err := tryLockFile(path, unix.LOCK_SH)
+		if !errors.Is(err, errLocked) {
+			among.unlock()
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }

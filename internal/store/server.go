@@ -84,16 +84,19 @@ func (c *cluster) start(ctx context.Context, held *fileLock) error {
 	}
 }
 
-// clearStale removes the postmaster.pid of a server that was killed. The caller
-// holds the server lock, so none of ours is left; a number in the file that is
-// alive belongs to a stranger, unless someone started PostgreSQL here by hand.
+// clearStale removes the lock files of a server that was killed; PostgreSQL
+// itself would take a process number in them that is alive again, or a zombie,
+// for a running server. The caller holds the server lock, so none of ours is
+// left: only someone who started PostgreSQL here by hand can be in the way.
 func (c *cluster) clearStale() error {
-	pid, err := c.postmaster()
-	if err == nil {
+	if pid := serverIn(c.pgdata()); pid != 0 {
 		return fmt.Errorf("数据目录 %s 上已有他人启动的 PostgreSQL（进程 %d），请先停止它 · a PostgreSQL that this program did not start runs on %s (process %d): stop it first", c.dir, pid, c.pgdata(), pid)
 	}
-	if err := os.Remove(filepath.Join(c.pgdata(), "postmaster.pid")); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("remove what a killed server left: %w", err)
+	socket := filepath.Join(c.socketDir, ".s.PGSQL."+clusterPort)
+	for _, file := range []string{filepath.Join(c.pgdata(), "postmaster.pid"), socket, socket + ".lock"} {
+		if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("remove what a killed server left: %w", err)
+		}
 	}
 	return nil
 }
@@ -118,6 +121,24 @@ func (c *cluster) postmaster() (int, error) {
 		return 0, fmt.Errorf("process %d works in %s, not in %s", pid, dir, c.pgdata())
 	}
 	return pid, nil
+}
+
+// serverIn is a PostgreSQL process that works in pgdata, 0 if there is none.
+func serverIn(pgdata string) int {
+	entries, _ := filepath.Glob("/proc/[0-9]*/cwd") // the pattern is well formed
+	for _, cwd := range entries {
+		if dir, err := os.Readlink(cwd); err != nil || dir != pgdata {
+			continue
+		}
+		name, err := os.ReadFile(filepath.Join(filepath.Dir(cwd), "comm"))
+		if err != nil || !strings.HasPrefix(string(name), "postgres") {
+			continue // a person's shell may stand there too
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(cwd))); err == nil {
+			return pid
+		}
+	}
+	return 0
 }
 
 // initialise makes the cluster's files if they are not there. They are made

@@ -9,11 +9,15 @@ while :; do
     sleep "$2"
     flock -n -x 3 && break
 done
-pid=$(head -n 1 "$1/postmaster.pid")
-# Process numbers are used again: this one must work in our folder.
-if [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd")" = "$1" ]; then
-    kill -INT "$pid"
-    flock -w 60 -x 5
+# A free server lock means that ours is gone already; whatever postmaster.pid
+# names then was started by someone else. And process numbers are used again:
+# the process must work in our folder.
+if ! flock -n -x 5; then
+    pid=$(head -n 1 "$1/postmaster.pid")
+    if [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd")" = "$1" ]; then
+        kill -INT "$pid"
+        flock -w 60 -x 5
+    fi
 fi
 # First the watch lock, then the users lock: who finds the users lock free must
 # not mistake this watchdog for one that still watches.
