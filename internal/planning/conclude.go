@@ -1,0 +1,102 @@
+package planning
+
+import (
+	"fmt"
+	"strings"
+
+	"gengheng/internal/balance"
+)
+
+// conclude turns the engine's answer into what will be stored.
+func conclude(s *survey, f *fields, m *model, o Options, solution *balance.Solution) (*outcome, error) {
+	var out *outcome
+	switch solution.Status {
+	case balance.Optimal, balance.Feasible:
+		farmland := solution.Selected[:len(f.units)]
+		var err error
+		if out, err = settle(s, f, m, o, farmland, solution.Multipliers); err != nil {
+			return nil, err
+		}
+		out.summarise(s, f, o, farmland)
+		out.summary.Objective, out.summary.Bound = solution.Objective, solution.Bound
+		out.summary.Gap, out.summary.GapNet = solution.Gap, solution.GapNet
+		out.summary.Message = out.summary.message()
+	case balance.Infeasible:
+		out = unbalanced(s, f, m, o, solution.Infeasibility)
+	default:
+		return nil, refuse("plan-not-found", "限时内没有找到方案 · No plan was found in time",
+			"%g 秒内没有找到满足全部平衡要求的方案；请加大 time_limit_s 后重新编制。 No plan that keeps all balances was found in %g s; raise time_limit_s and plan again.",
+			o.TimeLimit, o.TimeLimit)
+	}
+	out.summary.Status = string(solution.Status)
+	return out, nil
+}
+
+// unbalanced is the outcome where no plan can keep the rules: nothing is
+// chosen, and what is missing is said by township.
+func unbalanced(s *survey, f *fields, m *model, o Options, why *balance.Infeasibility) *outcome {
+	out := &outcome{}
+	for _, t := range s.townships {
+		out.townships = append(out.townships, TownshipBalance{Code: t.code, Name: t.name})
+	}
+	for _, c := range s.candidates {
+		p := parcelRow{direction: c.direction, number: c.number, township: c.township,
+			net: c.net, paddy: c.paddy, grade: c.grade, geom: c.geom, reason: outsideReason(c)}
+		if o.takesPart(c) {
+			p.reason = "未形成方案：现有候选地块无法满足全部平衡要求。"
+		}
+		out.parcels = append(out.parcels, p)
+	}
+	out.summarise(s, f, o, f.before())
+	out.summary.Shortfalls = m.shortfalls(s, why)
+	texts := make([]string, 0, len(out.summary.Shortfalls))
+	for _, sf := range out.summary.Shortfalls {
+		texts = append(texts, sf.Message)
+	}
+	out.summary.Message = "在所列规则和已指定的地块下没有可行方案。缺口最小的安排仍有：" + strings.Join(texts, "；") + "。"
+	return out
+}
+
+// shortfalls names the rows that the plan of least shortfall misses.
+func (m *model) shortfalls(s *survey, why *balance.Infeasibility) []Shortfall {
+	names := map[string]string{}
+	for _, t := range s.townships {
+		names[t.code] = t.name
+	}
+	index := map[string]int{}
+	for k, c := range m.problem.Constraints {
+		index[c.ID] = k
+	}
+	list := []Shortfall{}
+	for _, missed := range why.Missed {
+		k, known := index[missed.Constraint]
+		if !known {
+			continue
+		}
+		r := m.rows[k]
+		sf := Shortfall{Measure: r.measure, Township: r.town, Amount: missed.Shortfall}
+		switch {
+		case r.measure == "":
+			a, b := m.claimants(k)
+			sf.Amount = 0
+			sf.Message = fmt.Sprintf("%s 与 %s 占用同一块地，不能同时纳入", a, b)
+		case r.town == "":
+			sf.Message = fmt.Sprintf("全县%s短缺 %.2f m²（%.2f 亩）", r.measure.zh(), missed.Shortfall, missed.Shortfall*0.0015)
+		default:
+			sf.Message = fmt.Sprintf("%s%s短缺 %.2f m²（%.2f 亩）", names[r.town], r.measure.zh(), missed.Shortfall, missed.Shortfall*0.0015)
+		}
+		list = append(list, sf)
+	}
+	return list
+}
+
+// claimants names the two candidates of an overlap row.
+func (m *model) claimants(k int) (a, b string) {
+	var ids []string
+	for _, t := range m.problem.Terms {
+		if int(t.Constraint) == k {
+			ids = append(ids, m.problem.Units[t.Unit].ID)
+		}
+	}
+	return ids[0], ids[1]
+}

@@ -1,0 +1,291 @@
+package planning
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/paulmach/orb"
+	"github.com/paulmach/orb/planar"
+
+	"gengheng/internal/land"
+	"gengheng/internal/planning/adjacency"
+)
+
+// unit is one piece of land of the plan. It is farmland after the plan or not.
+type unit struct {
+	id string
+	c  *candidate // nil: cultivated land that nobody asks about, fixed
+	amounts
+	exempt    bool // not counted in the balance
+	scattered bool // an incoming parcel whose patch would be too small
+	geom      orb.MultiPolygon
+}
+
+func (u *unit) out() bool { return u.c != nil && u.c.direction == "out" }
+func (u *unit) in() bool  { return u.c != nil && u.c.direction == "in" }
+
+// link is a boundary between two units, or of a unit with the outside (b < 0),
+// in centimetres so that sums are exact.
+type link struct {
+	a, b int
+	cm   int64
+}
+
+// fields is the farmland of a county, now and possibly: its pieces and how
+// they hang together.
+type fields struct {
+	units  []unit // fixed by fid, then out, then in, by number
+	links  []link // by a, then b; the outside of a follows its neighbours
+	ofUnit [][]int
+	notes  []string
+}
+
+const (
+	// minShared: two fields that meet at a corner share a centimetre or two of
+	// touching distance. That is no common boundary.
+	minShared = 5 // cm
+	// A scrap is what two drawings of one line leave of a parcel: under 10 m²
+	// (碎片多边形) or, on average, under half a metre wide. Nobody farms it.
+	scrapArea  = 10.0
+	scrapWidth = 0.5
+)
+
+func fixedID(fid int32) string { return fmt.Sprintf("dltb/%d", fid) }
+
+// lay makes the units and measures what they share.
+func lay(ctx context.Context, s *survey, o Options) (*fields, error) {
+	f := &fields{}
+	var scraps []scrap
+	for _, p := range s.parcels {
+		kept, scrapped := separateScraps(p)
+		scraps = append(scraps, scrapped...)
+		if len(kept) > 0 {
+			f.units = append(f.units, unit{id: fixedID(p.fid), geom: kept})
+		}
+	}
+	fixed := len(f.units)
+	unknownIn, unknownOut := 0, 0
+	for _, c := range s.candidates {
+		if !o.takesPart(c) {
+			continue
+		}
+		u := unit{id: c.key(), c: c, geom: c.geom, exempt: c.exempt}
+		grade := gradeWorst
+		switch {
+		case c.grade != nil:
+			grade = *c.grade
+		case u.in():
+			unknownIn++
+		case u.out():
+			grade = gradeBest
+			unknownOut++
+		}
+		if !u.exempt {
+			u.amounts = amounts{area: c.net, paddy: c.paddy, quality: gradeArea(c.net, grade)}
+		}
+		f.units = append(f.units, u)
+	}
+	if o.Enforce.Quality && unknownIn+unknownOut > 0 {
+		f.notes = append(f.notes, fmt.Sprintf("等别不明的地块按不利一侧计算：转进 %d 个按 15 等，转出 %d 个按 1 等。", unknownIn, unknownOut))
+	}
+	if err := f.joinScraps(ctx, scraps, f.units[fixed:]); err != nil {
+		return nil, err
+	}
+	if err := f.measure(ctx, s, o); err != nil {
+		return nil, err
+	}
+	f.markScattered(o.MinPatch)
+	return f, nil
+}
+
+// scrap is a worthless remainder of a parcel that out candidates cut.
+type scrap struct {
+	geom orb.Polygon
+	by   []string // numbers of the candidates that cut it
+}
+
+func separateScraps(p fixedParcel) (kept orb.MultiPolygon, scraps []scrap) {
+	if len(p.cutBy) == 0 {
+		return p.geom, nil
+	}
+	for _, poly := range p.geom {
+		area, length := planar.Area(poly), 0.0
+		for _, ring := range poly {
+			length += planar.Length(ring)
+		}
+		if area < scrapArea || 2*area < scrapWidth*length {
+			scraps = append(scraps, scrap{geom: poly, by: p.cutBy})
+		} else {
+			kept = append(kept, poly)
+		}
+	}
+	return kept, scraps
+}
+
+// joinScraps gives every scrap to the out candidate that shares most boundary
+// with it: were it a unit of its own, a drawing that is off by a hand's width
+// would look like a hundred metres of new field edge.
+func (f *fields) joinScraps(ctx context.Context, scraps []scrap, candidates []unit) error {
+	byNumber := map[string]*unit{}
+	for i := range candidates {
+		if candidates[i].out() {
+			byNumber[candidates[i].c.number] = &candidates[i]
+		}
+	}
+	for _, s := range scraps {
+		req := adjacency.Request{Units: []orb.MultiPolygon{{s.geom}}, Touch: touch}
+		var owners []*unit
+		for _, number := range s.by {
+			if u := byNumber[number]; u != nil {
+				owners = append(owners, u)
+				req.Units = append(req.Units, u.c.geom)
+			}
+		}
+		g, err := adjacency.Build(ctx, req)
+		if err != nil {
+			return err
+		}
+		var best *unit
+		longest := 0.0
+		for _, e := range g.Edges {
+			if e.A == 0 && e.Length > longest {
+				best, longest = owners[e.B-1], e.Length
+			}
+		}
+		if best != nil {
+			best.geom = append(best.geom[:len(best.geom):len(best.geom)], s.geom)
+		}
+	}
+	return nil
+}
+
+func (f *fields) measure(ctx context.Context, s *survey, o Options) error {
+	req := adjacency.Request{Tracks: s.tracks, Border: s.border, Touch: touch, Width: o.TrackWidth}
+	for i := range f.units {
+		req.Units = append(req.Units, f.units[i].geom)
+	}
+	g, err := adjacency.Build(ctx, req)
+	if err != nil {
+		return err
+	}
+	outside := g.Outside
+	var links []link
+	for _, e := range g.Edges {
+		cm := centimetres(e.Length)
+		if cm < minShared {
+			outside[e.A] += e.Length
+			outside[e.B] += e.Length
+			continue
+		}
+		links = append(links, link{a: e.A, b: e.B, cm: cm})
+	}
+	f.ofUnit = make([][]int, len(f.units))
+	next := 0
+	for u := range f.units {
+		for ; next < len(links) && links[next].a == u; next++ {
+			f.add(links[next])
+		}
+		if cm := centimetres(outside[u]); cm > 0 {
+			f.add(link{a: u, b: -1, cm: cm})
+		}
+	}
+	return nil
+}
+
+func (f *fields) add(l link) {
+	f.ofUnit[l.a] = append(f.ofUnit[l.a], len(f.links))
+	if l.b >= 0 {
+		f.ofUnit[l.b] = append(f.ofUnit[l.b], len(f.links))
+	}
+	f.links = append(f.links, l)
+}
+
+func centimetres(m float64) int64 { return int64(math.Round(m * 100)) }
+
+// perimeter is the length of boundary between farmland and what is not, in
+// centimetres.
+func (f *fields) perimeter(farmland []bool) int64 {
+	var cm int64
+	for _, l := range f.links {
+		if farmland[l.a] != (l.b >= 0 && farmland[l.b]) {
+			cm += l.cm
+		}
+	}
+	return cm
+}
+
+// patches counts the connected pieces of farmland (耕地片块).
+func (f *fields) patches(farmland []bool) int {
+	n := 0
+	for u, root := range f.components(farmland) {
+		if farmland[u] && root == u {
+			n++
+		}
+	}
+	return n
+}
+
+// components gives every unit of farmland the representative of its patch.
+func (f *fields) components(farmland []bool) []int {
+	root := make([]int, len(f.units))
+	for i := range root {
+		root[i] = i
+	}
+	find := func(i int) int {
+		for root[i] != i {
+			root[i] = root[root[i]]
+			i = root[i]
+		}
+		return i
+	}
+	for _, l := range f.links {
+		if l.b < 0 || !farmland[l.a] || !farmland[l.b] {
+			continue
+		}
+		if a, b := find(l.a), find(l.b); a != b {
+			root[a] = b
+		}
+	}
+	for i := range root {
+		root[i] = find(i)
+	}
+	return root
+}
+
+// markScattered finds the incoming parcels that could never belong to a patch
+// of at least minPatch m²: not even if everything came and nothing left.
+// Areas in the county plane are good enough for that.
+func (f *fields) markScattered(minPatch float64) {
+	all := make([]bool, len(f.units))
+	for i := range all {
+		all[i] = true
+	}
+	root := f.components(all)
+	area := make([]float64, len(f.units))
+	for i := range f.units {
+		area[root[i]] += planar.Area(f.units[i].geom)
+	}
+	for i := range f.units {
+		f.units[i].scattered = f.units[i].in() && area[root[i]] < minPatch
+	}
+}
+
+// before is the farmland of today: everything but what would come in.
+func (f *fields) before() []bool {
+	farmland := make([]bool, len(f.units))
+	for i := range f.units {
+		farmland[i] = !f.units[i].in()
+	}
+	return farmland
+}
+
+func (f *fields) total(direction string, m Measure, town string) (sum land.Area) {
+	for i := range f.units {
+		u := &f.units[i]
+		if u.c != nil && u.c.direction == direction && (town == "" || u.c.township == town) {
+			sum += u.of(m)
+		}
+	}
+	return sum
+}
