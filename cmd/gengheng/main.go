@@ -16,6 +16,7 @@ import (
 // cli is the command line; every command lives in a file of its own and has a
 // Run(context.Context) error method.
 type cli struct {
+	Balance balanceCmd `cmd:"" help:"平衡求解与验证 · Solve and verify balance problems."`
 	Version versionCmd `cmd:"" help:"版本 · Print the version."`
 }
 

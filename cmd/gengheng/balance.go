@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"gengheng/internal/balance"
+)
+
+// balanceCmd is the door to the balance engine (平衡引擎): files in, files out, no
+// database. The formats are those of docs/balance.md.
+type balanceCmd struct {
+	Solve  balanceSolveCmd  `cmd:"" help:"求解平衡问题并给出证书 · Solve a balance problem and certify the plan."`
+	Verify balanceVerifyCmd `cmd:"" help:"独立验证方案与证书 · Verify a solution from its files alone."`
+}
+
+// Exit codes of `gengheng balance`.
+const (
+	exitRefused    = 1
+	exitBadInput   = 2
+	exitInfeasible = 3
+	exitUnknown    = 4
+)
+
+type balanceSolveCmd struct {
+	Problem   string        `arg:"" name:"problem_dir" help:"问题文件夹 · Problem folder." type:"path"`
+	Out       string        `required:"" help:"结果文件夹 · Folder for the solution." type:"path"`
+	TimeLimit time.Duration `default:"60s" help:"时间上限 · Wall time to stop at."`
+	Gap       float64       `default:"0.0001" help:"达到此差距即停 · Gap to stop at."`
+	Threads   int           `default:"0" help:"线程数，0 为全部 · Threads; 0 means all processors."`
+	Seed      int64         `default:"0" help:"随机种子 · Seed of the search."`
+}
+
+// Run solves the problem; the certificate goes to standard output.
+func (c *balanceSolveCmd) Run(ctx context.Context) error {
+	if c.TimeLimit <= 0 {
+		return &exitError{exitBadInput, errors.New("--time-limit 必须大于 0 · must be positive")}
+	}
+	opt := balance.Options{TimeLimit: c.TimeLimit, Gap: c.Gap, Threads: c.Threads, Seed: c.Seed, Progress: printProgress}
+	if c.Gap <= 0 {
+		opt.Gap = -1 // go on until the plan is proved to be the best
+	}
+	certificate, err := balance.SolveDir(ctx, c.Problem, c.Out, opt)
+	if err != nil {
+		return badInput(err)
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(certificate); err != nil {
+		return fmt.Errorf("print certificate: %w", err)
+	}
+	switch certificate.Status {
+	case balance.Infeasible:
+		return &exitError{exitInfeasible, errors.New("约束互相矛盾，最小缺口方案见 infeasibility.json · infeasible; see infeasibility.json")}
+	case balance.Unknown:
+		return &exitError{exitUnknown, errors.New("限时内未找到可行方案 · no plan was found in time")}
+	}
+	return nil
+}
+
+func printProgress(p balance.Progress) {
+	show := func(v *float64, format string) string {
+		if v == nil {
+			return "-"
+		}
+		return fmt.Sprintf(format, *v)
+	}
+	fmt.Fprintf(os.Stderr, "%8.1fs  %-8s 方案 plan %s  下界 bound %s  差距 gap %s\n",
+		p.Elapsed.Seconds(), p.Stage, show(p.Objective, "%.6f"), show(p.Bound, "%.6f"), show(p.Gap, "%.6f"))
+}
+
+func badInput(err error) error {
+	var input *balance.InputError
+	if errors.As(err, &input) {
+		return &exitError{exitBadInput, err}
+	}
+	return err
+}
+
+type balanceVerifyCmd struct {
+	Problem string `arg:"" name:"problem_dir" help:"问题文件夹 · Problem folder." type:"path"`
+	Out     string `arg:"" name:"out_dir" help:"结果文件夹 · Folder with the solution." type:"path"`
+}
+
+// Run verifies the solution and says what was checked.
+func (c *balanceVerifyCmd) Run() error {
+	report, err := balance.VerifyDir(c.Problem, c.Out)
+	for _, line := range report.Checked {
+		fmt.Println("已验证 checked:", line)
+	}
+	for _, line := range report.Unchecked {
+		fmt.Println("未验证 not checked:", line)
+	}
+	for _, line := range report.Faults {
+		fmt.Println("错误 fault:", line)
+	}
+	if errors.Is(err, balance.ErrNotVerified) {
+		return &exitError{exitRefused, err}
+	}
+	if err != nil {
+		return badInput(err)
+	}
+	fmt.Println("验证通过 · verified:", report.Status)
+	return nil
+}

@@ -1,0 +1,508 @@
+package balance
+
+import (
+	"math"
+	"slices"
+)
+
+// dual maximises the Lagrangian bound over the multipliers: every constraint is
+// priced into the units' costs, what is left is a minimum cut (docs/balance.md,
+// "The bound"). The master is a cutting-plane model in a trust region, with one
+// function per group of units that hang together, solved by the dual simplex;
+// the flows z stand in it as rows of their own, so that their price boxes hold
+// exactly at every step.
+type dual struct {
+	r      *reduced
+	sc     *scales
+	net    *flowNet
+	unit   float64 // integer capacity per unit of cost
+	limit  []int64 // terminal values beyond it change nothing
+	group  []int32 // of free units
+	groups int
+
+	priced []float64 // reduced cost of free units at the last multipliers
+
+	best     float64 // of bestAt, less constant
+	bestAt   []float64
+	iterates []cutPlan // latest minimum cuts, oldest first
+	flowRuns int64
+}
+
+// cutPlan is a minimum cut: which free units are farmland, at which prices.
+type cutPlan struct {
+	s     []bool
+	value float64
+}
+
+const maxIterates = 24
+
+func newDual(r *reduced, sc *scales) *dual {
+	d := &dual{r: r, sc: sc, best: math.Inf(-1)}
+	total := 0.0
+	for _, w := range r.edgeWeight {
+		total += w
+	}
+	// The sums that a cut can reach stay below 2^60.
+	d.unit = 1
+	if total > 0 {
+		_, exp := math.Frexp(total)
+		d.unit = math.Ldexp(1, min(59-exp, 900))
+	}
+	capacity := make([]int64, len(r.edgeWeight))
+	d.limit = make([]int64, len(r.free))
+	for e, w := range r.edgeWeight {
+		capacity[e] = int64(w * d.unit) // rounded down: |f| ≤ weight holds exactly
+		d.limit[r.edgeA[e]] += capacity[e]
+		d.limit[r.edgeB[e]] += capacity[e]
+	}
+	d.net = newFlowNet(len(r.free), r.edgeA, r.edgeB, capacity)
+	d.priced = make([]float64, len(r.free))
+	d.formGroups()
+	return d
+}
+
+// formGroups splits the free units into groups without borders between them, by
+// the constraints that they touch; each gets a cutting-plane model of its own.
+func (d *dual) formGroups() {
+	r := d.r
+	n := len(r.free)
+	component := make([]int32, n)
+	for u := range component {
+		component[u] = -1
+	}
+	var keys []string
+	count := int32(0)
+	for u := range n {
+		if component[u] >= 0 {
+			continue
+		}
+		rows := map[int32]bool{}
+		queue := []int32{int32(u)}
+		component[u] = count
+		for len(queue) > 0 {
+			v := queue[len(queue)-1]
+			queue = queue[:len(queue)-1]
+			for i := r.termStart[v]; i < r.termStart[v+1]; i++ {
+				rows[r.termRow[i]] = true
+			}
+			for i := r.adjStart[v]; i < r.adjStart[v+1]; i++ {
+				if w := r.adjTo[i]; component[w] < 0 {
+					component[w] = count
+					queue = append(queue, w)
+				}
+			}
+		}
+		keys = append(keys, rowSetKey(rows))
+		count++
+	}
+	d.group = make([]int32, n)
+	names := map[string]int32{}
+	for u := range n {
+		key := keys[component[u]]
+		g, known := names[key]
+		if !known {
+			if len(names) < maxGroups {
+				g = int32(len(names))
+				names[key] = g
+			} else {
+				g = maxGroups
+			}
+		}
+		d.group[u] = g
+		d.groups = max(d.groups, int(g)+1)
+	}
+}
+
+const maxGroups = 63
+
+func rowSetKey(rows map[int32]bool) string {
+	list := make([]int32, 0, len(rows))
+	for k := range rows {
+		list = append(list, k)
+	}
+	slices.Sort(list)
+	key := make([]byte, 0, 4*len(list))
+	for _, k := range list {
+		key = append(key, byte(k), byte(k>>8), byte(k>>16), byte(k>>24))
+	}
+	return string(key)
+}
+
+// price computes the free units' reduced costs at mu.
+func (d *dual) price(mu []float64) {
+	r := d.r
+	for u := range r.free {
+		c := r.cost[u]
+		for i := r.termStart[u]; i < r.termStart[u+1]; i++ {
+			c -= mu[r.termRow[i]] * r.termVal[i]
+		}
+		d.priced[u] = c
+	}
+}
+
+// cut finds a minimum cut at mu; false when stop ended it early.
+func (d *dual) cut(mu []float64, stop func() bool) bool {
+	d.price(mu)
+	for u := range d.r.free {
+		d.net.setTarget(int32(u), d.terminal(u))
+	}
+	d.flowRuns++
+	return d.net.run(stop)
+}
+
+func (d *dual) terminal(u int) int64 {
+	c, limit := d.priced[u]*d.unit, float64(d.limit[u])
+	switch {
+	case c > limit:
+		return d.limit[u] + 1
+	case c < -limit:
+		return -d.limit[u] - 1
+	}
+	return int64(math.Round(c))
+}
+
+// plane is what one cut says about one group: its cost is fixed + (−a)·mu.
+type plane struct {
+	fixed float64
+	a     []float64
+}
+
+// planes reads the last cut: per group its cost and what it gives to the rows.
+// ties says on which side the undecided units are counted.
+func (d *dual) planes(ties bool) ([]plane, []bool) {
+	r := d.r
+	out := make([]plane, d.groups)
+	for g := range out {
+		out[g].a = make([]float64, len(r.rhs))
+	}
+	s := make([]bool, len(r.free))
+	for u := range s {
+		if ties {
+			s[u] = !d.net.inSource(int32(u))
+		} else {
+			s[u] = d.net.inSink(int32(u))
+		}
+		if s[u] {
+			p := &out[d.group[u]]
+			p.fixed += r.cost[u]
+			for i := r.termStart[u]; i < r.termStart[u+1]; i++ {
+				p.a[r.termRow[i]] += r.termVal[i]
+			}
+		}
+	}
+	for e := range r.edgeA {
+		if s[r.edgeA[e]] != s[r.edgeB[e]] {
+			out[d.group[r.edgeA[e]]].fixed += r.edgeWeight[e]
+		}
+	}
+	return out, s
+}
+
+// lagrangian is the value of the planes at mu, with the flows' and the
+// right-hand sides' share; -Inf where an unlimited flow is priced below 0.
+func (d *dual) lagrangian(ps []plane, mu []float64) float64 {
+	sum := d.flowShare(mu)
+	for k, v := range mu {
+		sum += v * d.r.rhs[k]
+	}
+	for g := range ps {
+		sum += ps[g].fixed
+		for k, v := range mu {
+			if v != 0 {
+				sum -= v * ps[g].a[k]
+			}
+		}
+	}
+	return sum
+}
+
+func (d *dual) flowShare(mu []float64) float64 {
+	sum := 0.0
+	for z, rows := range d.r.flowRows {
+		f := &d.r.p.Flows[z]
+		rc, size := f.Cost, math.Abs(f.Cost)
+		for _, e := range rows {
+			rc -= mu[e.at] * e.v
+			size += math.Abs(mu[e.at] * e.v)
+		}
+		if rc >= 0 {
+			continue
+		}
+		if !math.IsInf(f.Upper, 1) {
+			sum += rc * f.Upper
+		} else if rc < -1e-7*size {
+			return math.Inf(-1)
+		}
+	}
+	return sum
+}
+
+// master is the cutting-plane model over the scaled multipliers.
+type master struct {
+	d         *dual
+	lp        *simplex
+	theta     int // first column of the groups' functions
+	fixedRows int
+	idle      []int // per row: iterations that its slack has been basic
+}
+
+func newMaster(d *dual) *master {
+	m := len(d.r.rhs)
+	p := d.r.p
+	var limited []int
+	for z := range p.Flows {
+		if !math.IsInf(p.Flows[z].Upper, 1) && p.Flows[z].Upper > 0 {
+			limited = append(limited, z)
+		}
+	}
+	n := m + d.groups + len(limited)
+	cost, lo, up := make([]float64, n), make([]float64, n), make([]float64, n)
+	for k := range m {
+		cost[k] = -d.r.rhs[k] / d.sc.sigma[k]
+	}
+	for g := range d.groups {
+		cost[m+g], lo[m+g] = -1, math.Inf(-1)
+	}
+	for i, z := range limited {
+		cost[m+d.groups+i] = -p.Flows[z].Upper / d.sc.zeta[z]
+		lo[m+d.groups+i] = math.Inf(-1)
+	}
+	ms := &master{d: d, lp: newSimplex(cost, lo, up), theta: m}
+	shareOf := make(map[int]int32, len(limited))
+	for i, z := range limited {
+		shareOf[z] = int32(m + d.groups + i)
+	}
+	for z := range p.Flows {
+		if p.Flows[z].Upper == 0 {
+			continue
+		}
+		var row []lpEntry
+		for _, e := range d.r.flowRows[z] {
+			row = append(row, lpEntry{e.at, e.v * d.sc.zeta[z] / d.sc.sigma[e.at]})
+		}
+		if j, ok := shareOf[z]; ok {
+			row = append(row, lpEntry{j, 1})
+		}
+		ms.lp.addRow(row, AtMost, p.Flows[z].Cost*d.sc.zeta[z]/d.sc.omega)
+	}
+	ms.fixedRows = ms.lp.m
+	ms.idle = make([]int, ms.fixedRows)
+	return ms
+}
+
+func (ms *master) addPlanes(ps []plane) {
+	d := ms.d
+	for g := range ps {
+		var row []lpEntry
+		row = append(row, lpEntry{int32(ms.theta + g), 1})
+		for k, a := range ps[g].a {
+			if a != 0 {
+				row = append(row, lpEntry{int32(k), a / d.sc.sigma[k]})
+			}
+		}
+		if len(row) == 1 && ps[g].fixed >= 0 {
+			continue // the box says so already
+		}
+		ms.lp.addRow(row, AtMost, ps[g].fixed/d.sc.omega)
+		ms.idle = append(ms.idle, 0)
+	}
+}
+
+// forget drops planes that have not mattered for a while.
+func (ms *master) forget(age int) {
+	drop := 0
+	for i := ms.fixedRows; i < ms.lp.m; i++ {
+		if ms.lp.place[ms.lp.n+i] >= 0 {
+			ms.idle[i]++
+		} else {
+			ms.idle[i] = 0
+		}
+		if ms.idle[i] > age {
+			drop++
+		}
+	}
+	if drop < 20 || drop*4 < ms.lp.m {
+		return
+	}
+	var idle []int
+	ms.lp.keepRows(func(i int) bool {
+		keep := i < ms.fixedRows || ms.idle[i] <= age
+		if keep {
+			idle = append(idle, ms.idle[i])
+		}
+		return keep
+	})
+	ms.idle = idle
+}
+
+// region sets the trust region around center (scaled multipliers).
+func (ms *master) region(center []float64, radius float64) {
+	for k := range center {
+		lo, up := center[k]-radius, center[k]+radius
+		switch ms.d.r.p.Constraints[k].Sense {
+		case AtLeast:
+			lo = max(lo, 0)
+			up = max(up, 0)
+		case AtMost:
+			up = min(up, 0)
+			lo = min(lo, 0)
+		}
+		ms.lp.setBounds(k, lo, up)
+	}
+}
+
+func (ms *master) onBoundary(center []float64, radius float64, at []float64) bool {
+	for k := range center {
+		if math.Abs(at[k]-center[k]) > radius*(1-1e-9) {
+			return true
+		}
+	}
+	return false
+}
+
+// maximise improves the bound until the model proves that tolerance (relative)
+// is reached, or stop ends it. start may be nil.
+func (d *dual) maximise(start []float64, tolerance float64, maxSteps int, stop func() bool, report func()) {
+	m := len(d.r.rhs)
+	ms := newMaster(d)
+	center := make([]float64, m)
+	for k := range start {
+		center[k] = start[k] * d.sc.sigma[k] / d.sc.omega
+	}
+	if !d.visit(ms, center, stop) || m == 0 {
+		return
+	}
+	radius := 0.25
+	if start != nil {
+		radius = 0.05
+	}
+	for range maxSteps {
+		if stop() {
+			return
+		}
+		ms.region(center, radius)
+		status := ms.lp.run(math.Inf(1), 20000, stop)
+		if status == lpInfeasible {
+			// No multipliers within reach price every unlimited flow at 0 or more.
+			if radius *= 4; radius > 1e12 {
+				return
+			}
+			continue
+		}
+		if status != lpOptimal {
+			return
+		}
+		at := make([]float64, m)
+		for k := range at {
+			at[k] = ms.lp.value(int32(k))
+		}
+		model := -ms.lp.objective() * d.sc.omega
+		before := d.best
+		promise := model - before
+		scale := math.Abs(before) + 1e-3*d.sc.omega
+		boundary := ms.onBoundary(center, radius, at)
+		if !math.IsInf(before, -1) && promise <= tolerance*scale {
+			if !boundary {
+				return
+			}
+			if radius *= 4; radius > 1e9 {
+				return
+			}
+			continue
+		}
+		ms.forget(8)
+		if !d.visit(ms, at, stop) {
+			return
+		}
+		switch gain := d.best - before; {
+		case math.IsInf(before, -1) && !math.IsInf(d.best, -1):
+			center = at
+		case gain >= 0.1*promise:
+			center = at
+			if gain >= 0.5*promise && boundary {
+				radius *= 2
+			}
+		case gain > 0:
+			center = at
+		default:
+			radius *= 0.6
+		}
+		if report != nil {
+			report()
+		}
+		if d.best > 1e6*d.sc.omega*float64(len(d.r.free)+1) && boundary {
+			return // runs away: the constraints contradict each other
+		}
+	}
+}
+
+// visit cuts at the scaled multipliers, adds what the cut says to the model and
+// keeps the best bound; false when it was stopped.
+func (d *dual) visit(ms *master, scaled []float64, stop func() bool) bool {
+	mu := make([]float64, len(scaled))
+	for k := range mu {
+		mu[k] = scaled[k] * d.sc.omega / d.sc.sigma[k]
+	}
+	if !d.cut(mu, stop) {
+		return false
+	}
+	low, s := d.planes(false)
+	ms.addPlanes(low)
+	value := d.lagrangian(low, mu)
+	d.remember(s, value)
+	if high, t := d.planes(true); !slices.Equal(s, t) {
+		ms.addPlanes(high)
+		d.remember(t, value)
+	}
+	if value > d.best {
+		d.best, d.bestAt = value, mu
+	}
+	return true
+}
+
+func (d *dual) remember(s []bool, value float64) {
+	if len(d.iterates) >= maxIterates {
+		d.iterates = append(d.iterates[:0], d.iterates[1:]...)
+	}
+	d.iterates = append(d.iterates, cutPlan{s, value})
+}
+
+// certify gives the multipliers and edge flows to be written for mu, and their
+// bound by the contract's sum (-Inf if none could be had).
+func (d *dual) certify(mu []float64, stop func() bool) (multipliers, edgeFlows []float64, bound float64) {
+	p := d.r.p
+	multipliers = settle(p, d.r.flowRows, mu)
+	complete := d.cut(multipliers, stop)
+	edgeFlows = make([]float64, len(p.Edges))
+	for i := range p.Edges {
+		e := &p.Edges[i]
+		if e.A == e.B || e.Weight == 0 {
+			continue
+		}
+		a, b := d.r.freeIndex(e.A), d.r.freeIndex(e.B)
+		switch {
+		case a >= 0 && b >= 0: // below
+		case a >= 0:
+			edgeFlows[i] = towards(d.r.given(e.B), e.Weight)
+		case b >= 0:
+			edgeFlows[i] = -towards(d.r.given(e.A), e.Weight)
+		case d.r.given(e.A) != d.r.given(e.B):
+			edgeFlows[i] = towards(d.r.given(e.B), e.Weight)
+		}
+	}
+	for e := range d.r.edgeA {
+		f := -float64(d.net.edgeFlow(e)) / d.unit
+		w := d.r.edgeWeight[e]
+		edgeFlows[d.r.edgeOf[e]] = min(max(f, -w), w)
+	}
+	_ = complete // an unfinished flow is still a valid one, only a weaker bound
+	return multipliers, edgeFlows, contractBound(p, multipliers, edgeFlows, true)
+}
+
+// towards is the flow that makes weight·|s − given| linear in s.
+func towards(given bool, weight float64) float64 {
+	if given {
+		return -weight
+	}
+	return weight
+}
