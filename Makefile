@@ -1,0 +1,42 @@
+# 耕衡 · Gengheng. `make` or `make help` lists the targets.
+
+PORT ?= 8080
+OUT ?= out
+ONCE ?=
+FUZZTIME ?= 10s
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo serve test lint bench fuzz doctor clean
+
+help: ## 列出各项目标 · list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/^\([a-z]*\):.*## /\1|/' | awk -F '|' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+setup: ## 安装缺少的系统软件（apt） · install what is missing from the system
+	@scripts/setup
+
+build: setup ## 编译到 bin/ · build into bin/
+	@scripts/build
+
+demo: build ## 示例县走完一年的平衡（ONCE=1 做完即退出；PORT= OUT=） · carry the small county through its year (ONCE=1 ends instead of serving)
+	@bin/gengheng demo --port $(PORT) --out $(OUT) $(if $(filter-out 0 no,$(ONCE)),--once)
+
+serve: build ## 运行服务（PORT=） · serve
+	@bin/gengheng serve --addr 127.0.0.1:$(PORT)
+
+test: build ## 全部测试 · lint and all tests, on a real PostGIS and GDAL
+	@scripts/test
+
+lint: ## 格式、vet、staticcheck · gofmt, vet, staticcheck
+	@scripts/lint
+
+bench: build ## 十万图斑县的性能测试 · the county of 100,000 parcels, stage by stage
+	@bin/gengheng bench
+
+fuzz: build ## 模糊测试（FUZZTIME=10s） · every fuzz target for a while
+	@scripts/fuzz $(FUZZTIME)
+
+doctor: build ## 检查运行条件 · say what is there and what is missing
+	@bin/gengheng doctor
+
+clean: ## 删除编译结果与 out/ · remove bin/ and out/
+	@rm -rf bin out
