@@ -18,8 +18,8 @@ import (
 // F(y, N) = ∫₀^y dy'/k². F is a series in the distance y from the central
 // meridian whose coefficients are smooth functions of the northing; see
 // stripSeries. The result agrees with the geodesic area of a finely densified
-// boundary to 1e-4 m² at parcel size, to a relative 1e-12 beyond, within 250 km
-// of the central meridian and up to latitude 59°.
+// boundary to 1e-5 m² for parcels up to some square kilometres and to a relative
+// 1e-11 beyond, within 250 km of the central meridian and up to latitude 59°.
 //
 // Exteriors count positive and holes negative, whatever their direction.
 func AdditiveArea(mp orb.MultiPolygon, z Zone) float64 {

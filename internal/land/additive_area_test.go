@@ -59,6 +59,50 @@ func drawPolygon(t *rapid.T, radius float64) orb.Ring {
 	return append(ring, ring[0])
 }
 
+// stripsBetweenMeridians is a ring's area between its edges, densified in the
+// plane, and a meridian, by way of Krüger's projection: it shares no formula
+// with the edge integral. (The official trapezoid series would not do: it leaves
+// out e¹⁰, a relative 8e-12 in the north.)
+func stripsBetweenMeridians(ring orb.Ring, step float64) float64 {
+	radians := func(p orb.Point) (b, l float64) {
+		lon, lat := zone37.Geographic(p[0], p[1])
+		return lat * math.Pi / 180, (lon - 111) * math.Pi / 180
+	}
+	sum := 0.0
+	b1, l1 := radians(ring[0])
+	reference := l1
+	for i := 1; i < len(ring); i++ {
+		n := int(math.Hypot(ring[i][0]-ring[i-1][0], ring[i][1]-ring[i-1][1])/step) + 1
+		for j := 1; j <= 2*n; j++ { // even, so that half the step halves every piece
+			b2, l2 := radians(between(ring[i-1], ring[i], j, 2*n))
+			sin, cos := math.Sincos((b1 + b2) / 2)
+			w := 1 - eccentric*eccentric*sin*sin
+			sum += semiMajor * semiMajor * (1 - eccentric*eccentric) * cos / (w * w) * (b2 - b1) * ((l1+l2)/2 - reference)
+			b1, l1 = b2, l2
+		}
+	}
+	return sum
+}
+
+// TestAdditiveAreaDense: the edge integral is the limit of the strips of a
+// boundary densified ever more, by Richardson's extrapolation.
+func TestAdditiveAreaDense(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		radius := rapid.SampledFrom([]float64{5, 50, 500, 2000}).Draw(t, "size")
+		ring := drawPolygon(t, radius)
+		var dense orb.Ring // edges of equal number of pieces at both steps
+		for i := 1; i < len(ring); i++ {
+			dense = append(dense, ring[i-1], between(ring[i-1], ring[i], 1, 2))
+		}
+		dense = append(dense, ring[0])
+		coarse, fine := stripsBetweenMeridians(ring, 20), stripsBetweenMeridians(dense, 10)
+		limit := fine + (fine-coarse)/3
+		if got := AdditiveRing(ring, falseEasting); math.Abs(got-limit) > 1e-5 {
+			t.Fatalf("additive %.7f, limit of strips %.7f: %v", got, limit, ring)
+		}
+	})
+}
+
 // TestAdditiveAreaCuts: fan triangles add up to the polygon, whatever the point
 // they are cut from.
 func TestAdditiveAreaCuts(t *testing.T) {

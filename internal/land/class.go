@@ -59,7 +59,8 @@ const (
 	roleBoth = roleSource | roleTarget
 )
 
-// classRows is domain table 2.2: 三调工作分类 with 三大类 of GB/T 21010.
+// classRows is 三调工作分类 (TD/T 1055-2019) with the 三大类 of GB/T 21010-2017,
+// whose annex counts 0404 as unused; other tables call it agricultural.
 var classRows = []struct {
 	code, name string
 	group      Group
