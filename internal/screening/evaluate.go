@@ -1,0 +1,478 @@
+package screening
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/paulmach/orb"
+
+	"gengheng/internal/land"
+	"gengheng/internal/overlay"
+	"gengheng/internal/rulebook"
+)
+
+// Outcomes of a finding, as stored.
+const (
+	outcomeHit       = "hit"       // 问题: over the tolerance
+	outcomeTolerated = "tolerated" // 容差内
+	outcomeMissing   = "missing"   // a layer or a document is not there
+	outcomeNote      = "note"      // for a person to look at
+)
+
+// numericalTouch is the overlap in m² up to which two polygons only touch.
+const numericalTouch = 0.01
+
+// finding is what one check has to say about one candidate.
+type finding struct {
+	candidate *candidate
+	clause    *rulebook.Clause
+	check     *rulebook.Check
+	outcome   string
+	kind      string
+	version   string
+	// whole: the hit concerns the parcel as such and cannot be cut out.
+	whole bool
+	// measured: m2 and share say how much of the parcel is hit; geom says
+	// where, if that is known.
+	measured bool
+	m2       float64
+	geom     orb.MultiPolygon
+	features []touched
+	// detail is what this case adds to the check's own words.
+	detail [2]string
+
+	// pending says how geom is still to be computed from parts.
+	pending pending
+	parts   []part
+}
+
+type pending int
+
+const (
+	settled  pending = iota
+	asUnion          // geom is the union of parts
+	asRest           // geom is the candidate without the union of parts
+	asSource         // geom is the union of parts, whatever the tolerance
+)
+
+// touched is a feature of a finding.
+type touched struct {
+	BSM   string    `json:"bsm"`
+	Code  string    `json:"code"`
+	Name  string    `json:"name"`
+	Level string    `json:"level"`
+	M2    land.Area `json:"m2"`
+}
+
+// evaluate makes every finding of every candidate.
+func (j *job) evaluate(ctx context.Context) error {
+	j.findings = make([][]*finding, len(j.candidates))
+	j.borders = make([]*overlay.Border, len(j.candidates))
+	err := forEach(ctx, len(j.candidates), func(i int) (err error) {
+		j.findings[i], err = j.check(ctx, j.candidates[i])
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	j.tell("判定 · judge", int64(len(j.candidates)), int64(len(j.candidates)))
+	if err := j.settle(ctx); err != nil {
+		return err
+	}
+	for _, c := range j.candidates {
+		j.derive(c)
+	}
+	return j.settle(ctx)
+}
+
+// check runs the checks of a candidate's direction, except those that derive
+// from others and those that only score.
+func (j *job) check(ctx context.Context, c *candidate) ([]*finding, error) {
+	var list []*finding
+	for i := range j.book.Clauses {
+		clause := &j.book.Clauses[i]
+		if clause.Direction != c.direction {
+			continue
+		}
+		for n := range clause.Checks {
+			k := &clause.Checks[n]
+			if !k.AppliesTo(c.values) {
+				continue
+			}
+			f := &finding{candidate: c, clause: clause, check: k, kind: k.Layer, version: j.version(k.Layer)}
+			if j.lacks(k) {
+				f.missingLayer(j.book)
+				list = append(list, f)
+				continue
+			}
+			if k.Layer != "" && !j.present(k) {
+				continue
+			}
+			found, err := j.test(ctx, f)
+			if err != nil {
+				return nil, err
+			}
+			if found {
+				list = append(list, f)
+			}
+		}
+	}
+	return list, nil
+}
+
+// present tells whether there is data for a check to read.
+func (j *job) present(k *rulebook.Check) bool {
+	if k.Layer == "" || len(j.of(k.Layer)) > 0 {
+		return true
+	}
+	s, ok := k.Params.(rulebook.Slope)
+	return ok && s.Fallback != "" && len(j.of(s.Fallback)) > 0
+}
+
+// lacks tells whether a check cannot be made because a layer that the rulebook
+// requires is not there. Other declarations are never required.
+func (j *job) lacks(k *rulebook.Check) bool {
+	info, ok := j.book.Layer(k.Layer)
+	return ok && !info.Optional && k.Layer != kindIn && k.Layer != kindOut && !j.present(k)
+}
+
+// test runs one check; false means that it has nothing to say.
+func (j *job) test(ctx context.Context, f *finding) (bool, error) {
+	switch p := f.check.Params.(type) {
+	case rulebook.Overlap:
+		return j.testOverlap(f), nil
+	case rulebook.Within:
+		return j.testWithin(f, p), nil
+	case rulebook.Slope:
+		return j.testSlope(f, p)
+	case rulebook.Neighbours:
+		return j.testNeighbours(f, p), nil
+	case rulebook.Target:
+		f.outcome, f.whole = outcomeHit, true
+		return true, nil
+	case rulebook.BeltWidth:
+		return j.testBelt(ctx, f, p)
+	case rulebook.Evidence:
+		f.testEvidence(p, j.book)
+		return true, nil
+	case rulebook.MinPatch:
+		return j.testMinPatch(f, p), nil
+	}
+	return false, nil
+}
+
+// selected splits the parts of a layer inside a candidate by a check's where.
+func (j *job) selected(f *finding, also func(*feature) bool) (in, out []part) {
+	l := j.layers[f.check.Layer]
+	if l == nil {
+		return nil, nil
+	}
+	for _, p := range l.parts[f.candidate.index] {
+		feature := &l.features[p.fid]
+		if f.check.Selects(feature.value) && also(feature) {
+			in = append(in, p)
+		} else {
+			out = append(out, p)
+		}
+	}
+	return in, out
+}
+
+func every(*feature) bool { return true }
+
+func (j *job) testOverlap(f *finding) bool {
+	in, _ := j.selected(f, every)
+	if len(in) == 0 {
+		return false
+	}
+	f.parts, f.pending, f.features = in, asUnion, j.touched(f.check.Layer, in)
+	return true
+}
+
+func (j *job) testWithin(f *finding, p rulebook.Within) bool {
+	also := every
+	if p.MatchYear {
+		year := strconv.Itoa(j.year)
+		also = func(t *feature) bool { return t.level == year }
+	}
+	in, out := j.selected(f, also)
+	f.features = j.touched(f.check.Layer, out)
+	// Where the parts fill the candidate without overlapping, as survey parcels
+	// do, what is not selected is the rest.
+	if math.Abs(sum(in)+sum(out)-f.candidate.m2) <= numericalTouch/2 {
+		f.parts, f.pending = out, asUnion
+		return len(out) > 0
+	}
+	f.parts, f.pending = in, asRest
+	return true
+}
+
+func sum(parts []part) float64 {
+	s := 0.0
+	for _, p := range parts {
+		s += p.m2
+	}
+	return s
+}
+
+// touched lists the features of parts with their own areas.
+func (j *job) touched(kind string, parts []part) []touched {
+	var (
+		list []touched
+		last = int32(-1)
+		m2   float64
+		l    = j.layers[kind]
+	)
+	flush := func() {
+		if last >= 0 && m2 > numericalTouch {
+			t := &l.features[last]
+			list = append(list, touched{BSM: t.bsm, Code: t.code, Name: t.name, Level: t.level, M2: rounded(m2)})
+		}
+	}
+	for _, p := range parts {
+		if p.fid != last {
+			flush()
+			last, m2 = p.fid, 0
+		}
+		m2 += p.m2
+	}
+	flush()
+	return list
+}
+
+// rounded is an additive area in hundredths; areas of parts of a county are
+// always in range.
+func rounded(m2 float64) land.Area {
+	a, err := land.RoundArea(m2)
+	if err != nil {
+		return 0
+	}
+	return a
+}
+
+// slopeOf gives the slope of a candidate from the slope map, or from the DEM
+// where the map does not cover it.
+func (j *job) slopeOf(c *candidate, kind, fallback string) (slope, bool, error) {
+	if l := j.layers[kind]; l != nil {
+		if s, ok := j.slopeFromMap(l, l.parts[c.index], c.m2); ok {
+			return s, true, nil
+		}
+	}
+	if fallback == "" {
+		return slope{}, false, nil
+	}
+	return j.slopeFromTerrain(c.geom, c.m2)
+}
+
+func (j *job) testSlope(f *finding, p rulebook.Slope) (bool, error) {
+	s, ok, err := j.slopeOf(f.candidate, f.check.Layer, p.Fallback)
+	if err != nil {
+		return false, err
+	}
+	if !ok {
+		f.outcome = outcomeMissing
+		f.detail = [2]string{"坡度图和高程模型未覆盖该地块的一半，坡度待定", "neither slope map nor DEM covers half of the parcel: its slope is unknown"}
+		return true, nil
+	}
+	f.kind, f.version = s.kind, s.version
+	if p.Scope == rulebook.Majority {
+		if s.class != p.Class {
+			return false, nil
+		}
+		f.outcome, f.whole, f.measured = outcomeHit, true, true
+		f.m2, f.geom = f.candidate.m2, f.candidate.geom
+		f.detail = s.describe()
+		return true, nil
+	}
+	f.detail = [2]string{"依据" + s.source, "by " + s.sourceEnglish()}
+	if s.kind == kindDEM {
+		// Cells have no outline that could be cut out.
+		f.measured, f.m2 = true, s.byClass[p.Class-1]
+		f.judge(f.m2)
+		return f.m2 > numericalTouch, nil
+	}
+	l := j.layers[f.check.Layer]
+	for _, part := range l.parts[f.candidate.index] {
+		if class, err := land.ParseSlopeClass(l.features[part.fid].level); err == nil && class == p.Class {
+			f.parts = append(f.parts, part)
+		}
+	}
+	f.pending, f.features = asUnion, j.touched(f.check.Layer, f.parts)
+	return len(f.parts) > 0, nil
+}
+
+// judge applies the check's tolerance.
+func (f *finding) judge(largest float64) {
+	f.outcome = outcomeTolerated
+	if f.check.Tolerance.Exceeded(f.m2, f.candidate.m2, largest) {
+		f.outcome = outcomeHit
+	}
+}
+
+// border finds a candidate's neighbours, once.
+func (j *job) border(c *candidate) *overlay.Border {
+	if j.borders[c.index] == nil {
+		b := j.survey.mosaic.Border(c.geom, overlay.Look{
+			Step: 4, Near: 0.2, Far: j.book.Planning.TrackWidthM, Track: j.survey.isTrack,
+		})
+		j.borders[c.index] = &b
+	}
+	return j.borders[c.index]
+}
+
+// unlisted is the length of boundary in metres along other land up to which a
+// parcel still counts as surrounded: corners are judged by their surroundings.
+const unlisted = 1
+
+func (j *job) testNeighbours(f *finding, p rulebook.Neighbours) bool {
+	border := j.border(f.candidate)
+	for _, row := range p.Surrounded {
+		listed, other := 0.0, 0.0
+		for _, c := range border.Contacts {
+			if slices.Contains(row.Classes, j.survey.parcels[c.Index].dlbm) {
+				listed += c.Direct + c.Across
+			} else {
+				other += c.Direct + c.Across
+			}
+		}
+		if listed > 0 && other <= unlisted {
+			name, _ := land.RefinementName(row.Becomes)
+			f.outcome, f.whole = outcomeHit, true
+			f.detail = [2]string{"将成为" + name, "it would be " + row.Becomes}
+			return true
+		}
+	}
+	return false
+}
+
+func (j *job) testMinPatch(f *finding, p rulebook.MinPatch) bool {
+	if f.candidate.area.Float64() >= p.AreaM2 {
+		return false
+	}
+	m2 := f.candidate.m2
+	for _, i := range j.survey.mosaic.Near(f.candidate.geom, p.TouchM, j.survey.isCultivated) {
+		m2 += j.survey.parcels[i].m2
+	}
+	if m2 >= p.AreaM2 {
+		return false
+	}
+	f.outcome, f.whole = outcomeHit, true
+	return true
+}
+
+func (s *survey) isCultivated(i int) bool { return land.IsCultivated(s.parcels[i].dlbm) }
+
+func (j *job) testBelt(ctx context.Context, f *finding, p rulebook.BeltWidth) (bool, error) {
+	c := f.candidate
+	for _, row := range p.Along {
+		along := j.survey.mosaic.Near(c.geom, p.TouchM, func(i int) bool {
+			return slices.Contains(row.Classes, j.survey.parcels[i].dlbm)
+		})
+		if len(along) == 0 {
+			continue
+		}
+		if len(row.Documents) > 0 && !slices.ContainsFunc(row.Documents, c.has) {
+			f.outcome = outcomeMissing
+			f.detail = documentsWanted(j.book, nil, row.Documents)
+			return true, nil
+		}
+		if row.MaxWidthM == 0 {
+			return false, nil
+		}
+		over, err := j.beyond(ctx, c.geom, along, row.MaxWidthM+p.ToleranceM)
+		if err != nil || land.AdditiveArea(over, j.zone) <= numericalTouch {
+			return false, err
+		}
+		f.geom, err = j.beyond(ctx, c.geom, along, row.MaxWidthM)
+		f.measured, f.m2 = true, land.AdditiveArea(f.geom, j.zone)
+		f.judge(j.largest(f.geom))
+		width := strconv.FormatFloat(row.MaxWidthM, 'f', -1, 64)
+		f.detail = [2]string{"限宽 " + width + " m", "allowed width " + width + " m"}
+		for _, i := range along {
+			t := &j.survey.parcels[i]
+			f.features = append(f.features, touched{BSM: t.bsm, Code: t.tbbh, Name: t.dlmc, Level: t.dlbm})
+		}
+		return true, err
+	}
+	return false, nil
+}
+
+// beyond takes away what lies within a width of some survey parcels.
+func (j *job) beyond(ctx context.Context, rest orb.MultiPolygon, along []int, width float64) (orb.MultiPolygon, error) {
+	for _, d := range j.of(kindSurvey) {
+		var fids []int32
+		for _, i := range along {
+			if j.survey.parcels[i].dataset == d.ID {
+				fids = append(fids, j.survey.parcels[i].fid)
+			}
+		}
+		if len(fids) == 0 || len(rest) == 0 {
+			continue
+		}
+		var err error
+		if rest, err = j.engine.Beyond(ctx, rest, layerTable{table: "parcel", dataset: d.ID}, fids, width); err != nil {
+			return nil, err
+		}
+	}
+	return rest, nil
+}
+
+func (f *finding) testEvidence(p rulebook.Evidence, book *rulebook.Rulebook) {
+	var wanted []string
+	for _, code := range p.AllOf {
+		if !f.candidate.has(code) {
+			wanted = append(wanted, code)
+		}
+	}
+	var anyOf []string
+	if len(p.AnyOf) > 0 && !slices.ContainsFunc(p.AnyOf, f.candidate.has) {
+		anyOf = p.AnyOf
+	}
+	if len(wanted)+len(anyOf) > 0 {
+		f.outcome, f.detail = outcomeMissing, documentsWanted(book, wanted, anyOf)
+		return
+	}
+	f.outcome = outcomeNote
+	var zh, en []string
+	for _, code := range append(slices.Clone(p.AllOf), p.AnyOf...) {
+		if f.candidate.has(code) {
+			zh = append(zh, book.DocumentName(code)+" "+f.candidate.documents[code])
+			en = append(en, code+" "+f.candidate.documents[code])
+		}
+	}
+	f.detail = [2]string{"已申报" + strings.Join(zh, "、") + "，请人工核对", "declared: " + strings.Join(en, ", ") + "; to be verified by a person"}
+}
+
+// documentsWanted says which documents are absent.
+func documentsWanted(book *rulebook.Rulebook, all, anyOf []string) [2]string {
+	names := func(codes []string) []string {
+		var list []string
+		for _, code := range codes {
+			list = append(list, book.DocumentName(code))
+		}
+		return list
+	}
+	var zh, en []string
+	if len(all) > 0 {
+		zh = append(zh, "缺少"+strings.Join(names(all), "、"))
+		en = append(en, "missing: "+strings.Join(all, ", "))
+	}
+	if len(anyOf) > 0 {
+		zh = append(zh, "缺少"+strings.Join(names(anyOf), "或"))
+		en = append(en, "missing: one of "+strings.Join(anyOf, ", "))
+	}
+	return [2]string{strings.Join(zh, "；"), strings.Join(en, "; ")}
+}
+
+// missingLayer: a layer that is not there never means that there is no conflict.
+func (f *finding) missingLayer(book *rulebook.Rulebook) {
+	info, _ := book.Layer(f.check.Layer)
+	f.outcome = outcomeMissing
+	f.detail = [2]string{
+		"缺少图层“" + info.Name + "”（" + info.Owner + "提供），无法判定，请上传后重新筛查",
+		"layer " + info.Kind + " (" + info.English + ") is missing, so this cannot be judged: upload it and screen again",
+	}
+}

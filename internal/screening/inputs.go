@@ -1,0 +1,231 @@
+package screening
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/paulmach/orb"
+
+	"gengheng/internal/land"
+	"gengheng/internal/rulebook"
+)
+
+// Kinds of datasets that have tables or meanings of their own.
+const (
+	kindSurvey = "DLTB"
+	kindDEM    = "DEM"
+	kindRidges = "KCXS"
+	kindIn     = "CANDIDATE_IN"
+	kindOut    = "CANDIDATE_OUT"
+)
+
+// dataset is a version that the run reads.
+type dataset struct {
+	Kind    string    `json:"kind"`
+	Scope   string    `json:"scope"`
+	ID      uuid.UUID `json:"dataset_id"`
+	Version string    `json:"version"`
+	Year    int       `json:"year"`
+}
+
+// candidate is a declared parcel.
+type candidate struct {
+	index     int
+	dataset   uuid.UUID
+	fid       int32
+	direction rulebook.Direction
+	number    string
+	township  string
+	baseDLBM  string
+	target    string
+	purpose   string
+	method    string
+	gdlx      string
+	actor     string
+	documents map[string]string
+	attrs     map[string]any
+	// area is the official area of geom, m2 its additive one.
+	area land.Area
+	m2   float64
+	geom orb.MultiPolygon
+}
+
+// values gives what a check may ask of a candidate.
+func (c *candidate) values(field string) []string {
+	switch field {
+	case "purpose":
+		return []string{c.purpose}
+	case "target_dlbm":
+		return []string{c.target}
+	case "base_dlbm":
+		return []string{c.baseDLBM}
+	case "actor":
+		return []string{c.actor}
+	case "method":
+		return []string{c.method}
+	case "documents":
+		var codes []string
+		for code := range c.documents {
+			codes = append(codes, code)
+		}
+		return codes
+	}
+	return nil
+}
+
+func (c *candidate) has(document string) bool { return c.documents[document] != "" }
+
+// readRun reads the run's own row, the county's plane and the rulebook. done is
+// true when there is nothing left to do.
+func (j *job) readRun(ctx context.Context) (done bool, err error) {
+	var (
+		status, document, name string
+		srid                   int
+	)
+	err = j.db.Pool.QueryRow(ctx, `
+		SELECT r.year, r.status, c.srid, b.document, b.id
+		FROM screening_run r JOIN county c USING (county_code) JOIN rulebook b ON b.version = r.rulebook
+		WHERE r.county_code = $1 AND r.run_id = $2`, j.county, j.runID).Scan(&j.year, &status, &srid, &document, &name)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, fmt.Errorf("没有筛查任务 %s · county %s has no screening run %s", j.runID, j.county, j.runID)
+	}
+	if err != nil {
+		return false, fmt.Errorf("read the screening run: %w", err)
+	}
+	if status == "done" {
+		return true, nil
+	}
+	zone, ok := land.ByEPSG(srid)
+	if !ok || zone.Prefixed {
+		return false, fmt.Errorf("county %s has srid %d, which is no CGCS2000 3-degree zone without prefix", j.county, srid)
+	}
+	j.srid, j.zone = srid, zone
+	j.book, err = rulebook.Parse(name+".yaml", []byte(document))
+	if err != nil {
+		return false, fmt.Errorf("规则库无效 · the rulebook of the run is not valid: %w", err)
+	}
+	return false, nil
+}
+
+// readDatasets finds what is current: of every kind and scope the version that
+// was committed last; declarations of the run's year, anything else of that
+// year or the newest before it.
+func (j *job) readDatasets(ctx context.Context) error {
+	rows, err := j.db.Pool.Query(ctx, `
+		SELECT DISTINCT ON (kind, scope) kind, scope, dataset_id, version, year
+		FROM dataset
+		WHERE county_code = $1 AND status = 'committed'
+		  AND CASE WHEN kind IN ('CANDIDATE_IN', 'CANDIDATE_OUT') THEN year = $2 ELSE year <= $2 END
+		ORDER BY kind, scope, year DESC, commit_seq DESC`, j.county, j.year)
+	if err != nil {
+		return fmt.Errorf("read the datasets: %w", err)
+	}
+	j.datasets, err = pgx.CollectRows(rows, pgx.RowToStructByPos[dataset])
+	if err != nil {
+		return fmt.Errorf("read the datasets: %w", err)
+	}
+	// The order must not depend on the database's collation.
+	slices.SortFunc(j.datasets, func(a, b dataset) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Scope, b.Scope))
+	})
+	return nil
+}
+
+// of lists the datasets of a kind.
+func (j *job) of(kind string) []dataset {
+	var list []dataset
+	for _, d := range j.datasets {
+		if d.Kind == kind {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
+// version names the datasets of a kind by their content.
+func (j *job) version(kind string) string {
+	v := ""
+	for _, d := range j.of(kind) {
+		if v != "" {
+			v += "+"
+		}
+		v += d.Version
+	}
+	return v
+}
+
+const candidatesSQL = `
+SELECT fid, direction, number, township_code, base_dlbm, target_dlbm, purpose, method, gdlx, actor,
+       documents, attrs, area_m2::text, ST_AsBinary(geom)
+FROM candidate WHERE county_code = $1 AND dataset_id = $2 ORDER BY fid`
+
+// readCandidates reads the declarations of both directions, in order of
+// direction and number.
+func (j *job) readCandidates(ctx context.Context) error {
+	for _, d := range j.datasets {
+		if d.Kind != kindIn && d.Kind != kindOut {
+			continue
+		}
+		rows, err := j.db.Pool.Query(ctx, candidatesSQL, j.county, d.ID)
+		if err != nil {
+			return fmt.Errorf("read the candidates: %w", err)
+		}
+		list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*candidate, error) {
+			c := &candidate{dataset: d.ID}
+			var wkb []byte
+			err := row.Scan(&c.fid, &c.direction, &c.number, &c.township, &c.baseDLBM, &c.target, &c.purpose,
+				&c.method, &c.gdlx, &c.actor, &c.documents, &c.attrs, &c.area, &wkb)
+			if err != nil {
+				return nil, err
+			}
+			c.geom, err = decode(wkb)
+			c.m2 = land.AdditiveArea(c.geom, j.zone)
+			return c, err
+		})
+		if err != nil {
+			return fmt.Errorf("read the candidates: %w", err)
+		}
+		j.candidates = append(j.candidates, list...)
+	}
+	slices.SortStableFunc(j.candidates, func(a, b *candidate) int {
+		return cmp.Or(cmp.Compare(a.direction, b.direction), cmp.Compare(a.number, b.number))
+	})
+	for i, c := range j.candidates {
+		c.index = i
+		if i > 0 && j.candidates[i-1].number == c.number && j.candidates[i-1].direction == c.direction {
+			return fmt.Errorf("申报编号 %s 在乡镇 %s 与 %s 的申报中重复，请改号后重新上传 · number %s is declared twice, by townships %s and %s: renumber one and upload it again",
+				c.number, j.candidates[i-1].township, c.township, c.number, j.candidates[i-1].township, c.township)
+		}
+	}
+	return nil
+}
+
+// readRidges reads the county's table of ridge coefficients.
+func (j *job) readRidges(ctx context.Context) error {
+	j.ridges = land.RidgeTable{}
+	for _, d := range j.of(kindRidges) {
+		rows, err := j.db.Pool.Query(ctx, `SELECT gdlx, gdpdjb, kcxs::text FROM kcxs WHERE county_code = $1 AND dataset_id = $2`, j.county, d.ID)
+		if err != nil {
+			return fmt.Errorf("read KCXS: %w", err)
+		}
+		var gdlx, slope, text string
+		_, err = pgx.ForEachRow(rows, []any{&gdlx, &slope, &text}, func() error {
+			class, err := land.ParseSlopeClass(slope)
+			if err != nil {
+				return err
+			}
+			k, err := land.ParseRidgeCoefficient(text)
+			j.ridges[land.RidgeKey{GDLX: gdlx, Slope: class}] = k
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("read KCXS: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,193 @@
+package screening
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/paulmach/orb"
+
+	"gengheng/internal/rulebook"
+)
+
+// layer is a kind of polygons with what of it lies inside the candidates.
+type layer struct {
+	kind     string
+	version  string
+	features []feature
+	// parts[candidate.index] are sorted by feature, then by order; their fid is
+	// the place in features.
+	parts [][]part
+}
+
+// feature is one polygon of a layer, by what a check or a reader asks of it.
+type feature struct {
+	bsm, code, name, level string
+	// parcel is set for DLTB.
+	parcel *parcel
+	// candidate is set for other declarations.
+	candidate *candidate
+}
+
+// value gives a field that a check's where may ask.
+func (f *feature) value(field string) string {
+	if f.parcel != nil {
+		return f.parcel.value(field)
+	}
+	switch field {
+	case "code":
+		return f.code
+	case "name":
+		return f.name
+	case "level":
+		return f.level
+	}
+	return ""
+}
+
+// overlaid lists the kinds whose parts inside the candidates the checks need,
+// with the directions that need them.
+func (j *job) overlaid() map[string][]rulebook.Direction {
+	need := map[string][]rulebook.Direction{}
+	add := func(kind string, d rulebook.Direction) {
+		if !slices.Contains(need[kind], d) {
+			need[kind] = append(need[kind], d)
+		}
+	}
+	for _, clause := range j.book.Clauses {
+		for _, k := range clause.Checks {
+			switch k.Test {
+			case rulebook.TestOverlap, rulebook.TestWithin, rulebook.TestSlope, rulebook.TestScoreShare, rulebook.TestScoreGrade:
+				add(k.Layer, clause.Direction)
+			}
+		}
+	}
+	// What cultivated land a 转出 parcel takes is counted by survey parcel.
+	add(kindSurvey, rulebook.Out)
+	return need
+}
+
+// overlayAll fills the parts of every layer; the layers run beside each other
+// as far as the engine has connections.
+func (j *job) overlayAll(ctx context.Context) error {
+	need := j.overlaid()
+	kinds := make([]string, 0, len(need))
+	for kind := range need {
+		if info, ok := j.book.Layer(kind); ok && info.Form != rulebook.Polygons && kind != kindSurvey {
+			continue
+		}
+		if len(j.of(kind)) > 0 {
+			kinds = append(kinds, kind)
+		}
+	}
+	slices.Sort(kinds)
+	j.layers = make(map[string]*layer, len(kinds))
+	// The survey is the longest and begins first.
+	if i := slices.Index(kinds, kindSurvey); i > 0 {
+		kinds = slices.Insert(slices.Delete(kinds, i, i+1), 0, kindSurvey)
+	}
+	var (
+		done  int64
+		mutex sync.Mutex
+	)
+	group, ctx := newGroup(ctx)
+	for _, kind := range kinds {
+		l := &layer{kind: kind, version: j.version(kind), parts: make([][]part, len(j.candidates))}
+		j.layers[kind] = l
+		subjects := make([]orb.MultiPolygon, len(j.candidates))
+		for i, c := range j.candidates {
+			if slices.Contains(need[kind], c.direction) {
+				subjects[i] = c.geom
+			}
+		}
+		group.Go(func() error {
+			if err := j.overlayLayer(ctx, l, subjects); err != nil {
+				return fmt.Errorf("图层 %s 叠加失败 · overlay with layer %s: %w", kind, kind, err)
+			}
+			mutex.Lock()
+			defer mutex.Unlock()
+			done++
+			j.tell("叠加 · overlay", done, int64(len(kinds)))
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+func (j *job) overlayLayer(ctx context.Context, l *layer, subjects []orb.MultiPolygon) error {
+	for _, d := range j.of(l.kind) {
+		places, err := j.readFeatures(ctx, l, d)
+		if err != nil {
+			return err
+		}
+		err = j.engine.Overlaps(ctx, subjects, layerTable{table: tableOf(l.kind), dataset: d.ID}, func(subject int, p part) {
+			place, ok := places[p.fid]
+			if !ok || l.features[place].candidate == j.candidates[subject] {
+				return
+			}
+			p.fid = place
+			l.parts[subject] = append(l.parts[subject], p)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, parts := range l.parts {
+		slices.SortFunc(parts, comparePart)
+	}
+	return nil
+}
+
+func tableOf(kind string) string {
+	switch kind {
+	case kindSurvey:
+		return "parcel"
+	case kindIn, kindOut:
+		return "candidate"
+	}
+	return "layer_feature"
+}
+
+// readFeatures appends the features of a dataset to the layer and says where
+// each fid stands.
+func (j *job) readFeatures(ctx context.Context, l *layer, d dataset) (map[int32]int32, error) {
+	places := map[int32]int32{}
+	add := func(fid int32, f feature) {
+		places[fid] = int32(len(l.features))
+		l.features = append(l.features, f)
+	}
+	switch l.kind {
+	case kindSurvey:
+		for i := range j.survey.parcels {
+			p := &j.survey.parcels[i]
+			if p.dataset == d.ID {
+				add(p.fid, feature{bsm: p.bsm, code: p.tbbh, name: p.dlmc, level: p.dlbm, parcel: p})
+			}
+		}
+		return places, nil
+	case kindIn, kindOut:
+		for _, c := range j.candidates {
+			if c.dataset == d.ID {
+				add(c.fid, feature{bsm: c.number, name: c.number, candidate: c})
+			}
+		}
+		return places, nil
+	}
+	rows, err := j.db.Pool.Query(ctx, `
+		SELECT fid, bsm, code, name, level FROM layer_feature
+		WHERE county_code = $1 AND dataset_id = $2 ORDER BY fid`, j.county, d.ID)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		fid int32
+		f   feature
+	)
+	_, err = pgx.ForEachRow(rows, []any{&fid, &f.bsm, &f.code, &f.name, &f.level}, func() error {
+		add(fid, f)
+		return nil
+	})
+	return places, err
+}

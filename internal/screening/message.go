@@ -1,0 +1,82 @@
+package screening
+
+import (
+	"fmt"
+	"strings"
+
+	"gengheng/internal/rulebook"
+)
+
+// named is how many features a message names before it says 等.
+const named = 3
+
+// message says a finding in Chinese and English: what, how much, of which
+// features, by which source.
+func (f *finding) message(book *rulebook.Rulebook) (zh, en string) {
+	z, e := []string{f.check.Finding}, []string{f.check.FindingEnglish}
+	if f.measured {
+		how, howEn := f.relation(book)
+		m2 := rounded(f.m2)
+		z = append(z, fmt.Sprintf("%s %s m²（%s 亩），占地块 %.1f%%", how, m2, m2.MuText(), 100*f.share()))
+		e = append(e, fmt.Sprintf("%s %s m² (%s mu), %.1f%% of the parcel", howEn, m2, m2.MuText(), 100*f.share()))
+	}
+	if n := len(f.features); n > 0 {
+		labels := make([]string, 0, named)
+		for _, t := range f.features[:min(n, named)] {
+			labels = append(labels, t.label())
+		}
+		list, more, moreEn := strings.Join(labels, "、"), "", ""
+		if n > named {
+			more, moreEn = "等", " and others"
+		}
+		z = append(z, fmt.Sprintf("涉及 %d 个图斑：%s%s", n, list, more))
+		e = append(e, fmt.Sprintf("%d features: %s%s", n, list, moreEn))
+	}
+	if f.outcome == outcomeTolerated {
+		z, e = append(z, "在容差内"), append(e, "within the tolerance")
+	}
+	if f.detail[0] != "" {
+		z, e = append(z, f.detail[0]), append(e, f.detail[1])
+	}
+	if citation := book.CitationText(*f.clause); citation != "" {
+		z, e = append(z, "依据"+citation), append(e, "by "+f.clause.ID+" of rulebook "+book.ID)
+	}
+	return strings.Join(z, "；"), strings.Join(e, "; ")
+}
+
+// relation says what the measured area is.
+func (f *finding) relation(book *rulebook.Rulebook) (zh, en string) {
+	info, _ := book.Layer(f.check.Layer)
+	switch f.check.Test {
+	case rulebook.TestOverlap:
+		return "与" + info.Name + "重叠", "overlaps " + info.English + " by"
+	case rulebook.TestWithin:
+		return "不符合部分", "outside by"
+	case rulebook.TestBeltWidth:
+		return "超宽部分", "too wide by"
+	}
+	return "涉及面积", "concerns"
+}
+
+// share is the part of the candidate that is hit, 0…1.
+func (f *finding) share() float64 {
+	if f.candidate.m2 <= 0 {
+		return 0
+	}
+	return min(1, f.m2/f.candidate.m2)
+}
+
+// label names a feature as people know it.
+func (t *touched) label() string {
+	name := t.Name
+	if name == "" {
+		name = t.Code
+	}
+	switch {
+	case name == "":
+		return t.BSM
+	case t.BSM == "" || t.BSM == name:
+		return name
+	}
+	return name + "（" + t.BSM + "）"
+}
