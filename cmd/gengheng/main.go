@@ -17,6 +17,7 @@ import (
 // Run(context.Context) error method.
 type cli struct {
 	Balance balanceCmd `cmd:"" help:"平衡求解与验证 · Solve and verify balance problems."`
+	Migrate migrateCmd `cmd:"" help:"升级数据库结构 · Bring the database to this program's schema."`
 	Version versionCmd `cmd:"" help:"版本 · Print the version."`
 }
 
