@@ -52,14 +52,6 @@ func (a amounts) of(m Measure) land.Area {
 	return a.area
 }
 
-func (a amounts) plus(b amounts) amounts {
-	return amounts{a.area + b.area, a.paddy + b.paddy, a.quality + b.quality}
-}
-
-func (a amounts) minus(b amounts) amounts {
-	return amounts{a.area - b.area, a.paddy - b.paddy, a.quality - b.quality}
-}
-
 // gradeArea is net area counted as area of grade 1 (折合 1 等面积):
 //
 //	net · (16 − grade)/15,

@@ -2,6 +2,7 @@ package planning
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"gengheng/internal/balance"
@@ -107,7 +108,7 @@ func (m *model) addEdges(f *fields, o Options) {
 
 // addRow adds one township's Σ_in g·s − Σ_out g·(1 − s) ≥ 0, written as
 // Σ g·s ≥ Σ_out g, and returns its index.
-func (m *model) addRow(f *fields, r row) int32 {
+func (m *model) addRow(f *fields, r row, margin float64) int32 {
 	p := m.problem
 	k := int32(len(p.Constraints))
 	var rhs land.Area
@@ -125,10 +126,17 @@ func (m *model) addRow(f *fields, r row) int32 {
 			rhs += g
 		}
 	}
-	p.Constraints = append(p.Constraints, balance.Constraint{ID: string(r.measure) + "/" + r.town, Sense: balance.AtLeast, RHS: rhs.Float64()})
+	p.Constraints = append(p.Constraints, balance.Constraint{ID: string(r.measure) + "/" + r.town, Sense: balance.AtLeast, RHS: rhs.Float64() - margin})
 	m.rows = append(m.rows, r)
 	return k
 }
+
+// roundingMargin in m² is taken off every row of a measure. Amounts are whole
+// hundredths, so that all rows' margins together, less than half a hundredth,
+// let no plan in that is not balanced; but with them no plan hangs on how the
+// decimals of a sum round as binary fractions, and no price grows without end
+// on a row that can be met in one way only.
+func roundingMargin(rows int) float64 { return math.Floor(0.004/float64(rows)*1e7) / 1e7 }
 
 // addTownships adds the row of every township that has candidates, what it
 // may take from the county's pool (at a cost) or give to it, and the pool's
@@ -136,6 +144,7 @@ func (m *model) addRow(f *fields, r row) int32 {
 func (m *model) addTownships(f *fields, s *survey, o Options, measure Measure) {
 	p := m.problem
 	transferCost := o.TransferCost * land.SquareMetre.Mu()
+	margin := roundingMargin(len(s.townships) + 1)
 	type pooled struct {
 		flow int32
 		sign float64
@@ -155,7 +164,7 @@ func (m *model) addTownships(f *fields, s *survey, o Options, measure Measure) {
 		if in == 0 && out == 0 {
 			continue
 		}
-		k := m.addRow(f, row{measure: measure, town: t.code})
+		k := m.addRow(f, row{measure: measure, town: t.code}, margin)
 		id := string(measure) + "/" + t.code
 		flow(k, id+"/taken", transferCost, 1, out)
 		flow(k, id+"/given", 0, -1, in)
@@ -164,7 +173,7 @@ func (m *model) addTownships(f *fields, s *survey, o Options, measure Measure) {
 		return
 	}
 	k := int32(len(p.Constraints))
-	p.Constraints = append(p.Constraints, balance.Constraint{ID: "pool/" + string(measure), Sense: balance.AtLeast})
+	p.Constraints = append(p.Constraints, balance.Constraint{ID: "pool/" + string(measure), Sense: balance.AtLeast, RHS: -margin})
 	m.rows = append(m.rows, row{measure: measure})
 	for _, z := range pool {
 		p.FlowTerms = append(p.FlowTerms, balance.FlowTerm{Constraint: k, Flow: z.flow, Coefficient: z.sign})

@@ -147,7 +147,7 @@ func (w worth) text(unit *unit) string {
 	if math.Abs(w.overlap) >= 0.05 {
 		parts = append(parts, "与重叠地块取舍的代价 "+points(w.overlap))
 	}
-	verb := "作为耕地"
+	verb := "选入"
 	if unit.out() {
 		verb = "留作耕地"
 	}
@@ -155,7 +155,7 @@ func (w worth) text(unit *unit) string {
 	case w.boundary > 0:
 		parts = append(parts, fmt.Sprintf("%s使耕地边界增加 %.1f m（代价 %s）", verb, float64(w.boundary)/100, points(w.edges)))
 	case w.boundary < 0:
-		parts = append(parts, fmt.Sprintf("%s使耕地更连片，边界减少 %.1f m（合 %s）", verb, -float64(w.boundary)/100, points(-w.edges)))
+		parts = append(parts, fmt.Sprintf("%s更连片，使耕地边界减少 %.1f m（合 %s）", verb, -float64(w.boundary)/100, points(-w.edges)))
 	}
 	return strings.Join(parts, "，")
 }
@@ -169,6 +169,9 @@ func verdictOf(unit *unit, farmland bool, sum float64, locked bool) string {
 	}
 	against := farmland == (sum > 0)
 	total := "合计净代价 " + points(sum)
+	if unit.out() {
+		total = "留作耕地的" + total
+	}
 	switch {
 	case math.Abs(sum) < 0.05:
 		return total + "，取舍相当。"

@@ -107,6 +107,9 @@ func pack(p *balance.Problem, solution *balance.Solution) (map[string][]byte, er
 	if err := balance.WriteSolution(solutionDir, p, solution); err != nil {
 		return nil, fmt.Errorf("write the solution: %w", err)
 	}
+	if _, err := balance.VerifyDir(problemDir, solutionDir); err != nil {
+		return nil, fmt.Errorf("verify the solution: %w", err)
+	}
 	artifacts := map[string][]byte{}
 	for name, folder := range map[string]string{"problem": problemDir, "solution": solutionDir} {
 		if artifacts[name], err = packDir(folder); err != nil {
