@@ -10,6 +10,9 @@ import (
 // Options says how a file is to be read. The zero value reads a file into the
 // plane of its own zone.
 type Options struct {
+	// Name is what the user calls the file, for messages; "" takes the path's
+	// last element.
+	Name string
 	// SRID is the target plane, EPSG 4534-4554. 0 takes the plane of the
 	// zone that the data lie in (its central meridian).
 	SRID int
