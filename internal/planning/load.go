@@ -90,6 +90,8 @@ type fixedParcel struct {
 	fid   int32
 	geom  orb.MultiPolygon
 	cutBy []string // numbers of the out candidates that cut it
+	// scraps are the thin parts that cutting left, not in geom.
+	scraps orb.MultiPolygon
 }
 
 // overlap is land that two candidates of one direction both claim.
@@ -309,14 +311,17 @@ func (s *survey) loadLand(ctx context.Context, tx pgx.Tx, takesPart func(*candid
 	if err != nil {
 		return fmt.Errorf("find overlapping candidates: %w", err)
 	}
-	rows, err = tx.Query(ctx, sqlParcels, s.county, s.dataset("DLTB"))
+	rows, err = tx.Query(ctx, sqlParcels, s.county, s.dataset("DLTB"), scrapWidth)
 	if err != nil {
 		return fmt.Errorf("read cultivated parcels: %w", err)
 	}
 	s.parcels, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (p fixedParcel, err error) {
-		var geom []byte
-		if err = row.Scan(&p.fid, &geom, &p.cutBy); err == nil {
-			p.geom, err = multiPolygon(geom)
+		var geom, scraps []byte
+		if err = row.Scan(&p.fid, &geom, &p.cutBy, &scraps); err != nil {
+			return p, err
+		}
+		if p.geom, err = multiPolygon(geom); err == nil {
+			p.scraps, err = multiPolygon(scraps)
 		}
 		return p, err
 	})

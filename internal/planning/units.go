@@ -41,36 +41,31 @@ type fields struct {
 	notes  []string
 }
 
-const (
-	// minShared: two fields that meet at a corner share a centimetre or two of
-	// touching distance. That is no common boundary.
-	minShared = 5 // cm
-	// A scrap is what two drawings of one line leave of a parcel: under 10 m²
-	// (碎片多边形) or, on average, under half a metre wide. Nobody farms it.
-	scrapArea  = 10.0
-	scrapWidth = 0.5
-)
+// minShared: two fields that meet at a corner share a centimetre or two of
+// touching distance. That is no common boundary.
+const minShared = 5 // cm
 
 func fixedID(fid int32) string { return fmt.Sprintf("dltb/%d", fid) }
 
 // lay makes the units and measures what they share.
 func lay(ctx context.Context, s *survey, o Options) (*fields, error) {
 	f := &fields{}
-	var scraps []scrap
+	owners := newScrapOwners(s, o)
 	for _, p := range s.parcels {
-		kept, scrapped := separateScraps(p)
-		scraps = append(scraps, scrapped...)
+		kept, err := owners.share(ctx, p)
+		if err != nil {
+			return nil, err
+		}
 		if len(kept) > 0 {
 			f.units = append(f.units, unit{id: fixedID(p.fid), geom: kept})
 		}
 	}
-	fixed := len(f.units)
 	unknownIn, unknownOut := 0, 0
 	for _, c := range s.candidates {
 		if !o.takesPart(c) {
 			continue
 		}
-		u := unit{id: c.key(), c: c, geom: c.geom, exempt: c.exempt}
+		u := unit{id: c.key(), c: c, geom: owners.withScraps(c), exempt: c.exempt}
 		grade := gradeWorst
 		switch {
 		case c.grade != nil:
@@ -89,75 +84,11 @@ func lay(ctx context.Context, s *survey, o Options) (*fields, error) {
 	if o.Enforce.Quality && unknownIn+unknownOut > 0 {
 		f.notes = append(f.notes, fmt.Sprintf("等别不明的地块按不利一侧计算：转进 %d 个按 15 等，转出 %d 个按 1 等。", unknownIn, unknownOut))
 	}
-	if err := f.joinScraps(ctx, scraps, f.units[fixed:]); err != nil {
-		return nil, err
-	}
 	if err := f.measure(ctx, s, o); err != nil {
 		return nil, err
 	}
 	f.markScattered(o.MinPatch)
 	return f, nil
-}
-
-// scrap is a worthless remainder of a parcel that out candidates cut.
-type scrap struct {
-	geom orb.Polygon
-	by   []string // numbers of the candidates that cut it
-}
-
-func separateScraps(p fixedParcel) (kept orb.MultiPolygon, scraps []scrap) {
-	if len(p.cutBy) == 0 {
-		return p.geom, nil
-	}
-	for _, poly := range p.geom {
-		area, length := planar.Area(poly), 0.0
-		for _, ring := range poly {
-			length += planar.Length(ring)
-		}
-		if area < scrapArea || 2*area < scrapWidth*length {
-			scraps = append(scraps, scrap{geom: poly, by: p.cutBy})
-		} else {
-			kept = append(kept, poly)
-		}
-	}
-	return kept, scraps
-}
-
-// joinScraps gives every scrap to the out candidate that shares most boundary
-// with it: were it a unit of its own, a drawing that is off by a hand's width
-// would look like a hundred metres of new field edge.
-func (f *fields) joinScraps(ctx context.Context, scraps []scrap, candidates []unit) error {
-	byNumber := map[string]*unit{}
-	for i := range candidates {
-		if candidates[i].out() {
-			byNumber[candidates[i].c.number] = &candidates[i]
-		}
-	}
-	for _, s := range scraps {
-		req := adjacency.Request{Units: []orb.MultiPolygon{{s.geom}}, Touch: touch}
-		var owners []*unit
-		for _, number := range s.by {
-			if u := byNumber[number]; u != nil {
-				owners = append(owners, u)
-				req.Units = append(req.Units, u.c.geom)
-			}
-		}
-		g, err := adjacency.Build(ctx, req)
-		if err != nil {
-			return err
-		}
-		var best *unit
-		longest := 0.0
-		for _, e := range g.Edges {
-			if e.A == 0 && e.Length > longest {
-				best, longest = owners[e.B-1], e.Length
-			}
-		}
-		if best != nil {
-			best.geom = append(best.geom[:len(best.geom):len(best.geom)], s.geom)
-		}
-	}
-	return nil
 }
 
 func (f *fields) measure(ctx context.Context, s *survey, o Options) error {
