@@ -150,31 +150,33 @@ func (o *object) optionalText(key string) string {
 }
 
 func (d *decoder) text(n *yaml.Node, key string) string {
-	if n.Kind != yaml.ScalarNode {
+	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
 		d.fail(n.Line, "%q 应为文字", "%q must be text", key)
 		return ""
 	}
 	return strings.TrimSpace(n.Value)
 }
 
-// texts reads a list of scalars as they are written: 0101 stays 0101.
-func (o *object) texts(key string) []string {
-	n := o.take(key)
-	if n == nil {
-		return nil
-	}
-	if n.Kind != yaml.SequenceNode {
-		o.d.fail(n.Line, "%q 应为列表", "%q must be a list", key)
-		return nil
-	}
-	list := make([]string, 0, len(n.Content))
-	for _, item := range n.Content {
+// scalars reads a list of texts, each once, with their lines.
+func (o *object) scalars(key string) []*yaml.Node {
+	var list []*yaml.Node
+	for _, item := range o.items(key) {
 		s := o.d.text(item, key)
-		if slices.Contains(list, s) {
+		if slices.ContainsFunc(list, func(n *yaml.Node) bool { return n.Value == s }) {
 			o.d.fail(item.Line, "%q 中 %q 重复", "%q lists %q twice", key, s)
 			continue
 		}
-		list = append(list, s)
+		list = append(list, &yaml.Node{Kind: yaml.ScalarNode, Value: s, Line: item.Line})
+	}
+	return list
+}
+
+// texts is scalars without the lines. Values stay as they are written: 0101 is
+// a code, not a number.
+func (o *object) texts(key string) []string {
+	var list []string
+	for _, n := range o.scalars(key) {
+		list = append(list, n.Value)
 	}
 	return list
 }

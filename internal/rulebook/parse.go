@@ -104,13 +104,15 @@ type parser struct {
 	derivedAt    []reference
 	prioritiesAt []reference
 	planningLine int
+	// direction of the clause that is being read
+	direction Direction
 }
 
 // reference is a mention of a clause.
 type reference struct {
-	clause string
-	line   int
-	from   string
+	clause    string
+	line      int
+	direction Direction
 }
 
 func (p *parser) rulebook(root *yaml.Node) *Rulebook {
@@ -225,10 +227,7 @@ func (p *parser) layers(o *object) []Layer {
 		if _, given := e.fields["form"]; given {
 			l.Form = oneOf(e, "form", Polygons, Raster, Table)
 		}
-		for _, direction := range e.texts("directions") {
-			if direction != string(In) && direction != string(Out) {
-				p.fail(e.line, "图层 %s 的方向 %q 应为 in 或 out", "layer %s has direction %q; it must be in or out", l.Kind, direction)
-			}
+		for _, direction := range p.values("directions", e.scalars("directions"), []string{string(In), string(Out)}) {
 			l.Directions = append(l.Directions, Direction(direction))
 		}
 		if f := e.take("fields"); f != nil {
@@ -271,16 +270,16 @@ func (p *parser) clause(n *yaml.Node) Clause {
 		p.fail(n.Line, "条款 %s 的方向应为 %s", "clause %s must have direction %s", c.ID, want)
 	}
 	c.Title, c.English = o.text("title"), o.text("english")
-	citationLine := o.lines["citation"]
-	c.Citation = o.texts("citation")
+	for _, n := range o.scalars("citation") {
+		c.Citation = append(c.Citation, n.Value)
+		if !slices.ContainsFunc(p.rb.Sources, func(s Source) bool { return s.ID == n.Value }) {
+			p.fail(n.Line, "依据 %q 不在 sources 中", "citation %q is not among the sources", n.Value)
+		}
+	}
 	if len(c.Citation) == 0 && !o.bad {
 		p.fail(n.Line, "条款 %s 没有依据（citation）", "clause %s has no citation", c.ID)
 	}
-	for _, id := range c.Citation {
-		if !slices.ContainsFunc(p.rb.Sources, func(s Source) bool { return s.ID == id }) {
-			p.fail(citationLine, "依据 %q 不在 sources 中", "citation %q is not among the sources", id)
-		}
-	}
+	p.direction = c.Direction
 	for _, item := range o.items("checks") {
 		check := p.check(item, c)
 		check.Number = len(c.Checks) + 1
@@ -288,6 +287,9 @@ func (p *parser) clause(n *yaml.Node) Clause {
 	}
 	if len(c.Checks) == 0 && !o.bad {
 		p.fail(n.Line, "条款 %s 没有检查项（checks）", "clause %s has no checks", c.ID)
+	}
+	if isScore(c) && slices.ContainsFunc(c.Checks, func(k Check) bool { return k.Severity != Score }) {
+		p.fail(n.Line, "条款 %s 不能既评分又作判断", "clause %s cannot both score and decide", c.ID)
 	}
 	o.done()
 	return c

@@ -11,8 +11,6 @@ package rulebook
 import (
 	"slices"
 	"strings"
-
-	"gengheng/internal/land"
 )
 
 // Rulebook is one validated document.
@@ -320,6 +318,3 @@ func (p Planning) Priority(clause string) float64 {
 // Enforces tells whether a balance is a constraint of the plan; otherwise it is
 // reported only.
 func (p Planning) Enforces(m Measure) bool { return slices.Contains(p.Enforced, m) }
-
-// slopeClass is land's, named here for the parameter types.
-type slopeClass = land.SlopeClass

@@ -1,6 +1,10 @@
 package rulebook
 
-import "time"
+import (
+	"time"
+
+	"gengheng/internal/land"
+)
 
 // Test is the kind of a check.
 type Test string
@@ -57,7 +61,7 @@ const (
 // such layer, from Fallback (DEM); never from DLTB's GDPDJB, which
 // non-cultivated parcels do not carry. By majority, the whole candidate is hit.
 type Slope struct {
-	Class    slopeClass
+	Class    land.SlopeClass
 	Scope    SlopeScope
 	Fallback string // layer kind of form raster, or ""
 }
