@@ -122,12 +122,8 @@ func (j *job) exempt(c *candidate) bool {
 			if !ok || !p.ExemptFromBalance || j.book.Clauses[i].Direction != c.direction || !k.AppliesTo(c.values) || !j.present(k) {
 				continue
 			}
+			// What lies outside the task is cut away, or forbids the whole.
 			exempt = true
-			for _, f := range j.findings[c.index] {
-				if f.check == k && f.outcome != outcomeTolerated {
-					return false
-				}
-			}
 		}
 	}
 	return exempt
@@ -271,7 +267,7 @@ func (j *job) conclude(v *verdict, list []*finding) {
 	}
 	switch {
 	case v.name == verdictForbidden:
-		v.remainder, v.usable, v.net, v.paddy, v.ridge = nil, 0, 0, 0, nil
+		v.remainder, v.usable, v.net, v.paddy, v.ridge, v.exempt = nil, 0, 0, 0, nil, false
 	case missing:
 		v.name = verdictUnknown
 	case review:
@@ -281,7 +277,7 @@ func (j *job) conclude(v *verdict, list []*finding) {
 	default:
 		v.name = verdictEligible
 	}
-	if v.exempt && v.name != verdictForbidden {
+	if v.exempt {
 		v.note("国家安排的生态退耕，不计入转出平衡", "the state's own task of returning farmland: not counted in the balance")
 	}
 }

@@ -1,7 +1,14 @@
 package screening_test
 
 import (
+	"fmt"
+	"math"
+	"strings"
 	"testing"
+
+	"github.com/paulmach/orb"
+
+	"gengheng/internal/land"
 )
 
 // m2 is the additive area of a rectangle as a finding states it.
@@ -10,8 +17,8 @@ func m2(t testing.TB, x1, y1, x2, y2 float64) string {
 	return hundredths(t, additive(rect(x1, y1, x2, y2))).String()
 }
 
-// ordinary is a county of 1 km² of orchard in the west and dry land in the
-// east, on slope class 2.
+// ordinary is a county of 1 km²: orchard in the west and dry land in the east,
+// all of slope class 2.
 func ordinary(t testing.TB, without ...string) *county {
 	c := newCounty(t, append(without, "DLTB", "PDT")...)
 	c.survey(
@@ -22,16 +29,370 @@ func ordinary(t testing.TB, without ...string) *county {
 	return c
 }
 
+// orchard and field are declarations without a conflict of their own.
+func orchard(number string, g orb.MultiPolygon) declared {
+	return declared{number: number, base: "0201", target: "0103", gdlx: "TT", geom: g}
+}
+
+func field(number string, g orb.MultiPolygon) declared {
+	return declared{number: number, base: "0103", target: "0201", purpose: "园地", actor: "农户", geom: g}
+}
+
 func TestParcelsWithoutConflict(t *testing.T) {
 	c := ordinary(t)
-	c.declare("in", declared{number: "I1", base: "0201", target: "0101", gdlx: "TT", geom: rect(100, 100, 200, 200)})
-	c.declare("out", declared{number: "O1", base: "0103", target: "0201", purpose: "园地", geom: rect(600, 100, 700, 200)})
+	c.declare("in", orchard("I1", rect(100, 100, 200, 200)))
+	c.declare("out", field("O1", rect(600, 100, 700, 200)))
 	a := c.screen()
 	a.expect("I1", "eligible")
 	a.expect("O1", "eligible")
-	in, out := a.verdicts["I1"], a.verdicts["O1"]
-	if in.Area != official(rect(100, 100, 200, 200)) || in.Usable != in.Area {
-		t.Errorf("area %s, usable %s", in.Area, in.Usable)
+	for number, net := range map[string]string{
+		// 9999.11 − round(9999.11 × 0.05, 2)
+		"I1": "9499.15",
+		// The field is 1/50 of its survey parcel, by area on the ellipsoid, and so
+		// has 1/50 of its TBMJ, 499954.58 m²: 9999.09; less round(9999.09 × 0.06, 2).
+		"O1": "9399.14",
+	} {
+		v := a.verdicts[number]
+		if v.Usable != v.Area || v.Net != net || v.Paddy != "0.00" || v.Remainder != nil || *v.Slope != "2" || *v.Quality != "9.000" {
+			t.Errorf("%s: %+v, want all of it and net %s", number, v, net)
+		}
 	}
-	t.Logf("%+v %+v", in, out)
+	if a.summary.Verdicts["in"]["eligible"] != 1 || a.summary.Verdicts["out"]["eligible"] != 1 || len(a.missing) != 0 {
+		t.Errorf("summary %+v, missing %v", a.summary, a.missing)
+	}
+}
+
+func TestOverlapIsCutOutListedOrForbids(t *testing.T) {
+	c := ordinary(t)
+	c.layer("STBHHX",
+		shape{name: "甲红线", geom: rect(150, 100, 250, 200)},   // half of I1
+		shape{name: "乙红线", geom: rect(90, 290, 310, 410)},    // all of I2
+		shape{name: "丙红线", geom: rect(100, 500, 100.5, 501)}, // 0.5 m² of I3
+		shape{name: "丁红线", geom: rect(400, 100, 450, 200)},   // touches I4
+		shape{name: "戊红线", geom: rect(100, 700, 185, 800)},   // leaves 1,500 m² of I5, but in two strips
+		shape{name: "己红线", geom: rect(120, 900, 140, 950)},   // splits I6 into 1,000 m² and 500 m²
+	)
+	c.layer("CZKFBJ", shape{name: "弹性发展区", geom: rect(0, 0, 1000, 90)}) // 4,000 m² of I7
+	c.declare("in",
+		orchard("I1", rect(100, 100, 200, 200)),
+		orchard("I2", rect(100, 300, 300, 400)),
+		orchard("I3", rect(100, 500, 200, 600)),
+		orchard("I4", rect(300, 100, 400, 200)),
+		orchard("I5", orb.MultiPolygon{{{{96.5, 700}, {188.5, 700}, {188.5, 800}, {96.5, 800}, {96.5, 700}}}}),
+		orchard("I6", rect(100, 900, 150, 950)),
+		orchard("I7", rect(10, 50, 110, 90)),
+	)
+	a := c.screen()
+	a.expect("I1", "eligible_after_clip", "IN-03a/1 hit "+m2(t, 150, 100, 200, 200))
+	a.expect("I2", "forbidden", "IN-03a/1 hit "+m2(t, 100, 300, 300, 400))
+	a.expect("I3", "eligible", "IN-03a/1 tolerated 0.50")
+	a.expect("I4", "eligible")
+	a.expect("I5", "forbidden", "IN-03a/1 hit "+m2(t, 100, 700, 185, 800))
+	a.expect("I6", "eligible_after_clip", "IN-03a/1 hit "+m2(t, 120, 900, 140, 950))
+	a.expect("I7", "needs_review", "IN-04/5 hit "+m2(t, 10, 50, 110, 90))
+
+	if v := a.verdicts["I1"]; v.Usable != official(rect(100, 100, 150, 200)) || v.Area != official(rect(100, 100, 200, 200)) || v.Remainder == nil {
+		t.Errorf("I1: usable %s of %s", v.Usable, v.Area)
+	}
+	if v := a.verdicts["I2"]; v.Usable != "0.00" || v.Net != "0.00" || v.Remainder != nil {
+		t.Errorf("I2 is forbidden but has %s usable, %s net", v.Usable, v.Net)
+	}
+	if v := a.verdicts["I5"]; !strings.Contains(fmt.Sprint(v.Reasons), "700.") && !strings.Contains(fmt.Sprint(v.Reasons), "699.") {
+		t.Errorf("I5 does not say what was dropped: %v", v.Reasons)
+	}
+	// 20 m × 50 m is kept, 10 m × 50 m too (500 m² ≥ 400 m²).
+	if v, want := a.verdicts["I6"], land.OfficialArea(moved(orb.MultiPolygon{rect(100, 900, 120, 950)[0], rect(140, 900, 150, 950)[0]}), zone).String(); v.Usable != want {
+		t.Errorf("I6: usable %s, want %s", v.Usable, want)
+	}
+	f := a.findings["I1"][0]
+	if f.Severity != "block" || f.Layer != "STBHHX" || !strings.HasPrefix(f.Version, "STBHHX-v") || math.Abs(*f.Share-0.5) > 1e-6 {
+		t.Errorf("finding %+v", f)
+	}
+	if len(f.Features) != 1 || f.Features[0]["bsm"] != "STBHHX001" || f.Features[0]["name"] != "甲红线" || f.Features[0]["m2"] != *f.Overlap {
+		t.Errorf("features %v", f.Features)
+	}
+	want := "位于生态保护红线内；与生态保护红线重叠 4999.55 m²（7.50 亩），占地块 50.0%；涉及 1 个图斑：甲红线（STBHHX001）；依据《"
+	if !strings.HasPrefix(f.Zh, want) {
+		t.Errorf("message %q, want it to begin with %q", f.Zh, want)
+	}
+}
+
+func TestFeaturesThatOverlapEachOtherCountOnce(t *testing.T) {
+	c := ordinary(t)
+	c.layer("STBHHX", shape{geom: rect(100, 100, 160, 200)}, shape{geom: rect(140, 100, 180, 200)})
+	c.layer("CANDIDATE_NOTHING")
+	c.declare("in", orchard("I1", rect(100, 100, 200, 200)))
+	a := c.screen()
+	a.expect("I1", "eligible_after_clip", "IN-03a/1 hit "+m2(t, 100, 100, 180, 200))
+	got := a.findings["I1"][0].Features
+	if len(got) != 2 || got[0]["m2"] != m2(t, 100, 100, 160, 200) || got[1]["m2"] != m2(t, 140, 100, 180, 200) {
+		t.Errorf("features %v: each must have its own area", got)
+	}
+}
+
+func TestWhatLevelsMean(t *testing.T) {
+	c := ordinary(t)
+	c.layer("YYSSYBHQ",
+		shape{level: "一级", geom: rect(100, 100, 120, 200)},
+		shape{level: "二级", geom: rect(300, 100, 320, 200)},
+		shape{level: "", geom: rect(100, 300, 120, 400)})
+	c.layer("TRHJ", shape{level: "优先保护类", geom: rect(0, 0, 500, 500)}, shape{level: "严格管控类", geom: rect(300, 300, 320, 400)})
+	c.declare("in",
+		orchard("I1", rect(100, 100, 200, 200)), orchard("I2", rect(300, 100, 400, 200)),
+		orchard("I3", rect(100, 300, 200, 400)), orchard("I4", rect(300, 300, 400, 400)))
+	a := c.screen()
+	part := m2(t, 100, 100, 120, 200)
+	a.expect("I1", "eligible_after_clip", "IN-03c/1 hit "+part)
+	a.expect("I2", "needs_review", "IN-03c/2 hit "+m2(t, 300, 100, 320, 200))
+	a.expect("I3", "needs_review", "IN-03c/2 hit "+m2(t, 100, 300, 120, 400))
+	a.expect("I4", "eligible_after_clip", "IN-07/1 hit "+m2(t, 300, 300, 320, 400))
+}
+
+func TestMustLieOnLandOfItsKind(t *testing.T) {
+	c := ordinary(t)
+	c.declare("in",
+		orchard("I1", rect(450, 100, 550, 200)), // half on dry land
+		orchard("I2", rect(-30, 300, 70, 400)),  // 30 m outside the survey
+		orchard("I3", rect(499.95, 500, 500.05, 600)))
+	c.declare("out",
+		field("O1", rect(450, 100, 550, 200)),     // half on orchard
+		field("O2", rect(499.5, 300, 599.5, 400)), // 50 m² on orchard, 0.5 %
+		field("O3", rect(1100, 300, 1200, 400)))   // outside
+	a := c.screen()
+	a.expect("I1", "eligible_after_clip", "IN-00/1 hit "+m2(t, 500, 100, 550, 200))
+	if f := a.findings["I1"][0]; len(f.Features) != 1 || f.Features[0]["level"] != "0103" {
+		t.Errorf("features %v: the dry land is what does not fit", f.Features)
+	}
+	a.expect("I2", "eligible_after_clip", "IN-00/1 hit "+m2(t, -30, 300, 0, 400))
+	// 10 m² of dry land stays within the tolerance, and 20 m² are no parcel.
+	a.expect("I3", "eligible", "IN-00/1 tolerated "+m2(t, 500, 500, 500.05, 600))
+	a.expect("O1", "eligible_after_clip", "OUT-00/1 hit "+m2(t, 450, 100, 500, 200))
+	a.expect("O2", "eligible", "OUT-00/1 tolerated "+m2(t, 499.5, 300, 500, 400))
+	a.expect("O3", "forbidden", "OUT-00/1 hit "+m2(t, 1100, 300, 1200, 400))
+}
+
+func TestSlopeComesFromMapOrModel(t *testing.T) {
+	build := func(t *testing.T, without ...string) *county {
+		c := newCounty(t, append(without, "DLTB", "PDT")...)
+		// A slope class on an orchard is an error of the survey and says nothing.
+		c.survey(plot{dlbm: "0201", gdpdjb: "5", geom: rect(0, 0, 1000, 1000)})
+		c.declare("in",
+			orchard("flat", rect(100, 100, 200, 200)),
+			orchard("steep", rect(600, 100, 700, 200)),
+			orchard("mixed", rect(480, 300, 580, 400)),
+			orchard("corner", rect(402, 500, 502, 600)),
+			orchard("far", rect(850, 800, 950, 900)))
+		return c
+	}
+	t.Run("map", func(t *testing.T) {
+		c := build(t)
+		c.layer("PDT", shape{level: "2", geom: rect(0, 0, 500, 700)}, shape{level: "5", geom: rect(500, 0, 1000, 700)})
+		a := c.screen()
+		a.expect("flat", "eligible")
+		if v := a.verdicts["flat"]; *v.Slope != "2" || *v.KCXS != "0.0500" || !strings.HasPrefix(v.Source, "PDT ") {
+			t.Errorf("flat: %+v", v)
+		}
+		a.expect("steep", "forbidden", "IN-01/1 hit "+m2(t, 600, 100, 700, 200), "IN-01/2 hit "+m2(t, 600, 100, 700, 200), "IN-08/1 hit "+m2(t, 600, 100, 700, 200))
+		a.expect("mixed", "forbidden", "IN-01/1 hit "+m2(t, 480, 300, 580, 400), "IN-01/2 hit "+m2(t, 500, 300, 580, 400), "IN-08/1 hit "+m2(t, 480, 300, 580, 400))
+		// 200 m² of class 5 is less than the smallest piece worth cutting out.
+		a.expect("corner", "eligible", "IN-01/2 tolerated "+m2(t, 500, 500, 502, 600))
+		a.expect("far", "unknown", "IN-01/1 missing", "IN-01/2 missing")
+	})
+	// East of 500 m the model rises by 0.6 per metre (31°), else by 0.05 (2.9°).
+	height := func(x, _ float64) float64 {
+		if x < 500 {
+			return 0.05 * x
+		}
+		return 25 + 0.6*(x-500)
+	}
+	t.Run("model", func(t *testing.T) {
+		c := build(t, "PDT")
+		c.dem(120, 120, height)
+		a := c.screen()
+		a.expect("flat", "eligible")
+		if v := a.verdicts["flat"]; *v.Slope != "2" || !strings.HasPrefix(v.Source, "DEM 10 m ") {
+			t.Errorf("flat: %+v", v)
+		}
+		a.expect("steep", "forbidden", "IN-01/1 hit "+m2(t, 600, 100, 700, 200), "IN-01/2 hit "+m2(t, 600, 100, 700, 200), "IN-08/1 hit "+m2(t, 600, 100, 700, 200))
+		if zh := a.findings["steep"][0].Zh; !strings.Contains(zh, "5级 100.0%，依据DEM 10 m") {
+			t.Errorf("the evidence does not name its source: %s", zh)
+		}
+		if a.verdicts["far"].Verdict == "unknown" || len(a.missing) != 0 {
+			t.Errorf("far is covered by the model: %v, missing %v", a.said("far"), a.missing)
+		}
+	})
+	t.Run("map first, model where it ends", func(t *testing.T) {
+		c := build(t)
+		c.layer("PDT", shape{level: "2", geom: rect(0, 0, 1000, 700)})
+		c.dem(120, 120, height)
+		a := c.screen()
+		a.expect("steep", "eligible")
+		a.expect("far", "forbidden", "IN-01/1 hit "+m2(t, 850, 800, 950, 900), "IN-01/2 hit "+m2(t, 850, 800, 950, 900), "IN-08/1 hit "+m2(t, 850, 800, 950, 900))
+	})
+	t.Run("neither", func(t *testing.T) {
+		a := build(t, "PDT").screen()
+		a.expect("flat", "unknown", "IN-01/1 missing", "IN-01/2 missing")
+		if len(a.missing) != 1 || a.missing[0] != "PDT" || a.verdicts["flat"].Net != "0.00" || a.verdicts["flat"].KCXS != nil {
+			t.Errorf("missing %v, verdict %+v", a.missing, a.verdicts["flat"])
+		}
+	})
+}
+
+func TestNeighboursThatMakeLandUnstable(t *testing.T) {
+	c := newCounty(t, "DLTB", "PDT")
+	hole := func(x1, y1, x2, y2 float64) orb.Ring {
+		return orb.Ring{{x1, y1}, {x1, y2}, {x2, y2}, {x2, y1}, {x1, y1}}
+	}
+	river := rect(0, 0, 400, 400)
+	river[0] = append(river[0], hole(100, 100, 200, 200), hole(250, 100, 350, 200))
+	c.survey(
+		plot{dlbm: "1101", geom: river},
+		plot{dlbm: "0201", geom: rect(100, 100, 200, 200)}, // an island
+		plot{dlbm: "0201", geom: rect(250, 100, 340, 200)}, // an island with a path along its east
+		plot{dlbm: "1006", geom: rect(340, 100, 350, 200)},
+	)
+	c.layer("PDT", shape{level: "1", geom: rect(0, 0, 1000, 1000)})
+	c.declare("in", orchard("I1", rect(100, 100, 200, 200)), orchard("I2", rect(250, 100, 340, 200)))
+	a := c.screen()
+	a.expect("I1", "needs_review", "IN-02e/1 hit", "IN-08/2 hit")
+	a.expect("I2", "eligible")
+	if zh := a.findings["I1"][0].Zh; !strings.Contains(zh, "将成为河道耕地") {
+		t.Errorf("message %q does not say what it would become", zh)
+	}
+	if v := a.verdicts["I1"]; *v.KCXS != "0.0000" || v.Net != v.Usable {
+		t.Errorf("land of class 1 has no ridges: %+v", v)
+	}
+}
+
+func TestTargetsAndDocuments(t *testing.T) {
+	c := ordinary(t)
+	with := func(number, target, purpose, actor string, documents ...string) declared {
+		d := field(number, rect(600, 0, 700, 40))
+		d.target, d.purpose, d.actor, d.documents = target, purpose, actor, map[string]string{}
+		for _, code := range documents {
+			d.documents[code] = code + "-2025-001"
+		}
+		return d
+	}
+	c.declare("out",
+		with("lake", "1102", "养殖坑塘", "农户"),
+		with("turf", "0404", "草皮", "农户"),
+		with("pond", "1104", "园地", "农户"),
+		with("fish", "1104A", "养殖坑塘", "农户"),
+		with("shop", "05H1", "园地", "农户"),
+		with("greening", "0301", "国土绿化", "村集体"),
+		with("greening approved", "0301", "国土绿化", "村集体", "PZWH"),
+		with("company", "0201", "园地", "工商企业", "PZWH"),
+		with("shed", "1202", "设施农用地", "农户"),
+		with("road", "1006", "农村道路", "村集体", "BAH"),
+		with("road without", "1006", "农村道路", "村集体"),
+	)
+	forest := orchard("forest", rect(100, 100, 200, 200))
+	forest.base = "0301"
+	c.declare("in", forest)
+	a := c.screen()
+	a.expect("lake", "forbidden", "OUT-02/1 hit")
+	a.expect("turf", "forbidden", "OUT-02/3 hit")
+	a.expect("pond", "needs_review", "OUT-02/4 hit")
+	a.expect("fish", "eligible")
+	a.expect("shop", "forbidden", "OUT-06/5 hit")
+	a.expect("greening", "unknown", "OUT-05/1 missing")
+	a.expect("greening approved", "eligible", "OUT-05/1 note")
+	a.expect("company", "unknown", "OUT-05/2 missing")
+	a.expect("shed", "unknown", "OUT-08/1 missing")
+	a.expect("road", "eligible", "OUT-08/2 note")
+	a.expect("road without", "unknown", "OUT-08/2 missing")
+	a.expect("forest", "unknown", "IN-05/1 missing")
+	for number, want := range map[string]string{
+		"company": "缺少流转合同号", "road without": "缺少批准文号或设施农用地备案号", "greening approved": "已申报批准文号 PZWH-2025-001，请人工核对",
+	} {
+		if zh := a.findings[number][0].Zh; !strings.Contains(zh, want) {
+			t.Errorf("%s: %q does not say %q", number, zh, want)
+		}
+	}
+}
+
+func TestGreenBelts(t *testing.T) {
+	c := newCounty(t, "DLTB", "PDT")
+	c.survey(
+		plot{dlbm: "1003", geom: rect(0, 0, 1000, 20)},
+		plot{dlbm: "0103", gdpdjb: "1", geom: rect(0, 20, 1000, 480)},
+		plot{dlbm: "1101", geom: rect(0, 480, 1000, 500)},
+		plot{dlbm: "1006", geom: rect(0, 500, 1000, 504)},
+		plot{dlbm: "0103", gdpdjb: "1", geom: rect(0, 504, 1000, 1000)},
+	)
+	belt := func(number string, g orb.MultiPolygon, documents ...string) declared {
+		d := field(number, g)
+		d.target, d.purpose, d.actor, d.documents = "0301", "绿化带", "村集体", map[string]string{}
+		for _, code := range documents {
+			d.documents[code] = "批〔2025〕1号"
+		}
+		return d
+	}
+	c.declare("out",
+		belt("five", rect(0, 20, 200, 25)),
+		belt("five and a half", rect(250, 20, 450, 25.4)),
+		belt("eight", rect(500, 20, 700, 28)),
+		belt("path four", rect(0, 504, 200, 508)),
+		belt("path three", rect(250, 504, 450, 507)),
+		belt("river", rect(0, 470, 100, 480)),
+		belt("river approved", rect(200, 470, 300, 480), "SNYJ"),
+		belt("nowhere", rect(0, 200, 100, 210)),
+	)
+	a := c.screen()
+	a.expect("five", "eligible")
+	a.expect("five and a half", "eligible")
+	a.expect("eight", "eligible_after_clip", "OUT-04/1 hit "+m2(t, 500, 25, 700, 28))
+	a.expect("path four", "eligible_after_clip", "OUT-04/1 hit "+m2(t, 0, 507, 200, 508))
+	a.expect("path three", "eligible")
+	a.expect("river", "unknown", "OUT-04/1 missing")
+	a.expect("river approved", "eligible")
+	a.expect("nowhere", "eligible")
+}
+
+func TestSmallestPatch(t *testing.T) {
+	c := ordinary(t)
+	c.declare("in",
+		orchard("alone", rect(100, 100, 115, 120)),
+		orchard("beside dry land", rect(485, 100, 500, 120)),
+		orchard("large enough", rect(200, 100, 221, 120)))
+	a := c.screen()
+	a.expect("alone", "needs_review", "IN-11/1 hit")
+	a.expect("beside dry land", "eligible")
+	a.expect("large enough", "eligible")
+}
+
+func TestStateTaskIsExempt(t *testing.T) {
+	c := ordinary(t)
+	c.layer("STTGRW", shape{level: "2025", geom: rect(600, 0, 800, 500)}, shape{level: "2024", geom: rect(600, 500, 800, 1000)})
+	task := func(number string, g orb.MultiPolygon) declared {
+		d := field(number, g)
+		d.target, d.purpose, d.documents = "0301", "生态退耕", map[string]string{"TGRW": "林发〔2025〕9号"}
+		return d
+	}
+	c.declare("out", task("inside", rect(650, 100, 750, 200)), task("last year", rect(650, 600, 750, 700)),
+		task("half", rect(750, 300, 850, 400)), field("orchard", rect(650, 300, 700, 400)))
+	a := c.screen()
+	a.expect("inside", "eligible", "OUT-03/2 note")
+	a.expect("last year", "forbidden", "OUT-03/1 hit "+m2(t, 650, 600, 750, 700), "OUT-03/2 note")
+	a.expect("half", "eligible_after_clip", "OUT-03/1 hit "+m2(t, 800, 300, 850, 400), "OUT-03/2 note")
+	for number, want := range map[string]bool{"inside": true, "last year": false, "half": true, "orchard": false} {
+		if got := a.verdicts[number].Exempt; got != want {
+			t.Errorf("%s: exempt %v, want %v", number, got, want)
+		}
+	}
+}
+
+func TestDeclaredTwice(t *testing.T) {
+	c := ordinary(t)
+	c.declare("in", orchard("I1", rect(100, 100, 200, 200)), orchard("I2", rect(150, 150, 250, 250)))
+	c.declareFor("149901101", "in", orchard("I3", rect(100, 195, 130, 300)))
+	a := c.screen()
+	both := hundredths(t, additive(rect(150, 150, 200, 200))+additive(rect(100, 195, 130, 200))).String()
+	a.expect("I1", "needs_review", "IN-09/2 hit "+both)
+	a.expect("I2", "needs_review", "IN-09/2 hit "+m2(t, 150, 150, 200, 200))
+	a.expect("I3", "needs_review", "IN-09/2 hit "+m2(t, 100, 195, 130, 200))
+	if f := a.findings["I1"][0].Features; len(f) != 2 || f[0]["name"] != "I2" || f[1]["name"] != "I3" {
+		t.Errorf("the others are %v", f)
+	}
 }
