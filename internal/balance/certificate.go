@@ -153,22 +153,6 @@ func gapOf(objective, bound float64) float64 {
 	return (objective - bound) / max(math.Abs(objective), 1e-9)
 }
 
-// fixedEdgeCost is the border length cost between pairs of fixed units.
-func fixedEdgeCost(p *Problem) float64 {
-	var sum wide
-	for i := range p.Edges {
-		e := &p.Edges[i]
-		if e.B == Outside {
-			continue
-		}
-		a, b := p.Units[e.A].Fixed, p.Units[e.B].Fixed
-		if a != Free && b != Free && a != b {
-			sum.add(e.Weight)
-		}
-	}
-	return sum.value()
-}
-
 // rowTolerance is how far a plan may miss constraint k and still obey it; half
 // of what the contract grants, so that another reader's rounding does not matter.
 func rowTolerance(rhs float64) float64 {

@@ -26,7 +26,6 @@ type core struct {
 	upCost   []pseudo
 	downCost []pseudo
 	better   []bool // values of the best plan found, or nil
-	rootY    []float64
 	rootMu   []float64
 	rootX    []float64
 }

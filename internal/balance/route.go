@@ -6,12 +6,11 @@ import "math"
 // linear program whose right-hand side alone changes. With shortfalls allowed
 // it also says which rows cannot be met, and by how much.
 type router struct {
-	r       *reduced
-	sc      *scales
-	lp      *simplex
-	flows   int
-	short   bool
-	missing []int32 // columns of the shortfalls of row k: missing[2k], missing[2k+1], or -1
+	r     *reduced
+	sc    *scales
+	lp    *simplex
+	flows int
+	short bool // after the flows come two columns per row for its shortfall
 }
 
 // newRouter prices a shortfall of one scaled row unit at penalty (scaled money);
@@ -45,6 +44,7 @@ func newRouter(r *reduced, sc *scales, penalty float64) *router {
 		}
 	}
 	rt.lp = newSimplex(cost, lo, up)
+	rt.lp.primalTol = 1e-12 // a scaled row may count in millions of m²
 	for k := range rows {
 		rt.lp.addRow(rows[k], r.p.Constraints[k].Sense, 0)
 	}

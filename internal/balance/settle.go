@@ -12,7 +12,7 @@ func settle(p *Problem, flowRows [][]lpEntry, mu []float64) []float64 {
 	if unsettled(p, flowRows, out) == 0 {
 		return out
 	}
-	for _, margin := range []float64{1e-13, 1e-11, 1e-9, 0} {
+	for _, margin := range []float64{1e-13, 1e-12, 1e-10, 1e-8, 1e-7, 0} {
 		near := nearestPriced(p, flowRows, out, margin)
 		if near == nil {
 			continue
@@ -112,6 +112,7 @@ func nearestPriced(p *Problem, flowRows [][]lpEntry, mu []float64, margin float6
 		}
 		lp.addRow(row, AtMost, left.value()-margin*scale)
 	}
+	lp.primalTol = 1e-14 // or the margin would be lost in the tolerance
 	if lp.run(math.Inf(1), 10000, nil) != lpOptimal {
 		return nil
 	}

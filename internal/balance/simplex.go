@@ -37,6 +37,7 @@ type simplex struct {
 	pivots  int // since the last refactoring
 	ready   bool
 
+	primalTol  float64 // how far a basic variable may be outside its box
 	iterations int64
 	alphaRow   []float64
 	touched    []int32
@@ -76,7 +77,7 @@ const (
 // newSimplex makes a problem of n structural variables and no rows.
 func newSimplex(cost, lo, up []float64) *simplex {
 	n := len(cost)
-	l := &simplex{n: n, cols: make([][]lpEntry, n)}
+	l := &simplex{n: n, cols: make([][]lpEntry, n), primalTol: lpPrimalTol}
 	l.cost = slices.Clone(cost)
 	l.lo, l.up = slices.Clone(lo), slices.Clone(up)
 	l.place = make([]int32, n)
@@ -549,7 +550,7 @@ func (l *simplex) leavingRow() (int, float64) {
 		} else {
 			continue
 		}
-		if math.Abs(over) <= lpPrimalTol*(1+1e-3*math.Abs(x)) {
+		if math.Abs(over) <= l.primalTol*(1+1e-3*math.Abs(x)) {
 			continue
 		}
 		if score := over * over / l.norm[i]; score > best {

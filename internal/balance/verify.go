@@ -59,6 +59,7 @@ type verifier struct {
 	dir             string
 	unit, row, flow map[string]int
 	report          Report
+	slack           float64 // what a plan within the rows' tolerance may undercut the bound by
 }
 
 func (v *verifier) fault(format string, args ...any) {
@@ -332,6 +333,9 @@ func (v *verifier) verifyBound(c *Certificate) {
 		return
 	}
 	v.report.Bound = &bound
+	for k, m := range mu {
+		v.slack += math.Abs(m) * max(1e-6, 1e-9*math.Abs(v.p.Constraints[k].RHS))
+	}
 	if !agree(*c.Bound, bound, 1e-9, 1e-9) {
 		v.fault("bound 应为 %.17g，证书为 %.17g · the bound is not what the multipliers and flows give", bound, *c.Bound)
 	}
@@ -437,7 +441,7 @@ func (v *verifier) verifyGaps(c *Certificate, objective, borders float64) {
 	}
 	bound := *v.report.Bound
 	tolerance := 1e-9 * max(1, math.Abs(objective), math.Abs(bound))
-	if bound > objective+max(tolerance, v.rowSlack()) {
+	if bound > objective+tolerance+v.slack {
 		v.fault("下界 %.17g 大于目标值 %.17g，两者不能同真 · the bound exceeds the objective", bound, objective)
 	}
 	gap := func(o, b float64) float64 { return (o - b) / max(math.Abs(o), 1e-9) }
@@ -461,11 +465,6 @@ func (v *verifier) verifyGaps(c *Certificate, objective, borders float64) {
 		v.fault("status 为 optimal，但下界 %.17g 未达目标值 %.17g · optimal is not proved", bound, objective)
 	}
 }
-
-// rowSlack is what a plan within the contract's tolerance can undercut a true
-// bound by: nothing here, since multipliers are checked exactly; kept as one
-// place where the tolerance of the rows enters.
-func (v *verifier) rowSlack() float64 { return 1e-6 }
 
 func orZero(x *float64) *float64 {
 	if x == nil {
