@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -16,7 +15,6 @@ import (
 	"github.com/paulmach/orb/encoding/wkb"
 
 	"gengheng/internal/land"
-	"gengheng/internal/rulebook"
 	"gengheng/internal/store"
 )
 
@@ -25,57 +23,12 @@ type candidate struct {
 	direction, number string
 	township          string
 	verdict           string
-	declared          declaration
-	exempt            bool // not counted in the balance
+	exempt            bool // 国家安排的生态退耕: not counted in the balance
 	net, paddy        land.Area
 	grade             *Grade // nil: not known
 	scores            map[string]float64
 	reasons           json.RawMessage
 	geom              orb.MultiPolygon // the usable part
-}
-
-// declaration is what rules may ask of a declared parcel.
-type declaration struct {
-	purpose, base, target, actor, method string
-	documents                            map[string]string
-}
-
-// field gives the values under the rulebook's names.
-func (d declaration) field(name string) []string {
-	switch name {
-	case "purpose":
-		return []string{d.purpose}
-	case "base_dlbm":
-		return []string{d.base}
-	case "target_dlbm":
-		return []string{d.target}
-	case "actor":
-		return []string{d.actor}
-	case "method":
-		return []string{d.method}
-	case "documents":
-		return slices.Sorted(maps.Keys(d.documents))
-	}
-	return nil
-}
-
-// markExempt finds the candidates that rules take out of the balance, such as
-// 国家安排的生态退耕 (自然资发〔2021〕166号): such a check applies to them, and
-// they have passed it, or they would not take part.
-func (s *survey) markExempt(rules *rulebook.Rulebook) {
-	for _, clause := range rules.Clauses {
-		for i := range clause.Checks {
-			check := &clause.Checks[i]
-			if within, ok := check.Params.(rulebook.Within); !ok || !within.ExemptFromBalance {
-				continue
-			}
-			for _, c := range s.candidates {
-				if c.direction == string(clause.Direction) && check.AppliesTo(c.declared.field) {
-					c.exempt = true
-				}
-			}
-		}
-	}
 }
 
 func (c *candidate) key() string { return c.direction + "/" + c.number }
@@ -261,8 +214,7 @@ func scanCandidate(row pgx.CollectableRow) (*candidate, error) {
 	c := &candidate{}
 	var grade *int64
 	var geom []byte
-	err := row.Scan(&c.direction, &c.number, &c.township, &c.verdict, &c.declared.purpose, &c.declared.base,
-		&c.declared.target, &c.declared.actor, &c.declared.method, &c.declared.documents,
+	err := row.Scan(&c.direction, &c.number, &c.township, &c.verdict, &c.exempt,
 		&c.net, &c.paddy, &grade, &c.scores, &c.reasons, &geom)
 	if err != nil {
 		return nil, err

@@ -116,7 +116,7 @@ type declared struct {
 	direction, number, township string
 	verdict                     string // eligible if empty
 	net, paddy, quality         string // 0 if empty; quality unknown if empty
-	purpose                     string
+	exempt                      bool
 	scores                      map[string]float64
 	geom, remainder             orb.MultiPolygon
 }
@@ -146,11 +146,11 @@ func (f *fixture) candidate(d declared) {
 		text := f.geom(d.remainder)
 		remainder = &text
 	}
-	f.exec(`INSERT INTO candidate (county_code, dataset_id, fid, direction, number, township_code, purpose, area_m2, geom)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8)`, county, dataset, f.serial, d.direction, d.number, d.township, d.purpose, f.geom(d.geom))
-	f.exec(`INSERT INTO verdict (county_code, run_id, direction, number, township_code, verdict, area_m2, usable_m2, net_m2, net_paddy_m2, quality, scores, remainder, reasons)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $7, $8, $9, $10, $11, '["IN-03a"]')`,
-		county, f.run, d.direction, d.number, d.township, d.verdict, d.net, d.paddy, quality, d.scores, remainder)
+	f.exec(`INSERT INTO candidate (county_code, dataset_id, fid, direction, number, township_code, area_m2, geom)
+		VALUES ($1, $2, $3, $4, $5, $6, 0, $7)`, county, dataset, f.serial, d.direction, d.number, d.township, f.geom(d.geom))
+	f.exec(`INSERT INTO verdict (county_code, run_id, direction, number, township_code, verdict, area_m2, usable_m2, net_m2, net_paddy_m2, quality, scores, remainder, exempt, reasons)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $7, $8, $9, $10, $11, $12, '[{"clause": "IN-03a", "outcome": "hit", "zh": "占用生态保护红线", "en": ""}]')`,
+		county, f.run, d.direction, d.number, d.township, d.verdict, d.net, d.paddy, quality, d.scores, remainder, d.exempt)
 }
 
 func (f *fixture) plan(name string, options map[string]any) uuid.UUID {
@@ -330,7 +330,7 @@ func TestOnlyWhatTheScreeningLetsThroughTakesPart(t *testing.T) {
 	if s.Out.TookPart != 1 || s.In.TookPart != 0 || s.In.Candidates != 3 {
 		t.Errorf("in %+v, out %+v", s.In, s.Out)
 	}
-	if got := f.text(`SELECT reason_zh FROM plan_parcel WHERE plan_id = $1 AND direction = 'in' AND number = 'forbidden'`, id); got != "未参与平衡：筛查结论为“禁止”（IN-03a）。" {
+	if got := f.text(`SELECT reason_zh FROM plan_parcel WHERE plan_id = $1 AND direction = 'in' AND number = 'forbidden'`, id); got != "未参与平衡：筛查结论为“禁止”（IN-03a 占用生态保护红线）。" {
 		t.Errorf("reason %q", got)
 	}
 	id, _ = f.solve("with review", map[string]any{"include_review": true})
@@ -343,7 +343,7 @@ func TestOnlyWhatTheScreeningLetsThroughTakesPart(t *testing.T) {
 func TestWhatTheStateOrdersIsNotBalanced(t *testing.T) {
 	f := newCounty(t)
 	f.parcel("0103", box(100, 100, 200, 200))
-	f.candidate(declared{direction: "out", number: "C1", township: east, net: "5000.00", quality: "10", purpose: "生态退耕", geom: box(150, 100, 200, 200)})
+	f.candidate(declared{direction: "out", number: "C1", township: east, net: "5000.00", quality: "10", exempt: true, geom: box(150, 100, 200, 200)})
 	id, s := f.solve("exempt", map[string]any{})
 	if !f.chosen(id)["out/C1"] {
 		t.Error("生态退耕 was not taken up")

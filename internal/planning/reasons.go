@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"gengheng/internal/land"
@@ -78,29 +79,24 @@ func outsideReason(c *candidate) string {
 	return b.String()
 }
 
-// screeningReasons reads the clauses out of a verdict's reasons, which are a
-// list of texts or of objects with a clause or a message.
+// screeningReasons names the findings that decided a verdict, and the screening's
+// notes, as in verdict.reasons.
 func screeningReasons(raw json.RawMessage) string {
-	var list []json.RawMessage
+	var list []struct {
+		Clause string `json:"clause"`
+		Zh     string `json:"zh"`
+	}
 	if json.Unmarshal(raw, &list) != nil {
 		return ""
 	}
 	var texts []string
-	seen := map[string]bool{}
-	for _, item := range list {
-		var text string
-		var object struct {
-			Clause string `json:"clause"`
-		}
-		if json.Unmarshal(item, &text) != nil && json.Unmarshal(item, &object) == nil {
-			text = object.Clause
-		}
-		if text != "" && !seen[text] {
-			seen[text] = true
+	for _, r := range list {
+		text := strings.TrimSpace(r.Clause + " " + r.Zh)
+		if text != "" && !slices.Contains(texts, text) {
 			texts = append(texts, text)
 		}
 	}
-	return strings.Join(texts, "、")
+	return strings.Join(texts, "；")
 }
 
 // reason says in plain words why the plan does what it does with a unit.

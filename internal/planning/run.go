@@ -52,7 +52,6 @@ func run(ctx context.Context, db *store.DB, county string, planID uuid.UUID, pro
 	if err := s.load(ctx, db, o.takesPart, minOverlap); err != nil {
 		return err
 	}
-	s.markExempt(rules)
 	progress.report("计算地块相邻关系", 1, 4)
 	f, err := lay(ctx, s, o)
 	if err != nil {

@@ -1,7 +1,6 @@
 -- What did the screening say about every declared parcel, and which part of it
 -- is usable? One row too many for a number that two datasets have.
-SELECT v.direction, v.number, v.township_code, v.verdict, coalesce(c.purpose, ''), coalesce(c.base_dlbm, ''),
-       coalesce(c.target_dlbm, ''), coalesce(c.actor, ''), coalesce(c.method, ''), coalesce(c.documents, '{}'),
+SELECT v.direction, v.number, v.township_code, v.verdict, v.exempt,
        v.net_m2, v.net_paddy_m2, (v.quality * 1000)::bigint, v.scores, v.reasons,
        ST_AsBinary(coalesce(v.remainder, c.geom))
 FROM verdict v
