@@ -9,6 +9,7 @@ import (
 	"math"
 
 	"github.com/google/uuid"
+	"github.com/paulmach/orb"
 )
 
 // Header opens a binary COPY stream; Trailer ends it.
@@ -108,5 +109,37 @@ func (r Row) Numeric(units int64, scale int) Row {
 	for _, d := range digits[first:end] {
 		r = binary.BigEndian.AppendUint16(r, d)
 	}
+	return r
+}
+
+// Types of EWKB, as PostGIS reads it: a polygon, a multipolygon, and the bit
+// that says that the SRID follows.
+const (
+	ewkbPolygon      = 3
+	ewkbMultiPolygon = 6
+	ewkbSRID         = 0x20000000
+)
+
+// MultiPolygon appends a geometry as EWKB with an SRID.
+func (r Row) MultiPolygon(mp orb.MultiPolygon, srid int) Row {
+	at := len(r)
+	r = r.field(0)
+	r = append(r, 1) // little endian
+	r = binary.LittleEndian.AppendUint32(r, ewkbMultiPolygon|ewkbSRID)
+	r = binary.LittleEndian.AppendUint32(r, uint32(srid))
+	r = binary.LittleEndian.AppendUint32(r, uint32(len(mp)))
+	for _, polygon := range mp {
+		r = append(r, 1)
+		r = binary.LittleEndian.AppendUint32(r, ewkbPolygon)
+		r = binary.LittleEndian.AppendUint32(r, uint32(len(polygon)))
+		for _, ring := range polygon {
+			r = binary.LittleEndian.AppendUint32(r, uint32(len(ring)))
+			for _, p := range ring {
+				r = binary.LittleEndian.AppendUint64(r, math.Float64bits(p[0]))
+				r = binary.LittleEndian.AppendUint64(r, math.Float64bits(p[1]))
+			}
+		}
+	}
+	binary.BigEndian.PutUint32(r[at:], uint32(len(r)-at-4))
 	return r
 }

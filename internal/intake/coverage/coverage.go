@@ -64,7 +64,7 @@ func (e edge) hash() uint64 {
 // an edge costs eight bytes. The zero value is ready for use.
 type Checker struct {
 	words  []uint64
-	start  []int
+	spans  [][2]int // of polygon i in words
 	bounds []orb.Bound
 	frame  []bool
 	// lonely are the hashes of the edges without a partner, as far as hashes
@@ -81,25 +81,34 @@ func (c *Checker) Add(mp orb.MultiPolygon) int { return c.add(mp, false) }
 func (c *Checker) AddFrame(mp orb.MultiPolygon) int { return c.add(mp, true) }
 
 func (c *Checker) add(mp orb.MultiPolygon, frame bool) int {
-	c.start = append(c.start, len(c.words))
-	c.bounds = append(c.bounds, mp.Bound())
-	c.frame = append(c.frame, frame)
+	i := len(c.spans)
+	c.spans, c.bounds, c.frame = append(c.spans, [2]int{}), append(c.bounds, orb.Bound{}), append(c.frame, frame)
+	c.Replace(i, mp)
+	return i
+}
+
+// Replace puts another geometry in the place of polygon i, as after a repair.
+func (c *Checker) Replace(i int, mp orb.MultiPolygon) {
+	from := len(c.words)
 	eachEdge(mp, func(a, b vertex) {
 		e, reversed := newEdge(a, b)
 		word := e.hash() << tagBits
 		if reversed {
 			word |= bitReverse
 		}
-		if frame {
+		if c.frame[i] {
 			word |= bitFrame
 		}
 		c.words = append(c.words, word)
 	})
-	return len(c.start) - 1
+	c.spans[i], c.bounds[i] = [2]int{from, len(c.words)}, mp.Bound()
 }
 
 // Len is the number of polygons added, frame included.
-func (c *Checker) Len() int { return len(c.start) }
+func (c *Checker) Len() int { return len(c.spans) }
+
+// Bound is the extent of polygon i.
+func (c *Checker) Bound(i int) orb.Bound { return c.bounds[i] }
 
 // IsFrame tells whether polygon i came by AddFrame.
 func (c *Checker) IsFrame(i int) bool { return c.frame[i] }
@@ -154,7 +163,10 @@ func (t tally) partnered() bool {
 // partner, in order. Two edges whose hashes coincide can only add suspects or,
 // with a probability below 1e-6 for a whole county, hide one.
 func (c *Checker) Suspects() []int {
-	sorted := slices.Clone(c.words)
+	sorted := make([]uint64, 0, len(c.words))
+	for _, span := range c.spans {
+		sorted = append(sorted, c.words[span[0]:span[1]]...)
+	}
 	slices.Sort(sorted)
 	c.lonely = map[uint64]struct{}{}
 	for i := 0; i < len(sorted); {
@@ -171,12 +183,8 @@ func (c *Checker) Suspects() []int {
 		return nil
 	}
 	var suspects []int
-	for i := range c.start {
-		end := len(c.words)
-		if i+1 < len(c.start) {
-			end = c.start[i+1]
-		}
-		for _, w := range c.words[c.start[i]:end] {
+	for i, span := range c.spans {
+		for _, w := range c.words[span[0]:span[1]] {
 			if _, ok := c.lonely[w>>tagBits]; ok {
 				suspects = append(suspects, i)
 				break

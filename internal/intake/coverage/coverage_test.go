@@ -140,9 +140,19 @@ func TestGridProperty(t *testing.T) {
 		for k := range tiles[moved][0][0] {
 			tiles[moved][0][0][k][0] += 0.01
 		}
+		sound := slices.Clone(tiles[moved][0][0])
 		c, suspects, trace := run(tiles, frame)
 		if !slices.Contains(suspects, moved) || len(trace.Lines()) == 0 || c.Len() != len(tiles)+1 {
 			t.Fatalf("moving cell %d left %v of suspects %v", moved, trace.Lines(), suspects)
+		}
+		for k := range sound {
+			sound[k][0] -= 0.01
+		}
+		tiles[moved] = orb.MultiPolygon{{sound}}
+		c.Replace(moved, tiles[moved])
+		all := append(slices.Clone(tiles), frame...)
+		if trace := c.Trace(c.Suspects(), func(i int) orb.MultiPolygon { return all[i] }); len(trace.Lines()) != 0 {
+			t.Fatalf("after moving cell %d back %v are left", moved, trace.Lines())
 		}
 	})
 }

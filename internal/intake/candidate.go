@@ -1,0 +1,272 @@
+package intake
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"gengheng/internal/geodata"
+	"gengheng/internal/intake/fields"
+	"gengheng/internal/intake/survey"
+	"gengheng/internal/land"
+)
+
+// candidateMaker makes rows of candidate from declared parcels (申报地块).
+type candidateMaker struct {
+	direction string
+	req       *Request
+	townships *townships
+	binding   fields.Binding
+	columns   []string
+	// unit of the declared area
+	unit areaUnit
+	// others are the columns that no field of the declaration stands for
+	others []attribute
+	// workbook is the 申报表 by number; nil if there is none
+	workbook map[string]*declaration
+}
+
+var candidateColumns = []string{
+	"direction", "number", "township_code", "township_name", "village", "base_bsm", "base_dlbm",
+	"target_dlbm", "purpose", "method", "gdlx", "actor", "declared_m2", "documents", "attrs",
+}
+
+// declaration is what one row declares, by position in fields.Declaration.
+type declaration struct {
+	row    int64
+	text   []string
+	area   survey.Number
+	issues []Issue
+}
+
+func (m *candidateMaker) target() (table string, columns []string) {
+	return "candidate", candidateColumns
+}
+
+func newCandidateMaker(l *load, columns []string, binding fields.Binding) (*candidateMaker, *Problem) {
+	m := &candidateMaker{direction: "in", req: &l.req, townships: &l.county.townships, binding: binding, columns: columns}
+	if l.req.Kind == CandidateOut {
+		m.direction = "out"
+	}
+	unit, ok := areaUnitOf(binding.Unit[fields.SBMJ])
+	if !ok {
+		return nil, unknownUnit(columns[binding.Column[fields.SBMJ]])
+	}
+	m.unit = unit
+	m.others = otherColumns(columns, binding.Column)
+	return m, nil
+}
+
+func unknownUnit(column string) *Problem {
+	p := &Problem{Code: ProblemFields, TitleZH: "面积单位认不出", TitleEN: "The unit of area is unknown", Field: column}
+	return p.detail("列 “%s” 的单位不是平方米、亩或公顷。", "The unit of column %q is none of m², mu and hectare.", column).
+		hint("请在表头括号内写明单位，如 申报面积（亩）。", "Name the unit in brackets in the header, as 申报面积（亩）.")
+}
+
+// declare reads one row by the declaration's fields.
+func declare(row int64, binding *fields.Binding, columns []string, values []any, unit areaUnit) *declaration {
+	d := &declaration{row: row, text: make([]string, len(fields.Declaration))}
+	r := reader{table: fields.Declaration, binding: binding, columns: columns, values: values, issues: &d.issues}
+	for i, f := range fields.Declaration {
+		if f.Type == fields.Text {
+			d.text[i] = r.text(i)
+		}
+	}
+	n, err := unit.area(r.value(fields.SBMJ))
+	if err != nil {
+		r.say(fields.SBMJ, IssueNumber, survey.Error, "申报面积 “%v” 不是可用的数字。请改正。", "the declared area %q is no usable number; correct it.", fmt.Sprint(r.value(fields.SBMJ)))
+	}
+	d.area = n
+	return d
+}
+
+func (m *candidateMaker) make(f *geodata.Feature, out *made) {
+	d := declare(f.Row, &m.binding, m.columns, f.Values, m.unit)
+	out.issues = append(out.issues, d.issues...)
+	number := d.text[fields.SBBH]
+	out.number, out.label = number, number
+	if number == "" {
+		issue := errorOf(IssueNumberMissing)
+		issue.Field = "SBBH"
+		out.say(issue, "申报编号（SBBH）为空。请给每个地块编号，且在本次申报中不重复。", "the number (SBBH) is empty; number every parcel, each once.")
+	}
+	m.merge(d, out)
+	text := d.text
+	township := m.township(text[fields.XZDM], out)
+	base, target := m.class("DLBM", text[fields.DeclaredDLBM], out), m.class("NZDL", text[fields.NZDL], out)
+	m.compareArea(d.area, out)
+	out.bsm, out.class, out.township = text[fields.DeclaredBSM], text[fields.YT], township
+
+	row := out.content.Text(m.direction).Text(number).Text(township).Text(text[fields.XZMC]).Text(text[fields.CUN]).
+		Text(text[fields.DeclaredBSM]).Text(base).Text(target).Text(text[fields.YT]).
+		Text(recoveryCode(text[fields.HFFS])).Text(slopeType(text[fields.DeclaredGDLX])).Text(text[fields.ZTLX])
+	row = numeric(row, d.area, 2, maxUnits)
+	out.content = row.JSON(documents(text)).JSON(m.attrs(text, f.Values))
+	if number == "" || township == "" {
+		out.geom = nil // fatal issues say why
+	}
+}
+
+// merge fills what the attribute table leaves empty from the 申报表, which is
+// the signed form and wins where the two differ.
+func (m *candidateMaker) merge(d *declaration, out *made) {
+	if m.workbook == nil || d.text[fields.SBBH] == "" {
+		return
+	}
+	w := m.workbook[d.text[fields.SBBH]]
+	if w == nil {
+		out.say(Issue{Severity: survey.Warning, Code: IssueUnmatched, Field: "SBBH"},
+			"申报表中没有编号 %s。请补填申报表。", "the workbook has no row %s; add it.", d.text[fields.SBBH])
+		return
+	}
+	out.issues = append(out.issues, w.issues...)
+	for i, f := range fields.Declaration {
+		if f.Type != fields.Text || w.text[i] == "" {
+			continue
+		}
+		if d.text[i] != "" && d.text[i] != w.text[i] {
+			out.say(Issue{Severity: survey.Warning, Code: IssueContradiction, Field: f.Name},
+				"%s 在图形属性中为 “%s”，在申报表第 %d 行为 “%s”；已按申报表。请改为一致。",
+				"%s is %q with the geometry and %[4]q in row %[3]d of the workbook, which was taken; make them agree.", f.Name, d.text[i], w.row, w.text[i])
+		}
+		d.text[i] = w.text[i]
+	}
+	if w.area.Valid {
+		if d.area.Valid && d.area.Units != w.area.Units {
+			out.say(Issue{Severity: survey.Warning, Code: IssueContradiction, Field: "SBMJ"},
+				"申报面积在图形属性中为 %s m²，在申报表第 %d 行为 %s m²；已按申报表。请改为一致。",
+				"the declared area is %s m² with the geometry and %[3]s m² in row %[2]d of the workbook, which was taken; make them agree.",
+				land.Area(d.area.Units), w.row, land.Area(w.area.Units))
+		}
+		d.area = w.area
+	}
+}
+
+// township gives the nine-digit code, or "" with a fatal issue.
+func (m *candidateMaker) township(declared string, out *made) string {
+	code := cmp.Or(declared, m.req.Scope)
+	if len(code) > 9 {
+		code = code[:9] // a village's code
+	}
+	issue := errorOf(IssueTownship)
+	issue.Field = "XZDM"
+	switch _, err := land.ParseAdminCodeAt(code, land.Township); {
+	case err != nil || code[:6] != m.req.County:
+		out.say(issue, "乡镇代码 “%s” 应为 9 位并以 %s 开头。请补填 XZDM。", "township code %q must have 9 digits and begin with %s; fill in XZDM.", declared, m.req.County)
+	case m.req.Scope != "" && code != m.req.Scope:
+		out.say(issue, "乡镇代码 %s 与本次申报的乡镇 %s 不一致。", "township %s is not the one that declares, %s.", code, m.req.Scope)
+	case m.townships.loaded() && !m.townships.codes[code]:
+		out.say(issue, "乡镇代码 %s 在行政区图层（XZQ）中没有。请核对。", "township %s is not in the XZQ layer; check.", code)
+	default:
+		return code
+	}
+	return ""
+}
+
+// class brings "0103", "旱地", "0103 旱地" and "旱地（0103）" to the code.
+func (m *candidateMaker) class(field, s string, out *made) string {
+	if s == "" {
+		return ""
+	}
+	if code, ok := classCode(s); ok {
+		return code
+	}
+	out.say(Issue{Severity: survey.Warning, Code: IssueClassUnknown, Field: field},
+		"%s “%s” 认不出是哪个地类。请填地类编码，如 0103。", "%s %q names no land class; fill in its code, such as 0103.", field, s)
+	return s
+}
+
+// classToken is a code, or a name, within what people write.
+var classToken = regexp.MustCompile(`[0-9]{2}[0-9H][0-9][AK]?|\p{Han}+`)
+
+func classCode(s string) (string, bool) {
+	for _, token := range classToken.FindAllString(strings.ToUpper(s), -1) {
+		if class, ok := land.ClassOf(token); ok {
+			return class.Code, true
+		}
+		for _, class := range land.Classes() {
+			if token == class.Name {
+				return class.Code, true
+			}
+		}
+	}
+	return "", false
+}
+
+// recoveryCode is JKHF or GCHF for their Chinese names.
+func recoveryCode(s string) string {
+	switch strings.TrimSuffix(s, "恢复") {
+	case "即可":
+		return land.RecoverAtOnce
+	case "工程":
+		return land.RecoverByEngineering
+	}
+	return strings.ToUpper(s)
+}
+
+// compareArea: the declared area against the boundary's official area.
+func (m *candidateMaker) compareArea(declared survey.Number, out *made) {
+	if !declared.Valid || out.geom == nil {
+		return
+	}
+	off := land.Area(declared.Units) - out.area
+	if limit := max(land.SquareMetre, out.area/100); off <= limit && -off <= limit {
+		return
+	}
+	out.say(Issue{Severity: survey.Warning, Code: IssueAreaDeclared, Field: "SBMJ"},
+		"申报面积 %s m² 与图形的椭球面积 %s m² 相差超过 1%%。请核对单位与边界；筛查以图形为准。",
+		"the declared area %s m² differs from the ellipsoidal area %s m² by more than 1%%; check unit and boundary. Screening goes by the geometry.",
+		land.Area(declared.Units), out.area)
+}
+
+// documents is the JSON object of the references that are filled in.
+func documents(text []string) []byte {
+	d := map[string]string{}
+	for _, i := range fields.Documents {
+		if text[i] != "" {
+			d[fields.Declaration[i].Name] = text[i]
+		}
+	}
+	return encode(d)
+}
+
+// attrs keeps what has no column of its own.
+func (m *candidateMaker) attrs(text []string, values []any) []byte {
+	d := attributes(m.others, values)
+	for _, i := range []int{fields.DeclaredTBBH, fields.SSZT} {
+		if text[i] != "" {
+			d[fields.Declaration[i].Name] = text[i]
+		}
+	}
+	return encode(d)
+}
+
+// areaUnit is the unit of a declared area as a fraction of 0.01 m².
+type areaUnit struct{ numerator, denominator, scale int64 }
+
+// areaUnitOf reads a unit as a header names it; none is m².
+func areaUnitOf(name string) (areaUnit, bool) {
+	switch strings.ToLower(strings.TrimSpace(name)) {
+	case "", "m2", "m²", "㎡", "平方米", "平米":
+		return areaUnit{1, 1, 2}, true
+	case "亩", "mu":
+		return areaUnit{2000 * 100, 3 * 10000, 4}, true // 4 decimals of 2000/3 m²
+	case "公顷", "ha", "hm2", "hm²", "h㎡":
+		return areaUnit{1, 1, 6}, true // 6 decimals of 10^4 m²
+	}
+	return areaUnit{}, false
+}
+
+// area brings a value in the unit to 0.01 m², half up.
+func (u areaUnit) area(value any) (survey.Number, error) {
+	n, err := numberOf(value, int(u.scale))
+	if err != nil || !n.Valid {
+		return n, err
+	}
+	if n.Units > 1e12 || n.Units < 0 {
+		return survey.Number{}, fmt.Errorf("area %v is out of range", value)
+	}
+	n.Units = (n.Units*u.numerator + u.denominator/2) / u.denominator
+	return n, nil
+}

@@ -1,0 +1,220 @@
+package intake
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/xuri/excelize/v2"
+	"golang.org/x/text/encoding/simplifiedchinese"
+
+	"gengheng/internal/intake/fields"
+)
+
+// Limits of a table: a declaration has thousands of rows, not millions.
+const (
+	tableBytes = 64 << 20
+	tableRows  = 200000
+)
+
+// table is a sheet of a workbook, or a CSV file: rows of text under a header.
+type table struct {
+	file, sheet string
+	columns     []string
+	rows        []tableRow
+	// encoding of a CSV, "" of a workbook
+	encoding string
+}
+
+type tableRow struct {
+	number int64 // 1-based in the sheet
+	cells  []string
+}
+
+func (r tableRow) values(n int) []any {
+	v := make([]any, n)
+	for i := range v {
+		if i < len(r.cells) && r.cells[i] != "" {
+			v[i] = r.cells[i]
+		}
+	}
+	return v
+}
+
+// readTable reads a CSV (UTF-8 or GBK) or an xlsx workbook by its first bytes.
+// The header is the first row that names the mandatory fields of want, or most
+// fields if no row does; titles above it are passed over.
+func readTable(path, name string, want fields.Table) (*table, *Problem) {
+	unreadable := func(zh, en string, args ...any) *Problem {
+		return (&Problem{Code: ProblemTable, TitleZH: "表格读不出", TitleEN: "The table cannot be read", File: name}).detail(zh, en, args...).
+			hint("请另存为 .xlsx 或 .csv（GBK 或 UTF-8）后重新上传。", "Save it as .xlsx or .csv (GBK or UTF-8) and upload it again.")
+	}
+	data, err := readFile(path)
+	if err != nil {
+		return nil, unreadable("%v", "%v", err)
+	}
+	t := &table{file: name}
+	switch {
+	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
+		err = t.readWorkbook(data, want)
+	case bytes.HasPrefix(data, []byte("\xd0\xcf\x11\xe0")):
+		return nil, unreadable("这是旧式 .xls 或加密的工作簿。", "This is an old .xls or an encrypted workbook.")
+	default:
+		err = t.readCSV(data, want)
+	}
+	if err != nil {
+		return nil, unreadable("%v", "%v", err)
+	}
+	if t.columns == nil {
+		return nil, unreadable("找不到表头：没有一行含有 %s。", "There is no header row with %s.", mandatoryNames(want))
+	}
+	return t, nil
+}
+
+func mandatoryNames(t fields.Table) string {
+	var names []string
+	for _, f := range t {
+		if f.Mandatory {
+			names = append(names, f.Name+" "+f.Chinese)
+		}
+	}
+	if len(names) == 0 {
+		return t[0].Name + " " + t[0].Chinese
+	}
+	return strings.Join(names, "、")
+}
+
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > tableBytes {
+		return nil, fmt.Errorf("文件 %d MB，超过上限 %d MB / larger than %d MB", info.Size()>>20, tableBytes>>20, tableBytes>>20)
+	}
+	return os.ReadFile(path)
+}
+
+func (t *table) readCSV(data []byte, want fields.Table) error {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	t.encoding = "UTF-8"
+	if !utf8.Valid(data) {
+		decoded, err := simplifiedchinese.GB18030.NewDecoder().Bytes(data)
+		if err != nil || bytes.ContainsRune(decoded, utf8.RuneError) {
+			return errors.New("既不是 UTF-8 也不是 GBK 编码 / neither UTF-8 nor GBK")
+		}
+		t.encoding, data = "GBK", decoded
+	}
+	if bytes.IndexByte(data, 0) >= 0 {
+		return errors.New("不是文本文件 / not a text file")
+	}
+	r := csv.NewReader(bytes.NewReader(data))
+	r.FieldsPerRecord, r.LazyQuotes, r.TrimLeadingSpace = -1, true, true
+	if first, _, _ := bytes.Cut(data, []byte("\n")); bytes.Count(first, []byte("\t")) > bytes.Count(first, []byte(",")) {
+		r.Comma = '\t'
+	}
+	records, err := r.ReadAll()
+	if err != nil {
+		return err
+	}
+	lines := make([]tableRow, len(records))
+	for i, cells := range records {
+		lines[i] = tableRow{int64(i + 1), cells}
+	}
+	return t.take(lines, want)
+}
+
+func (t *table) readWorkbook(data []byte, want fields.Table) error {
+	book, err := excelize.OpenReader(bytes.NewReader(data), excelize.Options{
+		UnzipSizeLimit: 512 << 20, UnzipXMLSizeLimit: 64 << 20, RawCellValue: true,
+	})
+	if err != nil {
+		return err
+	}
+	defer book.Close()
+	// the first sheet whose header is complete, else the first with any header
+	var fallback *table
+	for _, sheet := range book.GetSheetList() {
+		lines, err := sheetRows(book, sheet)
+		if err != nil {
+			return err
+		}
+		candidate := &table{file: t.file, sheet: sheet}
+		if err := candidate.take(lines, want); err != nil {
+			return err
+		}
+		if candidate.columns == nil {
+			continue
+		}
+		if b := want.Bind(candidate.columns); len(b.Missing) == 0 && b.Column[0] >= 0 {
+			*t = *candidate
+			return nil
+		}
+		if fallback == nil {
+			fallback = candidate
+		}
+	}
+	if fallback != nil {
+		*t = *fallback
+	}
+	return nil
+}
+
+func sheetRows(book *excelize.File, sheet string) ([]tableRow, error) {
+	rows, err := book.Rows(sheet)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var lines []tableRow
+	for n := int64(1); rows.Next(); n++ {
+		cells, err := rows.Columns()
+		if err != nil {
+			return nil, err
+		}
+		if lines = append(lines, tableRow{n, cells}); len(lines) > tableRows {
+			return nil, fmt.Errorf("超过 %d 行 / more than %d rows", tableRows, tableRows)
+		}
+	}
+	return lines, rows.Error()
+}
+
+// take finds the header among the first rows and keeps the rows below it that
+// are not empty.
+func (t *table) take(lines []tableRow, want fields.Table) error {
+	header, best := -1, 0
+	for i, line := range lines[:min(len(lines), 20)] {
+		b := want.Bind(line.cells)
+		score := 0
+		for _, c := range b.Column {
+			if c >= 0 {
+				score++
+			}
+		}
+		if score > best {
+			header, best = i, score
+		}
+	}
+	if header < 0 {
+		return nil
+	}
+	t.columns = lines[header].cells
+	for _, line := range lines[header+1:] {
+		empty := true
+		for i, cell := range line.cells {
+			line.cells[i] = cleanText(cell)
+			empty = empty && line.cells[i] == ""
+		}
+		if !empty {
+			t.rows = append(t.rows, line)
+		}
+	}
+	if len(t.rows) > tableRows {
+		return fmt.Errorf("超过 %d 行 / more than %d rows", tableRows, tableRows)
+	}
+	return nil
+}
