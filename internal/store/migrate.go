@@ -45,15 +45,23 @@ func Migrate(ctx context.Context, db *DB) error {
 	return nil
 }
 
-// SchemaVersion is the version of the database's schema and the version this
-// program has; they are equal after Migrate.
+// SchemaVersion is the version of the database's schema (0: none yet) and the
+// version this program has; they are equal after Migrate. It changes nothing.
 func SchemaVersion(ctx context.Context, db *DB) (have, want int64, err error) {
 	provider, done, err := newProvider(db)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer done()
-	have, want, err = provider.GetVersions(ctx)
+	for _, source := range provider.ListSources() {
+		want = max(want, source.Version)
+	}
+	// goose itself would make its table to answer this.
+	var there bool
+	err = db.Pool.QueryRow(ctx, `SELECT to_regclass('goose_db_version') IS NOT NULL`).Scan(&there)
+	if err == nil && there {
+		err = db.Pool.QueryRow(ctx, `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`).Scan(&have)
+	}
 	if err != nil {
 		return 0, 0, fmt.Errorf("read the schema version: %w", err)
 	}
@@ -61,15 +69,15 @@ func SchemaVersion(ctx context.Context, db *DB) (have, want int64, err error) {
 }
 
 func migrateSchema(ctx context.Context, db *DB) error {
+	have, want, err := SchemaVersion(ctx, db)
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
 	provider, done, err := newProvider(db)
 	if err != nil {
 		return err
 	}
 	defer done()
-	have, want, err := provider.GetVersions(ctx)
-	if err != nil {
-		return fmt.Errorf("migrate: read the schema version: %w", err)
-	}
 	if have > want {
 		return fmt.Errorf("数据库结构版本 %d 比本程序的 %d 新，请升级程序 · the database has schema version %d, this program knows only %d: use the newer program", have, want, have, want)
 	}

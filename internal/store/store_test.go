@@ -15,6 +15,13 @@ import (
 func TestMigrate(t *testing.T) {
 	ctx := t.Context()
 	db := storetest.Empty(t)
+	if have, want, err := store.SchemaVersion(ctx, db); err != nil || have != 0 || want == 0 {
+		t.Errorf("before: schema version %d of %d, err %v; want 0", have, want, err)
+	}
+	var tables int
+	if err := db.Pool.QueryRow(ctx, `SELECT count(*) FROM pg_tables WHERE schemaname = 'public'`).Scan(&tables); err != nil || tables != 0 {
+		t.Errorf("asking for the version made %d tables, err %v", tables, err)
+	}
 	t.Run("from empty, by many at once", func(t *testing.T) {
 		var wg sync.WaitGroup
 		errs := make(chan error, 4)
