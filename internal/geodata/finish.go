@@ -119,6 +119,9 @@ type cleaner struct {
 }
 
 func (c *cleaner) into(out Feature) Feature {
+	if c.failed {
+		c.unclosed, c.duplicates = 0, 0 // nothing was repaired
+	}
 	if c.unclosed > 0 {
 		c.add(IssueRingUnclosed, SeverityWarning, c.unclosedAt,
 			fmt.Sprintf("%d 个环没有闭合；已用直线连回起点", c.unclosed), fmt.Sprintf("%d rings are not closed; closed by a straight line", c.unclosed))
@@ -183,8 +186,9 @@ func (c *cleaner) ring(in orb.Ring) orb.Ring {
 	}
 	if len(out) < 4 {
 		c.failed = true
+		distinct := max(1, len(out)-1)
 		c.add(IssueTooFewPoints, SeverityError, out[0],
-			fmt.Sprintf("一个环只有 %d 个不同的点，不能成面；请重画", len(out)-1), fmt.Sprintf("a ring has only %d distinct points; draw it again", len(out)-1))
+			fmt.Sprintf("一个环只有 %d 个不同的点，不能成面；请重画", distinct), fmt.Sprintf("a ring has only %d distinct points; draw it again", distinct))
 		return nil
 	}
 	return out

@@ -260,3 +260,5 @@ func TestWritingTwiceGivesTheSameBytes(t *testing.T) {
 		})
 	}
 }
+
+func date(y, m, d int) time.Time { return time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC) }
