@@ -43,7 +43,7 @@ const (
 	// chunk is how many subjects one query takes.
 	chunk = 250
 	// batchBytes is how much geometry goes to the server in one statement.
-	batchBytes = 4 << 20
+	batchBytes = 1 << 20
 )
 
 //go:embed pieces.sql

@@ -27,7 +27,15 @@ func (j *job) near(ctx context.Context) (map[*rulebook.Check][]bool, error) {
 					subjects[c.index] = c.geom
 				}
 			}
-			answer, err := j.nearCheck(ctx, k, p, subjects)
+			var (
+				answer []bool
+				err    error
+			)
+			if k.Layer == kindSurvey {
+				answer, err = j.nearParcels(ctx, k, p, subjects)
+			} else {
+				answer, err = j.nearFeatures(ctx, k, p, subjects)
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -37,7 +45,18 @@ func (j *job) near(ctx context.Context) (map[*rulebook.Check][]bool, error) {
 	return answers, nil
 }
 
-func (j *job) nearCheck(ctx context.Context, k *rulebook.Check, p rulebook.ScoreNear, subjects []orb.MultiPolygon) ([]bool, error) {
+// nearParcels asks the survey in memory, which is there for other checks anyway.
+func (j *job) nearParcels(ctx context.Context, k *rulebook.Check, p rulebook.ScoreNear, subjects []orb.MultiPolygon) ([]bool, error) {
+	answer := make([]bool, len(subjects))
+	selects := func(i int) bool { return k.Selects(j.survey.parcels[i].value) }
+	err := forEach(ctx, len(subjects), func(i int) error {
+		answer[i] = len(subjects[i]) > 0 && len(j.survey.mosaic.Near(subjects[i], p.WithinM, selects)) > 0
+		return nil
+	})
+	return answer, err
+}
+
+func (j *job) nearFeatures(ctx context.Context, k *rulebook.Check, p rulebook.ScoreNear, subjects []orb.MultiPolygon) ([]bool, error) {
 	answer := make([]bool, len(subjects))
 	for _, d := range j.of(k.Layer) {
 		l := &layer{kind: k.Layer}

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/encoding/wkb"
+	"golang.org/x/sync/errgroup"
 
 	"gengheng/internal/overlay"
 )
@@ -20,7 +21,7 @@ GROUP BY u.id`
 // Union leaves a set of one polygon as it is.
 func (e *postgis) Union(ctx context.Context, sets [][]orb.MultiPolygon) ([]orb.MultiPolygon, error) {
 	out := make([]orb.MultiPolygon, len(sets))
-	b := batch{engine: e, sql: unionSQL, out: out, columns: 1}
+	b := e.batch(ctx, unionSQL, 1, out)
 	for i, set := range sets {
 		if len(set) == 1 {
 			out[i] = overlay.Canonical(set[0])
@@ -31,11 +32,9 @@ func (e *postgis) Union(ctx context.Context, sets [][]orb.MultiPolygon) ([]orb.M
 				return nil, err
 			}
 		}
-		if err := b.flush(ctx, batchBytes); err != nil {
-			return nil, fmt.Errorf("union: %w", err)
-		}
+		b.send(batchBytes)
 	}
-	if err := b.flush(ctx, 0); err != nil {
+	if err := b.wait(); err != nil {
 		return nil, fmt.Errorf("union: %w", err)
 	}
 	return out, nil
@@ -68,7 +67,7 @@ func (e *postgis) pairs(ctx context.Context, what, sql string, a, b []orb.MultiP
 		return nil, fmt.Errorf("%s of %d polygons with %d", what, len(a), len(b))
 	}
 	out := make([]orb.MultiPolygon, len(a))
-	q := batch{engine: e, sql: sql, out: out, columns: 2}
+	q := e.batch(ctx, sql, 2, out)
 	for i := range a {
 		if g, ok := easy(i); ok {
 			out[i] = g
@@ -77,25 +76,33 @@ func (e *postgis) pairs(ctx context.Context, what, sql string, a, b []orb.MultiP
 		if err := q.add(i, a[i], b[i]); err != nil {
 			return nil, err
 		}
-		if err := q.flush(ctx, batchBytes); err != nil {
-			return nil, fmt.Errorf("%s: %w", what, err)
-		}
+		q.send(batchBytes)
 	}
-	if err := q.flush(ctx, 0); err != nil {
+	if err := q.wait(); err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	return out, nil
 }
 
-// batch sends geometries to the server in statements of bounded size.
+// batch sends geometries to the server in statements of bounded size, as many
+// at once as the engine has slots.
 type batch struct {
-	engine  *postgis
-	sql     string
-	out     []orb.MultiPolygon
-	columns int
-	ids     []int32
-	wkb     [2][][]byte
-	bytes   int
+	engine *postgis
+	group  *errgroup.Group
+	ctx    context.Context
+	sql    string
+	// out takes the answers by id; no two statements have an id in common.
+	out   []orb.MultiPolygon
+	ids   []int32
+	wkb   [][][]byte
+	bytes int
+}
+
+func (e *postgis) batch(ctx context.Context, sql string, columns int, out []orb.MultiPolygon) *batch {
+	group, ctx := errgroup.WithContext(ctx)
+	// Reading goes on while both slots compute, but not far ahead.
+	group.SetLimit(2 * cap(e.slots))
+	return &batch{engine: e, group: group, ctx: ctx, sql: sql, out: out, wkb: make([][][]byte, columns)}
 }
 
 func (b *batch) add(id int, geoms ...orb.MultiPolygon) error {
@@ -111,36 +118,40 @@ func (b *batch) add(id int, geoms ...orb.MultiPolygon) error {
 	return nil
 }
 
-// flush sends what has gathered if it is more than limit.
-func (b *batch) flush(ctx context.Context, limit int) error {
+// send sends what has gathered if it is more than limit.
+func (b *batch) send(limit int) {
 	if len(b.ids) == 0 || b.bytes <= limit {
-		return nil
+		return
 	}
 	args := []any{b.ids}
-	for c := range b.columns {
-		args = append(args, b.wkb[c])
+	for _, column := range b.wkb {
+		args = append(args, column)
 	}
-	rows, err := b.engine.pool.Query(ctx, b.sql, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var (
-			id  int32
-			raw []byte
-		)
-		if err := rows.Scan(&id, &raw); err != nil {
+	b.ids, b.wkb, b.bytes = nil, make([][][]byte, len(b.wkb)), 0
+	b.group.Go(func() error {
+		return b.engine.session(b.ctx, func(tx pgx.Tx) error {
+			rows, err := tx.Query(b.ctx, b.sql, args...)
+			if err != nil {
+				return err
+			}
+			var (
+				id  int32
+				raw []byte
+			)
+			_, err = pgx.ForEachRow(rows, []any{&id, &raw}, func() error {
+				g, err := decode(raw)
+				b.out[id] = overlay.Canonical(g)
+				return err
+			})
 			return err
-		}
-		g, err := decode(raw)
-		if err != nil {
-			return err
-		}
-		b.out[id] = overlay.Canonical(g)
-	}
-	b.ids, b.wkb, b.bytes = nil, [2][][]byte{}, 0
-	return rows.Err()
+		})
+	})
+}
+
+// wait sends the rest and waits for all answers.
+func (b *batch) wait() error {
+	b.send(0)
+	return b.group.Wait()
 }
 
 const nearSQL = `
