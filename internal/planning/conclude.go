@@ -20,15 +20,16 @@ func conclude(s *survey, f *fields, m *model, o Options, solution *balance.Solut
 		out.summarise(s, f, o, farmland)
 		out.summary.Objective, out.summary.Bound = solution.Objective, solution.Bound
 		out.summary.Gap, out.summary.GapNet = solution.Gap, solution.GapNet
+		out.summary.Status = string(solution.Status)
 		out.summary.Message = out.summary.message()
 	case balance.Infeasible:
 		out = unbalanced(s, f, m, o, solution.Infeasibility)
+		out.summary.Status = string(solution.Status)
 	default:
 		return nil, refuse("plan-not-found", "限时内没有找到方案 · No plan was found in time",
 			"%g 秒内没有找到满足全部平衡要求的方案；请加大 time_limit_s 后重新编制。 No plan that keeps all balances was found in %g s; raise time_limit_s and plan again.",
 			o.TimeLimit, o.TimeLimit)
 	}
-	out.summary.Status = string(solution.Status)
 	return out, nil
 }
 

@@ -36,18 +36,14 @@ type Refusal struct {
 
 func (r *Refusal) Error() string { return r.Title + ": " + r.Detail }
 
-// Problem is the RFC 9457 object.
-func (r *Refusal) Problem() json.RawMessage {
-	b, err := json.Marshal(struct {
+// MarshalJSON gives the RFC 9457 object.
+func (r *Refusal) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
 		Type   string `json:"type"`
 		Title  string `json:"title"`
 		Status int    `json:"status"`
 		Detail string `json:"detail"`
 	}{"urn:gengheng:problem:" + r.Kind, r.Title, 422, r.Detail})
-	if err != nil { // strings and a number always marshal
-		return json.RawMessage(`{}`)
-	}
-	return b
 }
 
 func refuse(kind, title, format string, args ...any) *Refusal {

@@ -109,7 +109,11 @@ func saveBalances(ctx context.Context, tx pgx.Tx, county string, planID uuid.UUI
 
 // fail says on the plan's row why there is no plan.
 func fail(ctx context.Context, db *store.DB, county string, planID uuid.UUID, r *Refusal) error {
-	if _, err := db.Pool.Exec(ctx, sqlFail, county, planID, r.Problem()); err != nil {
+	problem, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("write the problem of plan %s: %w", planID, err)
+	}
+	if _, err := db.Pool.Exec(ctx, sqlFail, county, planID, problem); err != nil {
 		return fmt.Errorf("mark plan %s as failed: %w", planID, err)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"gengheng/internal/balance"
 	"gengheng/internal/land"
 )
 
@@ -146,12 +147,11 @@ func (sum *Summary) message() string {
 	}
 	fmt.Fprintf(&b, "耕地边界由 %.0f m 变为 %.0f m，连片耕地由 %d 片变为 %d 片。",
 		sum.PerimeterBefore, sum.PerimeterAfter, sum.PatchesBefore, sum.PatchesAfter)
-	if sum.Gap != nil {
-		if *sum.Gap <= 1e-9 {
-			b.WriteString("在所列规则下，没有更好的方案（已证明）。")
-		} else {
-			fmt.Fprintf(&b, "在所列规则下，任何方案最多再好 %.4f%%（已证明）。", *sum.Gap*100)
-		}
+	switch {
+	case sum.Status == string(balance.Optimal):
+		b.WriteString("在所列规则下没有更好的方案（已证明）。")
+	case sum.Gap != nil:
+		fmt.Fprintf(&b, "在所列规则下，任何方案的目标值最多再好 %.4f%%（已证明）。", *sum.Gap*100)
 	}
 	return b.String()
 }
