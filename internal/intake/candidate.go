@@ -78,7 +78,23 @@ func declare(row int64, binding *fields.Binding, columns []string, values []any,
 		r.say(fields.SBMJ, IssueNumber, survey.Error, "申报面积 “%v” 不是可用的数字。请改正。", "the declared area %q is no usable number; correct it.", fmt.Sprint(r.value(fields.SBMJ)))
 	}
 	d.area = n
+	if d.text[fields.SBBH] == "" {
+		d.text[fields.SBBH] = d.text[fields.DKMC]
+	}
+	if yt := d.text[fields.YT]; yt == "转进" || yt == "转出" {
+		d.text[fields.YT] = "" // the 进出平衡 TXT writes the direction there
+	}
 	return d
+}
+
+// bindDeclaration finds the columns of a declaration. A number must be there,
+// or a name to take for it.
+func bindDeclaration(columns []string) (fields.Binding, *Problem) {
+	binding := fields.Declaration.Bind(columns)
+	if binding.Column[fields.SBBH] < 0 && binding.Column[fields.DKMC] < 0 {
+		return binding, missingFields(fields.Declaration[fields.SBBH:fields.SBBH+1], columns)
+	}
+	return binding, nil
 }
 
 func (m *candidateMaker) make(f *geodata.Feature, out *made) {

@@ -84,9 +84,9 @@ func (l *load) newMaker(columns []string) (maker, error) {
 		}
 		return m, nil
 	case CandidateIn, CandidateOut:
-		binding := fields.Declaration.Bind(columns)
-		if binding.Column[fields.SBBH] < 0 {
-			return nil, missingFields(fields.Declaration[fields.SBBH:fields.SBBH+1], columns)
+		binding, problem := bindDeclaration(columns)
+		if problem != nil {
+			return nil, problem
 		}
 		l.noteBinding(binding)
 		m, problem := newCandidateMaker(l, columns, binding)

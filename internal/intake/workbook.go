@@ -51,11 +51,10 @@ func (l *load) readDeclarations(path, name string) (*table, fields.Binding, []*d
 	if problem != nil {
 		return nil, fields.Binding{}, nil, problem
 	}
-	binding := fields.Declaration.Bind(t.columns)
-	if binding.Column[fields.SBBH] < 0 {
-		p := missingFields(fields.Declaration[fields.SBBH:fields.SBBH+1], t.columns)
-		p.File, p.Layer = name, t.sheet
-		return nil, binding, nil, p
+	binding, problem := bindDeclaration(t.columns)
+	if problem != nil {
+		problem.File, problem.Layer = name, t.sheet
+		return nil, binding, nil, problem
 	}
 	unit, ok := areaUnitOf(binding.Unit[fields.SBMJ])
 	if !ok {
@@ -88,6 +87,10 @@ func (l *load) attachWorkbook(m *candidateMaker) *Problem {
 			l.report.addf(Issue{Severity: survey.Error, Code: IssueNumberTwice, Field: "SBBH", fatal: true},
 				"申报表第 %d 行与第 %d 行的编号同为 %s。请改正。", "rows %d and %d of the workbook have the same number %s; correct it.", d.row, first.row, number)
 		default:
+			for i := range d.issues {
+				d.issues[i].ZH = fmt.Sprintf("申报表第 %d 行：%s", d.row, d.issues[i].ZH)
+				d.issues[i].EN = fmt.Sprintf("row %d of the workbook: %s", d.row, d.issues[i].EN)
+			}
 			m.workbook[number] = d
 		}
 	}

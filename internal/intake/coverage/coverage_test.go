@@ -92,6 +92,8 @@ func TestJudge(t *testing.T) {
 		{"covered twice", []orb.MultiPolygon{a, b, box(90, 0, 110, 100)}, []orb.MultiPolygon{whole}, at(95, 50), []coverage.Verdict{coverage.Overlap}, []int{0, 2}},
 		{"nobody in the frame", []orb.MultiPolygon{a}, []orb.MultiPolygon{whole}, at(150, 50), []coverage.Verdict{coverage.Gap}, nil},
 		{"beyond the frame", []orb.MultiPolygon{whole}, []orb.MultiPolygon{a}, at(150, 50), []coverage.Verdict{coverage.Outside}, []int{0}},
+		{"on the edge between neighbours", []orb.MultiPolygon{a, b}, nil, at(100, 50), nil, nil},
+		{"on a level edge between neighbours", []orb.MultiPolygon{box(0, 0, 100, 50), box(0, 50, 100, 100)}, nil, at(50, 50), nil, nil},
 		{"without a frame a hole is a gap", []orb.MultiPolygon{a}, nil, at(150, 50), []coverage.Verdict{coverage.Gap}, nil},
 		{"without a frame nothing is outside", []orb.MultiPolygon{a}, nil, at(50, 50), nil, nil},
 	}

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/paulmach/orb"
-	"github.com/paulmach/orb/planar"
 )
 
 // Face is one face of the arrangement of the traced edges, with a point
@@ -53,7 +52,7 @@ func (c *Checker) Judge(t *Trace, faces []Face, byFace [][]int, geometry func(in
 		inFrame := false
 		var covering []int
 		for _, p := range byFace[i] {
-			if !planar.MultiPolygonContains(geometry(p), f.Inside) {
+			if !contains(geometry(p), f.Inside) {
 				continue
 			}
 			if c.frame[p] {
@@ -77,6 +76,27 @@ func (c *Checker) Judge(t *Trace, faces []Face, byFace [][]int, geometry func(in
 		}
 	}
 	return regions
+}
+
+// contains counts crossings of a ray to the east. A point on the edge between
+// two neighbours is inside exactly one of them: edges are half open to the
+// north and evaluated from their lower end, whichever way they run.
+func contains(mp orb.MultiPolygon, p orb.Point) bool {
+	inside := false
+	for _, polygon := range mp {
+		for _, ring := range polygon {
+			for i := 1; i < len(ring); i++ {
+				a, b := ring[i-1], ring[i]
+				if a[1] > b[1] {
+					a, b = b, a
+				}
+				if a[1] <= p[1] && p[1] < b[1] && p[0] < a[0]+(p[1]-a[1])*(b[0]-a[0])/(b[1]-a[1]) {
+					inside = !inside
+				}
+			}
+		}
+	}
+	return inside
 }
 
 // boundGrid finds the bounds that hold a point.

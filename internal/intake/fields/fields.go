@@ -54,8 +54,9 @@ type Binding struct {
 	// Unit[i] is the unit that the column's header names in brackets
 	// ("申报面积(亩)" gives "亩"), or "".
 	Unit []string
-	// Renamed are the fields found under another than their standard name,
-	// as pairs of column and field name, in the table's order.
+	// Renamed are the fields found under an alias, neither the standard nor
+	// the Chinese name, as pairs of column and field name, in the table's
+	// order.
 	Renamed [][2]string
 	// Duplicate are columns that stand for a field that another column holds.
 	Duplicate [][2]string
@@ -74,7 +75,7 @@ func (t Table) Bind(columns []string) Binding {
 	b := Binding{Column: make([]int, len(t)), Unit: make([]string, len(t))}
 	for i, f := range t {
 		b.Column[i] = -1
-		for _, name := range slices.Concat([]string{f.Name, f.Chinese}, f.Aliases) {
+		for rank, name := range slices.Concat([]string{f.Name, f.Chinese}, f.Aliases) {
 			want, _ := Normalize(name)
 			for c := range columns {
 				if want == "" || normal[c] != want {
@@ -85,7 +86,7 @@ func (t Table) Bind(columns []string) Binding {
 					continue
 				}
 				b.Column[i], b.Unit[i] = c, units[c]
-				if columns[c] != f.Name {
+				if rank > 1 {
 					b.Renamed = append(b.Renamed, [2]string{columns[c], f.Name})
 				}
 			}

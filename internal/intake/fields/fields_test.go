@@ -44,7 +44,7 @@ func TestBind(t *testing.T) {
 
 // Ensure that what is missing, renamed and doubled is told.
 func TestBindReports(t *testing.T) {
-	b := fields.DLTB.Bind([]string{"BSM", "DLDM", "DLBM", "tbmj", "ZLDWDM"})
+	b := fields.DLTB.Bind([]string{"BSM", "DLDM", "DLBM", "tbmj", "ZLDWDM", "TKXS"})
 	var missing []string
 	for _, f := range b.Missing {
 		missing = append(missing, f.Name)
@@ -55,7 +55,7 @@ func TestBindReports(t *testing.T) {
 	if !slices.Equal(b.Duplicate, [][2]string{{"DLDM", "DLBM"}}) {
 		t.Errorf("duplicate %v", b.Duplicate)
 	}
-	if !slices.Equal(b.Renamed, [][2]string{{"tbmj", "TBMJ"}}) {
+	if !slices.Equal(b.Renamed, [][2]string{{"TKXS", "KCXS"}}) {
 		t.Errorf("renamed %v", b.Renamed)
 	}
 }

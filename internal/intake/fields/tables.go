@@ -94,12 +94,13 @@ const (
 	QLRTY
 	TCXY
 	SNYJ
+	DKMC
 )
 
 // Declaration 申报地块: the columns of a 转进 or 转出 declaration, in the
 // attribute table of the boundaries and as headers of the 申报表.
 var Declaration = Table{
-	SBBH:         {Name: "SBBH", Chinese: "申报编号", Aliases: []string{"地块编号", "地块名称", "DKBH", "DKMC"}, Width: 40},
+	SBBH:         {Name: "SBBH", Chinese: "申报编号", Aliases: []string{"地块编号", "DKBH"}, Width: 40},
 	XZDM:         {Name: "XZDM", Chinese: "乡镇代码", Aliases: []string{"乡镇编码", "XZQDM", "行政区代码"}, Width: 12},
 	XZMC:         {Name: "XZMC", Chinese: "乡镇", Aliases: []string{"乡镇名称", "XZQMC"}, Width: 60},
 	CUN:          {Name: "CUN", Chinese: "村", Aliases: []string{"村名", "村名称", "行政村", "CUNMC"}, Width: 60},
@@ -121,6 +122,8 @@ var Declaration = Table{
 	QLRTY:        {Name: "QLRTY", Chinese: "权利人同意书号", Aliases: []string{"权利人同意书"}, Width: 120},
 	TCXY:         {Name: "TCXY", Chinese: "农业设施退出协议号", Aliases: []string{"退出协议", "退出协议号"}, Width: 120},
 	SNYJ:         {Name: "SNYJ", Chinese: "水利审批文号", Aliases: []string{"水利意见"}, Width: 120},
+	// coordinate TXT of the 进出平衡 dialect knows parcels by their name alone
+	DKMC: {Name: "DKMC", Chinese: "地块名称", Width: 60},
 }
 
 // Documents are the positions in Declaration whose value is the reference of a
