@@ -335,10 +335,14 @@ func (ms *master) forget(age int) {
 	ms.idle = idle
 }
 
+// maxPrice bounds the scaled multipliers: beyond it the bound is a difference of
+// such large sums that another reader's rounding would show in it.
+const maxPrice = 1e7
+
 // region sets the trust region around center (scaled multipliers).
 func (ms *master) region(center []float64, radius float64) {
 	for k := range center {
-		lo, up := center[k]-radius, center[k]+radius
+		lo, up := max(center[k]-radius, -maxPrice), min(center[k]+radius, maxPrice)
 		switch ms.d.r.p.Constraints[k].Sense {
 		case AtLeast:
 			lo = max(lo, 0)
@@ -353,7 +357,7 @@ func (ms *master) region(center []float64, radius float64) {
 
 func (ms *master) onBoundary(center []float64, radius float64, at []float64) bool {
 	for k := range center {
-		if math.Abs(at[k]-center[k]) > radius*(1-1e-9) {
+		if math.Abs(at[k]) < maxPrice && math.Abs(at[k]-center[k]) > radius*(1-1e-9) {
 			return true
 		}
 	}
@@ -367,7 +371,7 @@ func (d *dual) maximise(start []float64, tolerance float64, maxSteps int, stop f
 	ms := newMaster(d)
 	center := make([]float64, m)
 	for k := range start {
-		center[k] = start[k] * d.sc.sigma[k] / d.sc.omega
+		center[k] = min(max(start[k]*d.sc.sigma[k]/d.sc.omega, -maxPrice), maxPrice)
 	}
 	if !d.visit(ms, center, stop) || m == 0 {
 		return
@@ -454,7 +458,8 @@ func (d *dual) visit(ms *master, scaled []float64, stop func() bool) bool {
 		ms.addPlanes(high)
 		d.remember(t, value)
 	}
-	if value > d.best {
+	// Multipliers may grow for nothing along flat directions.
+	if d.bestAt == nil || math.IsInf(d.best, -1) && !math.IsInf(value, -1) || value > d.best+1e-12*(math.Abs(d.best)+d.sc.omega) {
 		d.best, d.bestAt = value, mu
 	}
 	return true

@@ -165,7 +165,8 @@ func (r *reduced) buildAdjacency() {
 	}
 }
 
-// size is a scale for the objective: the largest plain change one unit makes.
+// size is a scale for the objective: the largest plain change one unit makes; of
+// a problem about flows alone, the largest cost of a flow.
 func (r *reduced) size() float64 {
 	largest := 0.0
 	for _, c := range r.cost {
@@ -173,9 +174,6 @@ func (r *reduced) size() float64 {
 	}
 	for _, w := range r.edgeWeight {
 		largest = max(largest, w)
-	}
-	for i := range r.p.Flows {
-		largest = max(largest, math.Abs(r.p.Flows[i].Cost))
 	}
 	return largest
 }

@@ -12,7 +12,7 @@ type scales struct {
 }
 
 func newScales(r *reduced) *scales {
-	s := &scales{sigma: make([]float64, len(r.rhs)), zeta: make([]float64, len(r.flowRows)), omega: powerOfTwo(r.size())}
+	s := &scales{sigma: make([]float64, len(r.rhs)), zeta: make([]float64, len(r.flowRows))}
 	for i, k := range r.termRow {
 		s.sigma[k] = max(s.sigma[k], math.Abs(r.termVal[i]))
 	}
@@ -40,6 +40,13 @@ func newScales(r *reduced) *scales {
 		}
 		s.zeta[z] = powerOfTwo(least)
 	}
+	size := r.size()
+	if size == 0 {
+		for z := range s.zeta {
+			size = max(size, math.Abs(r.p.Flows[z].Cost)*s.zeta[z])
+		}
+	}
+	s.omega = powerOfTwo(size)
 	return s
 }
 

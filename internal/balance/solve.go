@@ -129,9 +129,9 @@ func checkBounded(p *Problem) error {
 		}
 	}
 	r := reduce(&ray)
-	rt := newRouter(r, newScales(r), 0)
-	cost, ok := rt.solve(make([]float64, len(r.rhs)))
-	if ok && cost < -1e-9*r.size() {
+	sc := newScales(r)
+	cost, ok := newRouter(r, sc, 0).solve(make([]float64, len(r.rhs)))
+	if ok && cost < -1e-9*sc.omega {
 		return &InputError{"flows.csv", suspect + 2,
 			fmt.Sprintf("流量 %q 费用为负且无上限，目标可无限减小；请给出 upper", p.Flows[suspect].ID),
 			fmt.Sprintf("flow %q has a negative cost and no limit, so the objective has no minimum; give it an upper", p.Flows[suspect].ID)}
@@ -240,7 +240,7 @@ func (e *engine) certify(mu []float64) {
 		mu = make([]float64, len(e.r.rhs))
 	}
 	multipliers, edgeFlows, bound := e.dual.certify(mu, e.stop)
-	if bound > e.bound {
+	if e.multipliers == nil || e.edgeFlows == nil || bound > e.bound+1e-12*(math.Abs(e.bound)+e.sc.omega) {
 		e.multipliers, e.edgeFlows, e.bound = multipliers, edgeFlows, bound
 	}
 }

@@ -429,7 +429,8 @@ func (v *verifier) sum(mu, f []float64, costs bool) (float64, bool) {
 	for i := range units {
 		price := units[i].total()
 		if v.p.Units[i].Fixed == FixOne || (v.p.Units[i].Fixed == Free && price < 0) {
-			all.plus(price)
+			all.plus(units[i].sum)
+			all.plus(units[i].rest)
 		}
 	}
 	return all.total(), true
