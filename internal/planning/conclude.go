@@ -54,7 +54,10 @@ func unbalanced(s *survey, f *fields, m *model, o Options, why *balance.Infeasib
 	for _, sf := range out.summary.Shortfalls {
 		texts = append(texts, sf.Message)
 	}
-	out.summary.Message = "在所列规则和已指定的地块下没有可行方案。缺口最小的安排仍有：" + strings.Join(texts, "；") + "。"
+	out.summary.Message = "在所列规则和已指定的地块下没有可行方案。"
+	if len(texts) > 0 {
+		out.summary.Message += "缺口最小的安排仍有：" + strings.Join(texts, "；") + "。"
+	}
 	return out
 }
 
@@ -69,6 +72,9 @@ func (m *model) shortfalls(s *survey, why *balance.Infeasibility) []Shortfall {
 		index[c.ID] = k
 	}
 	list := []Shortfall{}
+	if why == nil {
+		return list
+	}
 	for _, missed := range why.Missed {
 		k, known := index[missed.Constraint]
 		if !known {

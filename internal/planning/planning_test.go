@@ -256,6 +256,16 @@ func TestFourParcelsByHand(t *testing.T) {
 	if s.PerimeterBefore != 400 || s.PerimeterAfter != 500 || s.PatchesBefore != 1 || s.PatchesAfter != 1 {
 		t.Errorf("perimeter %v → %v m, patches %d → %d", s.PerimeterBefore, s.PerimeterAfter, s.PatchesBefore, s.PatchesAfter)
 	}
+	for _, c := range []struct{ direction, number, begins, contains, ends string }{
+		{"in", "near", "选入：新增耕地净面积 5000.00 m²（7.50 亩）；整治代价 3000.0，", "，选入使耕地边界增加 200.0 m（代价 200.0）。", "。"},
+		{"in", "far", "未选：可新增耕地净面积 5000.00 m²（7.50 亩）；整治代价 3000.0，", "，选入使耕地边界增加 300.0 m（代价 300.0）。", "选入不划算。"},
+		{"out", "C1", "同意转出：减少耕地净面积 5000.00 m²（7.50 亩）；不同意的代价 7500.0，", "平衡价值", "同意转出更划算。"},
+	} {
+		got := f.text(`SELECT reason_zh FROM plan_parcel WHERE plan_id = $1 AND direction = $2 AND number = $3`, id, c.direction, c.number)
+		if !strings.HasPrefix(got, c.begins) || !strings.Contains(got, c.contains) || !strings.HasSuffix(got, c.ends) {
+			t.Errorf("%s/%s: %s", c.direction, c.number, got)
+		}
+	}
 	if got := fmt.Sprint(s.County.In, s.County.Out); got != "5000.00 5000.00" {
 		t.Errorf("county in and out: %s", got)
 	}
