@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"math"
@@ -131,10 +132,11 @@ func (t *tiler) pack(col int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := w.Write(raw); err != nil {
+	_, err = w.Write(raw)
+	if err := errors.Join(err, w.Close()); err != nil {
 		return nil, err
 	}
-	return packed.Bytes(), w.Close()
+	return packed.Bytes(), nil
 }
 
 // storeTiles stores the tile row under way and begins the next.
