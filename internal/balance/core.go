@@ -86,9 +86,13 @@ func newCore(pl *planner, base *plan, cells [][]int32) *core {
 			cellOf[u] = int32(j)
 		}
 	}
-	value := slices.Clone(base.s) // with all cells at 0
-	for u := range cellOf {
-		value[u] = false
+	zeroed := base.clone() // with all cells at 0
+	for _, units := range cells {
+		for _, u := range units {
+			if zeroed.s[u] {
+				pl.flip(zeroed, u)
+			}
+		}
 	}
 	cost := make([]float64, n)
 	type pair struct{ a, b int32 }
@@ -103,7 +107,7 @@ func newCore(pl *planner, base *plan, cells [][]int32) *core {
 					if int32(j) < k {
 						between[pair{int32(j), k}] += w
 					}
-				} else if value[v] {
+				} else if zeroed.s[v] {
 					sum.add(-w)
 				} else {
 					sum.add(w)
@@ -126,7 +130,6 @@ func newCore(pl *planner, base *plan, cells [][]int32) *core {
 	for i, p := range pairs {
 		weights[i] = between[p] / sc.omega
 	}
-	zeroed := pl.start(value)
 	c.fixed = zeroed.base / sc.omega
 	c.buildLP(cost, weights, zeroed.activity)
 	for i, p := range pairs {
