@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -160,14 +159,8 @@ func (s *survey) load(ctx context.Context, db *store.DB, takesPart func(*candida
 }
 
 func (s *survey) loadTownships(ctx context.Context, tx pgx.Tx) error {
-	rows, err := tx.Query(ctx, sqlTownships, s.county, s.dataset("XZQ"))
-	if err != nil {
-		return fmt.Errorf("read townships: %w", err)
-	}
-	s.townships, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (t township, err error) {
-		err = row.Scan(&t.code, &t.name, &t.x, &t.y)
-		return t, err
-	})
+	var err error
+	s.townships, err = collect(ctx, tx, scanTownship, sqlTownships, s.county, s.dataset("XZQ"))
 	if err != nil {
 		return fmt.Errorf("read townships: %w", err)
 	}
@@ -183,12 +176,14 @@ func (s *survey) loadTownships(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
+func scanTownship(row pgx.CollectableRow) (t township, err error) {
+	err = row.Scan(&t.code, &t.name, &t.x, &t.y)
+	return t, err
+}
+
 func (s *survey) loadCandidates(ctx context.Context, tx pgx.Tx) error {
-	rows, err := tx.Query(ctx, sqlCandidates, s.county, s.runID, s.dataset("CANDIDATE_IN", "CANDIDATE_OUT"))
-	if err != nil {
-		return fmt.Errorf("read verdicts: %w", err)
-	}
-	s.candidates, err = pgx.CollectRows(rows, scanCandidate)
+	var err error
+	s.candidates, err = collect(ctx, tx, scanCandidate, sqlCandidates, s.county, s.runID, s.dataset("CANDIDATE_IN", "CANDIDATE_OUT"))
 	if err != nil {
 		return fmt.Errorf("read verdicts: %w", err)
 	}
@@ -231,70 +226,6 @@ func scanCandidate(row pgx.CollectableRow) (*candidate, error) {
 	}
 	c.geom, err = multiPolygon(geom)
 	return c, err
-}
-
-// loadLand reads the cultivated parcels, less what the outgoing candidates
-// would take, the tracks between them, and what candidates claim twice.
-func (s *survey) loadLand(ctx context.Context, tx pgx.Tx, takesPart func(*candidate) bool, minOverlap float64) error {
-	var directions, numbers []string
-	for _, c := range s.candidates {
-		if takesPart(c) {
-			directions = append(directions, c.direction)
-			numbers = append(numbers, c.number)
-		}
-	}
-	for _, statement := range strings.Split(sqlUsable, ";\n") {
-		var args []any
-		if strings.Contains(statement, "$1") {
-			args = []any{s.county, s.runID, s.dataset("CANDIDATE_IN", "CANDIDATE_OUT"), directions, numbers}
-		}
-		if _, err := tx.Exec(ctx, statement, args...); err != nil {
-			return fmt.Errorf("collect the candidates that take part: %w", err)
-		}
-	}
-	rows, err := tx.Query(ctx, sqlOverlaps, s.county, minOverlap)
-	if err != nil {
-		return fmt.Errorf("find overlapping candidates: %w", err)
-	}
-	s.overlaps, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (o overlap, err error) {
-		err = row.Scan(&o.a, &o.b)
-		return o, err
-	})
-	if err != nil {
-		return fmt.Errorf("find overlapping candidates: %w", err)
-	}
-	rows, err = tx.Query(ctx, sqlParcels, s.county, s.dataset("DLTB"), scrapWidth)
-	if err != nil {
-		return fmt.Errorf("read cultivated parcels: %w", err)
-	}
-	s.parcels, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (p fixedParcel, err error) {
-		var geom, scraps []byte
-		if err = row.Scan(&p.fid, &geom, &p.cutBy, &scraps); err != nil {
-			return p, err
-		}
-		if p.geom, err = multiPolygon(geom); err == nil {
-			p.scraps, err = multiPolygon(scraps)
-		}
-		return p, err
-	})
-	if err != nil {
-		return fmt.Errorf("read cultivated parcels: %w", err)
-	}
-	rows, err = tx.Query(ctx, sqlTracks, s.county, s.dataset("DLTB"))
-	if err != nil {
-		return fmt.Errorf("read farm tracks: %w", err)
-	}
-	s.tracks, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (orb.MultiPolygon, error) {
-		var geom []byte
-		if err := row.Scan(&geom); err != nil {
-			return nil, err
-		}
-		return multiPolygon(geom)
-	})
-	if err != nil {
-		return fmt.Errorf("read farm tracks: %w", err)
-	}
-	return nil
 }
 
 // multiPolygon reads WKB and turns rings as package adjacency wants them.
