@@ -215,6 +215,21 @@ func TestTwiceTheSameLayer(t *testing.T) {
 	}
 }
 
+// Ensure that an overlap which runs along many patches is told for each pair.
+func TestLongOverlap(t *testing.T) {
+	c := newCounty(t)
+	features := surveyOf(5)
+	strip := patch(99, westTown, box(399, 0, 401, 800)) // two metres over the line between two columns
+	req := c.request("DLTB", shapefile(t, "DLTB", append(features, strip)))
+	c.load(req)
+	var pairs int
+	var sum land.Area
+	c.scan(`SELECT count(*), sum(substring(message_zh from '([0-9.]+) m²')::numeric)::text FROM dataset_issue WHERE dataset_id = $1 AND code = 'S17b'`, []any{req.DatasetID}, &pairs, &sum)
+	if want := officialArea(box(399, 0, 401, 800)); pairs != 10 || sum < want-20 || sum > want+20 {
+		t.Errorf("%d overlaps of %s m² in all, want 10 of %s; report %v", pairs, sum, want, c.issues(req))
+	}
+}
+
 // Ensure that an invalid geometry is refused with a proposed repair, and that
 // accepting applies exactly that repair.
 func TestRepairs(t *testing.T) {

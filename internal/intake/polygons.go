@@ -13,7 +13,6 @@ import (
 	"gengheng/internal/geodata"
 	"gengheng/internal/intake/fields"
 	"gengheng/internal/intake/survey"
-	"gengheng/internal/land"
 )
 
 // loadPolygons loads 地类图斑, a polygon layer, or declared parcels.
@@ -223,7 +222,7 @@ func (l *load) checkBuiltUpMarks(ctx context.Context, tx pgx.Tx, s *staged) erro
 
 // checkTwice finds land that is declared twice in one declaration.
 func (l *load) checkTwice(ctx context.Context, tx pgx.Tx, s *staged) error {
-	var as, bs []int32
+	var pairs [][2]int
 	order := make([]int, s.len())
 	for i := range order {
 		order[i] = i
@@ -236,44 +235,21 @@ func (l *load) checkTwice(ctx context.Context, tx pgx.Tx, s *staged) error {
 				break
 			}
 			if s.checker.Bound(i).Intersects(s.checker.Bound(j)) {
-				as, bs = append(as, int32(min(i, j)+1)), append(bs, int32(max(i, j)+1))
+				pairs = append(pairs, [2]int{min(i, j), max(i, j)})
 			}
 		}
 	}
-	rows, err := tx.Query(ctx, `
-		SELECT a.fid, b.fid, ST_AsBinary(ST_CollectionExtract(ST_Intersection(a.geom, b.geom), 3))
-		FROM unnest($3::int[], $4::int[]) pair (a, b)
-		JOIN candidate a ON a.county_code = $1 AND a.dataset_id = $2 AND a.fid = pair.a
-		JOIN candidate b ON b.county_code = a.county_code AND b.dataset_id = $2 AND b.fid = pair.b
-		WHERE ST_Intersects(a.geom, b.geom) AND NOT ST_Touches(a.geom, b.geom)
-		ORDER BY b.fid, a.fid`, l.req.County, l.req.DatasetID, as, bs)
+	slices.SortFunc(pairs, func(p, q [2]int) int { return cmp.Or(cmp.Compare(p[1], q[1]), cmp.Compare(p[0], q[0])) })
+	found, err := l.overlaps(ctx, tx, s, pairs)
 	if err != nil {
-		return fmt.Errorf("look for land declared twice: %w", err)
+		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var a, b int
-		var raw []byte
-		if err := rows.Scan(&a, &b, &raw); err != nil {
-			return fmt.Errorf("look for land declared twice: %w", err)
-		}
-		common, err := decodeMultiPolygon(raw)
-		if err != nil {
-			return fmt.Errorf("common land of candidates %d and %d: %w", a, b, err)
-		}
-		l.reportTwice(s, a-1, b-1, common)
+	for _, o := range found {
+		at := o.at()
+		l.report.addf(Issue{Severity: survey.Error, Code: IssueCandidateTwice, Row: s.rows[o.b], BSM: s.keys[o.b], At: &at},
+			"地块 %[2]s（第 %[1]d 行）与 %[4]s（第 %[3]d 行）重叠 %[5]s m²：同一块地不能申报两次。请修改边界。",
+			"parcel %[2]s (row %[1]d) and %[4]s (row %[3]d) overlap by %[5]s m²: land cannot be declared twice; correct the boundary.",
+			s.rows[o.b], s.labels[o.b], s.rows[o.a], s.labels[o.a], o.area)
 	}
-	return rows.Err()
-}
-
-func (l *load) reportTwice(s *staged, a, b int, common orb.MultiPolygon) {
-	area := land.OfficialArea(common, l.county.zone)
-	if area < smallest {
-		return
-	}
-	at := common.Bound().Center()
-	l.report.addf(Issue{Severity: survey.Error, Code: IssueCandidateTwice, Row: s.rows[b], BSM: s.keys[b], At: &at},
-		"地块 %[2]s（第 %[1]d 行）与 %[4]s（第 %[3]d 行）重叠 %[5]s m²：同一块地不能申报两次。请修改边界。",
-		"parcel %[2]s (row %[1]d) and %[4]s (row %[3]d) overlap by %[5]s m²: land cannot be declared twice; correct the boundary.",
-		s.rows[b], s.labels[b], s.rows[a], s.labels[a], area)
+	return nil
 }

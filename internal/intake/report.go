@@ -35,6 +35,7 @@ const (
 	IssueOverlap         = "S17b"               // 重叠
 	IssueGap             = "S17c"               // 缝隙
 	IssueBeyondCounty    = "S17d"               // 越出行政区
+	IssueRagged          = "S17e"               // 边不重合
 	IssueFieldRenamed    = "field_renamed"      // 字段按别名识别
 	IssueFieldDuplicate  = "field_duplicate"    // 两列同义
 	IssueCode            = "code_invalid"       // 代码不对

@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -9,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/encoding/wkb"
+	"github.com/paulmach/orb/planar"
 
 	"gengheng/internal/intake/coverage"
 	"gengheng/internal/intake/survey"
@@ -23,6 +23,10 @@ FROM (SELECT (ST_Dump(ST_Polygonize(ST_UnaryUnion(ST_GeomFromWKB($1, $2))))).geo
 LATERAL (SELECT ST_PointOnSurface(geom) p) inside
 WHERE ST_Area(geom) > 0.001
 ORDER BY 2, 3`
+
+// maxLines bounds the arrangement, whose cost in PostGIS grows with it: some ten
+// seconds.
+const maxLines = 300000
 
 // smallest is the least overlap or gap that is reported: 0.01 m².
 const smallest = land.Area(1)
@@ -46,7 +50,12 @@ func (l *load) checkTopology(ctx context.Context, tx pgx.Tx, s *staged) error {
 		return err
 	}
 	trace := s.checker.Trace(suspects, geoms.of)
-	faces, err := l.faces(ctx, tx, trace.Lines())
+	lines := trace.Lines()
+	if len(lines) > maxLines {
+		l.reportRagged(s, suspects, len(lines))
+		return nil
+	}
+	faces, err := l.faces(ctx, tx, lines)
 	if err != nil {
 		return err
 	}
@@ -54,7 +63,15 @@ func (l *load) checkTopology(ctx context.Context, tx pgx.Tx, s *staged) error {
 	if err := geoms.fetch(ctx, tx, wanted); err != nil {
 		return err
 	}
-	l.reportRegions(s, s.checker.Judge(trace, faces, byFace, geoms.of))
+	regions := s.checker.Judge(trace, faces, byFace, geoms.of)
+	l.reportRegions(s, regions)
+	found, err := l.overlaps(ctx, tx, s, s.checker.Pairs(regions))
+	if err != nil {
+		return err
+	}
+	for i := range found {
+		l.reportOverlap(s, &found[i])
+	}
 	l.tell(StageTopology, int64(n), int64(n))
 	return nil
 }
@@ -132,68 +149,107 @@ func (g *geometryCache) fetch(ctx context.Context, tx pgx.Tx, indices []int) err
 	return rows.Err()
 }
 
-// overlapping is what two polygons have in common.
+// overlapping is what two rows have in common.
 type overlapping struct {
-	a, b int
-	area land.Area
-	at   orb.Point
-	most land.Area
+	a, b   int
+	area   land.Area
+	common orb.MultiPolygon
+}
+
+// at is a place in the greatest piece.
+func (o *overlapping) at() orb.Point {
+	best := o.common[0]
+	for _, p := range o.common[1:] {
+		if planar.Area(p) > planar.Area(best) {
+			best = p
+		}
+	}
+	return best.Bound().Center()
+}
+
+// sqlCommon intersects pairs of rows; OverlayNG gives nothing of area where
+// neighbours share their edges.
+const sqlCommon = `
+SELECT a.fid, b.fid, ST_AsBinary(common)
+FROM unnest($3::int[], $4::int[]) pair (a, b)
+JOIN %[1]s a ON a.county_code = $1 AND a.dataset_id = $2 AND a.fid = pair.a
+JOIN %[1]s b ON b.county_code = a.county_code AND b.dataset_id = $2 AND b.fid = pair.b,
+LATERAL (SELECT ST_CollectionExtract(ST_Intersection(a.geom, b.geom), 3) common OFFSET 0) c
+WHERE ST_Area(common) > 0.001
+ORDER BY b.fid, a.fid`
+
+// overlaps computes what pairs of rows have in common, in the order of rows.
+func (l *load) overlaps(ctx context.Context, tx pgx.Tx, s *staged, pairs [][2]int) ([]overlapping, error) {
+	var all []overlapping
+	for chunk := range slices.Chunk(pairs, 10000) {
+		as, bs := make([]int32, len(chunk)), make([]int32, len(chunk))
+		for i, p := range chunk {
+			as[i], bs[i] = int32(p[0]+1), int32(p[1]+1)
+		}
+		rows, err := tx.Query(ctx, fmt.Sprintf(sqlCommon, s.table), l.req.County, l.req.DatasetID, as, bs)
+		if err != nil {
+			return nil, fmt.Errorf("intersect rows: %w", err)
+		}
+		found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (o overlapping, err error) {
+			var raw []byte
+			if err := row.Scan(&o.a, &o.b, &raw); err != nil {
+				return o, err
+			}
+			o.a, o.b = o.a-1, o.b-1
+			o.common, err = decodeMultiPolygon(raw)
+			o.area = land.OfficialArea(o.common, l.county.zone)
+			return o, err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("intersect rows: %w", err)
+		}
+		all = append(all, found...)
+	}
+	return slices.DeleteFunc(all, func(o overlapping) bool { return o.area < smallest }), nil
 }
 
 func (l *load) reportRegions(s *staged, regions []coverage.Region) {
-	pairs := map[[2]int]*overlapping{}
 	for _, r := range regions {
 		area := land.OfficialArea(orb.MultiPolygon{r.Geometry}, l.county.zone)
+		if area < smallest {
+			continue
+		}
 		switch r.Verdict {
-		case coverage.Overlap:
-			for k, b := range r.Polygons[1:] {
-				for _, a := range r.Polygons[:k+1] {
-					p := pairs[[2]int{a, b}]
-					if p == nil {
-						p = &overlapping{a: a, b: b, at: r.Inside}
-						pairs[[2]int{a, b}] = p
-					}
-					if p.area += area; area > p.most {
-						p.most, p.at = area, r.Inside
-					}
-				}
-			}
 		case coverage.Gap:
 			l.reportGap(s, r, area)
 		case coverage.Outside:
-			if area < smallest {
-				continue
-			}
 			i := r.Polygons[0]
 			issue := Issue{Severity: survey.Warning, Code: IssueBeyondCounty, Row: s.rows[i], BSM: s.keys[i], At: &r.Inside}
 			l.report.addf(issue, "第 %d 行（%s）有 %s m² 越出行政区（XZQ），位于（东 %.3f，北 %.3f）。请核对县界。",
 				"row %d (%s): %s m² lie outside the townships (XZQ) at E %.3f N %.3f; check the county boundary.", s.rows[i], s.labels[i], area, r.Inside[0], r.Inside[1])
 		}
 	}
-	list := make([]*overlapping, 0, len(pairs))
-	for _, p := range pairs {
-		list = append(list, p)
-	}
-	slices.SortFunc(list, func(p, q *overlapping) int { return cmp.Or(cmp.Compare(p.b, q.b), cmp.Compare(p.a, q.a)) })
-	for _, p := range list {
-		l.reportOverlap(s, p)
-	}
 }
 
-func (l *load) reportOverlap(s *staged, p *overlapping) {
-	if p.area < smallest {
-		return
-	}
-	issue := Issue{Severity: survey.Error, Code: IssueOverlap, Row: s.rows[p.b], BSM: s.keys[p.b], At: &p.at}
+func (l *load) reportOverlap(s *staged, o *overlapping) {
+	at := o.at()
+	issue := Issue{Severity: survey.Error, Code: IssueOverlap, Row: s.rows[o.b], BSM: s.keys[o.b], At: &at}
 	l.report.addf(issue, "第 %d 行（%s）与第 %d 行（%s）重叠 %s m²，位于（东 %.3f，北 %.3f）。请修改公共边。",
 		"row %d (%s) and row %d (%s) overlap by %s m² at E %.3f N %.3f; correct their common edge.",
-		s.rows[p.b], s.labels[p.b], s.rows[p.a], s.labels[p.a], p.area, p.at[0], p.at[1])
+		s.rows[o.b], s.labels[o.b], s.rows[o.a], s.labels[o.a], o.area, at[0], at[1])
+}
+
+// reportRagged names the rows whose edges have no partner, where these are too
+// many to look for single overlaps and gaps.
+func (l *load) reportRagged(s *staged, suspects []int, edges int) {
+	l.report.addf(Issue{Severity: survey.Error, Code: IssueRagged},
+		"有 %d 条边与相邻图斑的边不重合，多到不能逐处列出重叠与缝隙。请先以 0.001 m 容差做拓扑处理后重新上传。",
+		"%d edges do not coincide with a neighbour's, too many to list overlaps and gaps one by one; clean the topology with a tolerance of 0.001 m and upload it again.", edges)
+	for _, i := range suspects {
+		if s.checker.IsFrame(i) {
+			continue
+		}
+		l.report.addf(Issue{Severity: survey.Warning, Code: IssueRagged, Row: s.rows[i], BSM: s.keys[i]},
+			"第 %d 行（%s）有与邻边不重合的边。", "row %d (%s) has edges that do not coincide with a neighbour's.", s.rows[i], s.labels[i])
+	}
 }
 
 func (l *load) reportGap(s *staged, r coverage.Region, area land.Area) {
-	if area < smallest {
-		return
-	}
 	issue := Issue{Severity: survey.Warning, Code: IssueGap, At: &r.Inside}
 	near, nearEN := "", ""
 	if len(r.Polygons) > 0 {

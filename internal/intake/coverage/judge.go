@@ -1,6 +1,7 @@
 package coverage
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/paulmach/orb"
@@ -78,6 +79,40 @@ func (c *Checker) Judge(t *Trace, faces []Face, byFace [][]int, geometry func(in
 	return regions
 }
 
+// Pairs returns the pairs of tiles that may overlap within the regions of that
+// verdict: an overlap can run along many polygons, and its inside point names
+// but two of them.
+func (c *Checker) Pairs(regions []Region) [][2]int {
+	grid := newBoundGrid(c.bounds)
+	seen := map[[2]int]bool{}
+	var pairs [][2]int
+	for _, r := range regions {
+		if r.Verdict != Overlap {
+			continue
+		}
+		within := r.Geometry.Bound()
+		near := slices.DeleteFunc(grid.intersecting(c.bounds, within), c.IsFrame)
+		for k, b := range near {
+			for _, a := range near[:k] {
+				pair := [2]int{a, b}
+				if common := overlap(c.bounds[a], c.bounds[b]); !seen[pair] && !common.IsEmpty() && common.Intersects(within) {
+					seen[pair] = true
+					pairs = append(pairs, pair)
+				}
+			}
+		}
+	}
+	slices.SortFunc(pairs, func(p, q [2]int) int { return cmp.Or(cmp.Compare(p[1], q[1]), cmp.Compare(p[0], q[0])) })
+	return pairs
+}
+
+func overlap(a, b orb.Bound) orb.Bound {
+	return orb.Bound{
+		Min: orb.Point{max(a.Min[0], b.Min[0]), max(a.Min[1], b.Min[1])},
+		Max: orb.Point{min(a.Max[0], b.Max[0]), min(a.Max[1], b.Max[1])},
+	}
+}
+
 // contains counts crossings of a ray to the east. A point on the edge between
 // two neighbours is inside exactly one of them: edges are half open to the
 // north and evaluated from their lower end, whichever way they run.
@@ -141,12 +176,23 @@ func (g *boundGrid) cell(p orb.Point) (x, y int) {
 }
 
 func (g *boundGrid) containing(bounds []orb.Bound, p orb.Point) []int {
-	x, y := g.cell(p)
+	return g.intersecting(bounds, p.Bound())
+}
+
+// intersecting is in order of the indices.
+func (g *boundGrid) intersecting(bounds []orb.Bound, b orb.Bound) []int {
+	x0, y0 := g.cell(b.Min)
+	x1, y1 := g.cell(b.Max)
 	var found []int
-	for _, i := range g.cells[y*g.n+x] {
-		if bounds[i].Contains(p) {
-			found = append(found, int(i))
+	for y := y0; y <= y1; y++ {
+		for x := x0; x <= x1; x++ {
+			for _, i := range g.cells[y*g.n+x] {
+				if bounds[i].Intersects(b) {
+					found = append(found, int(i))
+				}
+			}
 		}
 	}
-	return found
+	slices.Sort(found)
+	return slices.Compact(found)
 }
