@@ -52,10 +52,9 @@ type finding struct {
 type pending int
 
 const (
-	settled  pending = iota
-	asUnion          // geom is the union of parts
-	asRest           // geom is the candidate without the union of parts
-	asSource         // geom is the union of parts, whatever the tolerance
+	settled pending = iota
+	asUnion         // geom is the union of parts
+	asRest          // geom is the candidate without the union of parts
 )
 
 // touched is a feature of a finding.
@@ -85,7 +84,7 @@ func (j *job) evaluate(ctx context.Context) error {
 	for _, c := range j.candidates {
 		j.derive(c)
 	}
-	return j.settle(ctx)
+	return nil
 }
 
 // check runs the checks of a candidate's direction, except those that derive
@@ -115,9 +114,7 @@ func (j *job) check(ctx context.Context, c *candidate) ([]*finding, error) {
 			if err != nil {
 				return nil, err
 			}
-			if found {
-				list = append(list, f)
-			}
+			list = append(list, found...)
 		}
 	}
 	return list, nil
@@ -139,8 +136,20 @@ func (j *job) lacks(k *rulebook.Check) bool {
 	return ok && !info.Optional && k.Layer != kindIn && k.Layer != kindOut && !j.present(k)
 }
 
-// test runs one check; false means that it has nothing to say.
-func (j *job) test(ctx context.Context, f *finding) (bool, error) {
+// test runs one check and fills in what it has to say, if anything.
+func (j *job) test(ctx context.Context, f *finding) ([]*finding, error) {
+	if p, ok := f.check.Params.(rulebook.BeltWidth); ok {
+		return j.testBelt(ctx, f, p)
+	}
+	found, err := j.testOne(f)
+	if err != nil || !found {
+		return nil, err
+	}
+	return []*finding{f}, nil
+}
+
+// testOne runs a check that makes one finding at most; false means none.
+func (j *job) testOne(f *finding) (bool, error) {
 	switch p := f.check.Params.(type) {
 	case rulebook.Overlap:
 		return j.testOverlap(f), nil
@@ -153,8 +162,6 @@ func (j *job) test(ctx context.Context, f *finding) (bool, error) {
 	case rulebook.Target:
 		f.outcome, f.whole = outcomeHit, true
 		return true, nil
-	case rulebook.BeltWidth:
-		return j.testBelt(ctx, f, p)
 	case rulebook.Evidence:
 		f.testEvidence(p, j.book)
 		return true, nil
@@ -364,61 +371,6 @@ func (j *job) testMinPatch(f *finding, p rulebook.MinPatch) bool {
 }
 
 func (s *survey) isCultivated(i int) bool { return land.IsCultivated(s.parcels[i].dlbm) }
-
-func (j *job) testBelt(ctx context.Context, f *finding, p rulebook.BeltWidth) (bool, error) {
-	c := f.candidate
-	for _, row := range p.Along {
-		along := j.survey.mosaic.Near(c.geom, p.TouchM, func(i int) bool {
-			return slices.Contains(row.Classes, j.survey.parcels[i].dlbm)
-		})
-		if len(along) == 0 {
-			continue
-		}
-		if len(row.Documents) > 0 && !slices.ContainsFunc(row.Documents, c.has) {
-			f.outcome = outcomeMissing
-			f.detail = documentsWanted(j.book, nil, row.Documents)
-			return true, nil
-		}
-		if row.MaxWidthM == 0 {
-			return false, nil
-		}
-		over, err := j.beyond(ctx, c.geom, along, row.MaxWidthM+p.ToleranceM)
-		if err != nil || land.AdditiveArea(over, j.zone) <= numericalTouch {
-			return false, err
-		}
-		f.geom, err = j.beyond(ctx, c.geom, along, row.MaxWidthM)
-		f.measured, f.m2 = true, land.AdditiveArea(f.geom, j.zone)
-		f.judge(j.largest(f.geom))
-		width := strconv.FormatFloat(row.MaxWidthM, 'f', -1, 64)
-		f.detail = [2]string{"限宽 " + width + " m", "allowed width " + width + " m"}
-		for _, i := range along {
-			t := &j.survey.parcels[i]
-			f.features = append(f.features, touched{BSM: t.bsm, Code: t.tbbh, Name: t.dlmc, Level: t.dlbm})
-		}
-		return true, err
-	}
-	return false, nil
-}
-
-// beyond takes away what lies within a width of some survey parcels.
-func (j *job) beyond(ctx context.Context, rest orb.MultiPolygon, along []int, width float64) (orb.MultiPolygon, error) {
-	for _, d := range j.of(kindSurvey) {
-		var fids []int32
-		for _, i := range along {
-			if j.survey.parcels[i].dataset == d.ID {
-				fids = append(fids, j.survey.parcels[i].fid)
-			}
-		}
-		if len(fids) == 0 || len(rest) == 0 {
-			continue
-		}
-		var err error
-		if rest, err = j.engine.Beyond(ctx, rest, layerTable{table: "parcel", dataset: d.ID}, fids, width); err != nil {
-			return nil, err
-		}
-	}
-	return rest, nil
-}
 
 func (f *finding) testEvidence(p rulebook.Evidence, book *rulebook.Rulebook) {
 	var wanted []string

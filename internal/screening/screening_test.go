@@ -192,8 +192,8 @@ func TestSlopeComesFromMapOrModel(t *testing.T) {
 		if v := a.verdicts["flat"]; *v.Slope != "2" || *v.KCXS != "0.0500" || !strings.HasPrefix(v.Source, "PDT ") {
 			t.Errorf("flat: %+v", v)
 		}
-		a.expect("steep", "forbidden", "IN-01/1 hit "+m2(t, 600, 100, 700, 200), "IN-01/2 hit "+m2(t, 600, 100, 700, 200), "IN-08/1 hit "+m2(t, 600, 100, 700, 200))
-		a.expect("mixed", "forbidden", "IN-01/1 hit "+m2(t, 480, 300, 580, 400), "IN-01/2 hit "+m2(t, 500, 300, 580, 400), "IN-08/1 hit "+m2(t, 480, 300, 580, 400))
+		a.expect("steep", "forbidden", "IN-01/1 hit "+m2(t, 600, 100, 700, 200), "IN-01/2 hit "+m2(t, 600, 100, 700, 200), "IN-08/1 hit")
+		a.expect("mixed", "forbidden", "IN-01/1 hit "+m2(t, 480, 300, 580, 400), "IN-01/2 hit "+m2(t, 500, 300, 580, 400), "IN-08/1 hit")
 		// 200 m² of class 5 is less than the smallest piece worth cutting out.
 		a.expect("corner", "eligible", "IN-01/2 tolerated "+m2(t, 500, 500, 502, 600))
 		a.expect("far", "unknown", "IN-01/1 missing", "IN-01/2 missing")
@@ -213,7 +213,7 @@ func TestSlopeComesFromMapOrModel(t *testing.T) {
 		if v := a.verdicts["flat"]; *v.Slope != "2" || !strings.HasPrefix(v.Source, "DEM 10 m ") {
 			t.Errorf("flat: %+v", v)
 		}
-		a.expect("steep", "forbidden", "IN-01/1 hit "+m2(t, 600, 100, 700, 200), "IN-01/2 hit "+m2(t, 600, 100, 700, 200), "IN-08/1 hit "+m2(t, 600, 100, 700, 200))
+		a.expect("steep", "forbidden", "IN-01/1 hit "+m2(t, 600, 100, 700, 200), "IN-01/2 hit "+m2(t, 600, 100, 700, 200), "IN-08/1 hit")
 		if zh := a.findings["steep"][0].Zh; !strings.Contains(zh, "5级 100.0%，依据DEM 10 m") {
 			t.Errorf("the evidence does not name its source: %s", zh)
 		}
@@ -227,7 +227,7 @@ func TestSlopeComesFromMapOrModel(t *testing.T) {
 		c.dem(120, 120, height)
 		a := c.screen()
 		a.expect("steep", "eligible")
-		a.expect("far", "forbidden", "IN-01/1 hit "+m2(t, 850, 800, 950, 900), "IN-01/2 hit "+m2(t, 850, 800, 950, 900), "IN-08/1 hit "+m2(t, 850, 800, 950, 900))
+		a.expect("far", "forbidden", "IN-01/1 hit "+m2(t, 850, 800, 950, 900), "IN-01/2 hit "+m2(t, 850, 800, 950, 900), "IN-08/1 hit")
 	})
 	t.Run("neither", func(t *testing.T) {
 		a := build(t, "PDT").screen()
@@ -338,16 +338,22 @@ func TestGreenBelts(t *testing.T) {
 		belt("river", rect(0, 470, 100, 480)),
 		belt("river approved", rect(200, 470, 300, 480), "SNYJ"),
 		belt("nowhere", rect(0, 200, 100, 210)),
+		belt("corner", rect(600, 470, 700, 510)), // reaches from the river's fields over the path
 	)
 	a := c.screen()
 	a.expect("five", "eligible")
 	a.expect("five and a half", "eligible")
-	a.expect("eight", "eligible_after_clip", "OUT-04/1 hit "+m2(t, 500, 25, 700, 28))
-	a.expect("path four", "eligible_after_clip", "OUT-04/1 hit "+m2(t, 0, 507, 200, 508))
+	a.expect("eight", "eligible_after_clip", "OUT-04/1 hit "+m2(t, 500, 25.5, 700, 28))
+	a.expect("path four", "eligible_after_clip", "OUT-04/1 hit "+m2(t, 0, 507.5, 200, 508))
 	a.expect("path three", "eligible")
 	a.expect("river", "unknown", "OUT-04/1 missing")
 	a.expect("river approved", "eligible")
 	a.expect("nowhere", "eligible")
+	// Too far from the path, and beside the river without a paper; 350 m² are left.
+	far := additive(rect(600, 470, 700, 496.5)) + additive(rect(600, 507.5, 700, 510))
+	// Of it, what lies on the river and the path is not cultivated.
+	off := m2(t, 600, 480, 700, 504)
+	a.expect("corner", "forbidden", "OUT-00/1 hit "+off, "OUT-04/1 hit "+hundredths(t, far).String(), "OUT-04/1 missing")
 }
 
 func TestSmallestPatch(t *testing.T) {

@@ -51,9 +51,7 @@ func (j *job) settle(ctx context.Context) error {
 	}
 	for _, f := range todo {
 		f.measured, f.m2 = true, land.AdditiveArea(f.geom, j.zone)
-		if f.pending != asSource {
-			f.judge(j.largest(f.geom))
-		}
+		f.judge(j.largest(f.geom))
 		f.pending, f.parts = settled, nil
 	}
 	for i := range j.findings {
@@ -74,7 +72,8 @@ func (j *job) largest(geom orb.MultiPolygon) float64 {
 }
 
 // derive adds the findings that follow from others, and puts all of a
-// candidate's findings into the rulebook's order.
+// candidate's findings into the rulebook's order. What is hit and how much of it
+// stands with the findings they follow from.
 func (j *job) derive(c *candidate) {
 	list := j.findings[c.index]
 	for i := range j.book.Clauses {
@@ -95,9 +94,6 @@ func (j *job) derive(c *candidate) {
 					from = append(from, source.clause.ID)
 				}
 				f.whole = f.whole || source.whole
-				if len(source.geom) > 0 {
-					f.parts, f.pending = append(f.parts, part{geom: source.geom}), asSource
-				}
 			}
 			if len(from) == 0 {
 				continue
