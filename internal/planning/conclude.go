@@ -2,6 +2,7 @@ package planning
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"gengheng/internal/balance"
@@ -20,6 +21,7 @@ func conclude(s *survey, f *fields, m *model, o Options, solution *balance.Solut
 		out.summarise(s, f, o, farmland)
 		out.summary.Objective, out.summary.Bound = solution.Objective, solution.Bound
 		out.summary.Gap, out.summary.GapNet = solution.Gap, solution.GapNet
+		out.summary.Captured = captured(m.idle(f, o), solution)
 		out.summary.Status = string(solution.Status)
 		out.summary.Message = out.summary.message()
 	case balance.Infeasible:
@@ -31,6 +33,20 @@ func conclude(s *survey, f *fields, m *model, o Options, solution *balance.Solut
 			o.TimeLimit, o.TimeLimit)
 	}
 	return out, nil
+}
+
+// captured is the share of the improvement over doing nothing that is proved to
+// be possible at most and that the plan achieves; nil where doing nothing is
+// proved to be as good.
+func captured(idle float64, solution *balance.Solution) *float64 {
+	if solution.Objective == nil || solution.Bound == nil || idle-*solution.Bound <= 1e-9*math.Abs(idle) {
+		return nil
+	}
+	v := math.Min((idle-*solution.Objective)/(idle-*solution.Bound), 1)
+	if solution.Status == balance.Optimal {
+		v = 1 // proved by search, further than the bound reaches
+	}
+	return &v
 }
 
 // unbalanced is the outcome where no plan can keep the rules: nothing is

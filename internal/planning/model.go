@@ -86,6 +86,24 @@ func (m *model) addUnits(f *fields, o Options) error {
 	return nil
 }
 
+// idle is the objective of doing nothing: every request refused but what is
+// decided already, nothing brought in.
+func (m *model) idle(f *fields, o Options) float64 {
+	farmland, cost := f.before(), 0.0
+	for u := range f.units {
+		switch m.problem.Units[u].Fixed {
+		case balance.FixZero:
+			farmland[u] = false
+		case balance.FixOne:
+			farmland[u] = true
+		}
+		if farmland[u] {
+			cost += m.problem.Units[u].Cost
+		}
+	}
+	return cost + o.Lambda*float64(f.perimeter(farmland))/100
+}
+
 // addEdges adds the links in their order. Fixed land borders on a fixed unit
 // that stands for all other land, instead of on the contract's unnamed outside:
 // gap_net leaves out edges between fixed units, and these are constants too.
@@ -126,7 +144,7 @@ func (m *model) addRow(f *fields, r row, margin float64) int32 {
 			rhs += g
 		}
 	}
-	p.Constraints = append(p.Constraints, balance.Constraint{ID: string(r.measure) + "/" + r.town, Sense: balance.AtLeast, RHS: rhs.Float64() - margin})
+	p.Constraints = append(p.Constraints, balance.Constraint{ID: string(r.measure) + "/" + r.town, Sense: balance.AtLeast, RHS: math.Round((rhs.Float64()-margin)*1e7) / 1e7})
 	m.rows = append(m.rows, r)
 	return k
 }

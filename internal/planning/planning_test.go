@@ -51,6 +51,9 @@ func TestFourParcelsByHand(t *testing.T) {
 	if s.Status != "optimal" || *s.Objective != 3000+500 {
 		t.Errorf("%s with objective %v, want optimal with 3500", s.Status, *s.Objective)
 	}
+	if s.Captured == nil || *s.Captured != 1 {
+		t.Errorf("captured %v, want all of it", s.Captured)
+	}
 	if s.PerimeterBefore != 400 || s.PerimeterAfter != 500 || s.PatchesBefore != 1 || s.PatchesAfter != 1 {
 		t.Errorf("perimeter %v → %v m, patches %d → %d", s.PerimeterBefore, s.PerimeterAfter, s.PatchesBefore, s.PatchesAfter)
 	}

@@ -23,6 +23,10 @@ type Summary struct {
 	PatchesBefore   int               `json:"patches_before"`
 	PatchesAfter    int               `json:"patches_after"`
 
+	// Captured is the share of the possible improvement over doing nothing
+	// (every request refused, nothing brought in) that the plan is proved to
+	// achieve at least; nil where there is none.
+	Captured *float64 `json:"captured"`
 	// County is the sum over the townships; Transfers counts the records.
 	County    CountyBalance `json:"county"`
 	Transfers int           `json:"transfers"`

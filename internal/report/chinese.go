@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unicode"
@@ -34,6 +35,7 @@ type account struct {
 		Status    string   `json:"status"`
 		Gap       *float64 `json:"gap"`
 		GapNet    *float64 `json:"gap_net"`
+		Captured  *float64 `json:"captured"`
 		Message   string   `json:"message_zh"`
 		Notes     []string `json:"notes"`
 		Townships []struct {
@@ -116,7 +118,10 @@ func (a *account) screening(b *strings.Builder, titles map[string]string) {
 	slices.SortStableFunc(findings, func(x, y clauseCount) int { return y.Candidates - x.Candidates })
 	rows := [][]string{{"条款", "内容", "地块", "重叠面积（亩）"}}
 	for _, f := range findings {
-		rows = append(rows, []string{f.Clause, titles[f.Clause], fmt.Sprint(f.Candidates), f.Overlap.MuText()})
+		if f.Candidates == 0 {
+			continue
+		}
+		rows = append(rows, []string{f.Clause, shorten(titles[f.Clause], 30), fmt.Sprint(f.Candidates), f.Overlap.MuText()})
 	}
 	grid(b, rows, 2)
 }
@@ -145,6 +150,9 @@ func (a *account) balance(b *strings.Builder) {
 	}
 	if a.Plan.GapNet != nil {
 		fmt.Fprintf(b, "  扣除不可变边界后的净差距 %.4f%%。证明可用 gengheng balance verify 复核。\n", *a.Plan.GapNet*100)
+	}
+	if a.Plan.Captured != nil {
+		fmt.Fprintf(b, "  与不作安排相比，已取得可能改进的 %.2f%% 以上。\n", math.Floor(*a.Plan.Captured*1e4)/100)
 	}
 	for _, note := range a.Plan.Notes {
 		fmt.Fprintf(b, "  注意：%s\n", note)
@@ -178,6 +186,14 @@ func grid(b *strings.Builder, rows [][]string, left int) {
 		}
 		b.WriteString("\n")
 	}
+}
+
+// shorten keeps at most n characters.
+func shorten(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return s
 }
 
 func displayWidth(s string) int {
