@@ -16,7 +16,14 @@ import (
 // cli is the command line; every command lives in a file of its own and has a
 // Run(context.Context) error method.
 type cli struct {
+	Demo    demoCmd    `cmd:"" help:"用合成县走一遍全年主线 · Carry the synthetic county through its year."`
+	Serve   serveCmd   `cmd:"" help:"启动服务 · Serve."`
+	Work    workCmd    `cmd:"" help:"只执行任务 · Work jobs only."`
+	Bench   benchCmd   `cmd:"" help:"计时 · Time loading and screening of a large synthetic county."`
+	Area    areaCmd    `cmd:"" help:"逐图斑计算官方椭球面积 · Print the official area of every feature."`
+	Fixture fixtureCmd `cmd:"" help:"生成合成县 · Write the synthetic county as a bureau would deliver it."`
 	Balance balanceCmd `cmd:"" help:"平衡求解与验证 · Solve and verify balance problems."`
+	Doctor  doctorCmd  `cmd:"" help:"检查运行条件：有什么、缺什么、怎么补 · Say what is there, what is missing and how to mend it."`
 	Migrate migrateCmd `cmd:"" help:"升级数据库结构 · Bring the database to this program's schema."`
 	Version versionCmd `cmd:"" help:"版本 · Print the version."`
 }

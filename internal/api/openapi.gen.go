@@ -692,17 +692,25 @@ type PlanTransferMeasure string
 
 // Problem defines model for Problem.
 type Problem struct {
-	// Detail 哪里错、怎么办 · What was wrong
+	// Detail 哪里错、怎么办 · What was wrong, and what to do
 	Detail   *string   `json:"detail,omitempty"`
+	DetailEn *string   `json:"detail_en,omitempty"`
 	Errors   *[]string `json:"errors,omitempty"`
 	Field    *string   `json:"field,omitempty"`
 	File     *string   `json:"file,omitempty"`
-	Hint     *string   `json:"hint,omitempty"`
-	Instance *string   `json:"instance,omitempty"`
-	Layer    *string   `json:"layer,omitempty"`
-	Row      *int64    `json:"row,omitempty"`
-	Status   int       `json:"status"`
-	Title    string    `json:"title"`
+
+	// Hint 怎么办 · What to do
+	Hint     *string `json:"hint,omitempty"`
+	HintEn   *string `json:"hint_en,omitempty"`
+	Instance *string `json:"instance,omitempty"`
+
+	// Issues 报告中各严重程度的条数 · How many issues the report holds, by severity
+	Issues  *map[string]int `json:"issues,omitempty"`
+	Layer   *string         `json:"layer,omitempty"`
+	Row     *int64          `json:"row,omitempty"`
+	Status  int             `json:"status"`
+	Title   string          `json:"title"`
+	TitleEn *string         `json:"title_en,omitempty"`
 
 	// Type 问题种类 · What kind of problem
 	//

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"gengheng/internal/api"
+	"gengheng/internal/jobs"
+	"gengheng/internal/store"
+)
+
+// serviceFlags say where a service keeps its data and how much it does at once.
+type serviceFlags struct {
+	DataDir     string `help:"数据目录 · The data folder." placeholder:"DIR" env:"GENGHENG_DATA"`
+	DatabaseURL string `help:"已有的 PostGIS；缺省时自己运行一个私有的 · An existing PostGIS; without it a private one is run." env:"DATABASE_URL" placeholder:"URL"`
+	Workers     int    `help:"同时执行的任务数；0 只提供接口 · Jobs at once; 0 only serves." default:"2"`
+	GDALChild   string `help:"gengheng-gdal 的路径 · The path of gengheng-gdal." env:"GENGHENG_GDAL" placeholder:"FILE"`
+}
+
+// service is one running program: database, workers and, once serve is called,
+// the HTTP server.
+type service struct {
+	db      *store.DB
+	queue   *jobs.Queue
+	handler http.Handler
+	http    *http.Server
+	log     *slog.Logger
+}
+
+// openService opens the database, brings its schema up to date and starts the
+// workers. The caller closes it.
+func openService(ctx context.Context, f serviceFlags, log *slog.Logger) (_ *service, err error) {
+	if f.DataDir == "" {
+		if f.DataDir, err = store.DefaultDataDir(); err != nil {
+			return nil, err
+		}
+	}
+	db, err := store.Open(ctx, store.Config{DatabaseURL: f.DatabaseURL, DataDir: f.DataDir})
+	if err != nil {
+		return nil, err
+	}
+	s := &service{db: db, log: log}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if err := store.Migrate(ctx, db); err != nil {
+		return nil, err
+	}
+	files, err := api.NewFiles(filepath.Join(f.DataDir, "uploads"))
+	if err != nil {
+		return nil, err
+	}
+	s.queue, err = jobs.New(jobs.Config{DB: db, Workers: f.Workers, Log: log,
+		Handlers: jobs.Rooms(db, files.Path, f.GDALChild)})
+	if err != nil {
+		return nil, err
+	}
+	s.handler, err = api.New(api.Config{DB: db, Queue: s.queue, Files: files, GDALChild: f.GDALChild, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	// the queue outlives the signal that ends ctx: it is stopped in order, below
+	if err := s.queue.Start(context.WithoutCancel(ctx)); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// listen begins to serve at addr and returns the address bound.
+func (s *service) listen(addr string) (string, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return "", fmt.Errorf("监听 %s 失败，端口可能已被占用；用 --addr（或 make 的 PORT=）换一个 · cannot listen: %w", addr, err)
+	}
+	s.http = &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	go func() {
+		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error("http server", "err", err)
+		}
+	}()
+	return l.Addr().String(), nil
+}
+
+// close ends in order: no new requests, jobs put back, database last.
+func (s *service) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if s.http != nil {
+		if err := s.http.Shutdown(ctx); err != nil {
+			s.log.Warn("http server", "err", err)
+		}
+	}
+	if s.queue != nil {
+		if err := s.queue.Stop(ctx); err != nil {
+			s.log.Warn("job queue", "err", err)
+		}
+	}
+	if err := s.db.Close(); err != nil {
+		s.log.Warn("database", "err", err)
+	}
+}

@@ -1,0 +1,103 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/labstack/echo/v4"
+
+	"gengheng/internal/rulebook"
+)
+
+func (s *server) ListCounties(c echo.Context) error {
+	rows, err := s.db.Pool.Query(c.Request().Context(), `
+		SELECT county_code, name, srid, synthetic, rulebook FROM county ORDER BY county_code`)
+	if err != nil {
+		return fmt.Errorf("list counties: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (County, error) {
+		var v County
+		return v, row.Scan(&v.Code, &v.Name, &v.Srid, &v.Synthetic, &v.Rulebook)
+	})
+	if err != nil {
+		return fmt.Errorf("list counties: %w", err)
+	}
+	return c.JSON(http.StatusOK, list)
+}
+
+func (s *server) GetCounty(c echo.Context, county CountyPath) error {
+	row, err := s.county(c.Request().Context(), county)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, row.json())
+}
+
+func (r countyRow) json() County {
+	return County{Code: r.code, Name: r.name, Srid: r.srid, Synthetic: r.synthetic, Rulebook: r.rulebook}
+}
+
+func (s *server) PutCounty(c echo.Context, county CountyPath) error {
+	ctx := c.Request().Context()
+	var in CountyInput
+	if err := c.Bind(&in); err != nil {
+		return err
+	}
+	version := ""
+	if in.Rulebook != nil {
+		version = *in.Rulebook
+	} else {
+		v, err := s.registerDefaultRulebook(ctx)
+		if err != nil {
+			return err
+		}
+		version = v
+	}
+	synthetic := in.Synthetic != nil && *in.Synthetic
+	err := pgx.BeginFunc(ctx, s.db.Pool, func(tx pgx.Tx) error {
+		var srid int
+		err := tx.QueryRow(ctx, `
+			INSERT INTO county (county_code, name, srid, synthetic, rulebook) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (county_code) DO UPDATE SET name = $2, synthetic = $4, rulebook = $5
+			RETURNING srid`, county, in.Name, in.Srid, synthetic, version).Scan(&srid)
+		if isForeignKey(err) {
+			return badRequest("rulebook-unknown", fmt.Sprintf("没有登记过规则库 %s；先用 POST %s/rulebooks 登记。 Register that rulebook first.", version, base))
+		}
+		if err != nil {
+			return fmt.Errorf("save county %s: %w", county, err)
+		}
+		if srid == in.Srid {
+			return nil
+		}
+		tag, err := tx.Exec(ctx, `
+			UPDATE county SET srid = $2 WHERE county_code = $1
+			AND NOT EXISTS (SELECT FROM dataset WHERE county_code = $1 AND status <> 'refused' AND status <> 'failed')`, county, in.Srid)
+		if err != nil {
+			return fmt.Errorf("change plane of %s: %w", county, err)
+		}
+		if tag.RowsAffected() == 0 {
+			return conflict("plane-fixed", fmt.Sprintf("县 %s 已有 EPSG:%d 的数据，坐标系不能再改为 EPSG:%d。 The county holds data in EPSG:%d.", county, srid, in.Srid, srid))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	row, err := s.county(ctx, county)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, row.json())
+}
+
+// registerDefaultRulebook makes sure the rulebook that comes with the program
+// is in the database, and returns its version.
+func (s *server) registerDefaultRulebook(ctx context.Context) (string, error) {
+	rb, err := rulebook.Shanxi2025()
+	if err != nil {
+		return "", fmt.Errorf("built-in rulebook: %w", err)
+	}
+	return rb.Hash, s.registerRulebook(ctx, rb)
+}

@@ -1,0 +1,228 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/labstack/echo/v4"
+
+	"gengheng/internal/jobs"
+)
+
+// datasetColumns reads a dataset; current is worked out among the committed
+// versions of the same kind, year and scope.
+const datasetColumns = `
+	d.dataset_id, d.kind, d.year, d.scope, d.status, d.version, d.upload_id, d.file_name, d.layer_name,
+	d.source_crs, d.encoding, d.features, d.area_m2::text, d.summary, d.problem, d.created_at, d.committed_at,
+	d.status = 'committed' AND NOT EXISTS (
+		SELECT FROM dataset n WHERE n.county_code = d.county_code AND n.kind = d.kind AND n.year = d.year
+		AND n.scope = d.scope AND n.status = 'committed' AND n.commit_seq > d.commit_seq)`
+
+func scanDataset(row pgx.CollectableRow) (Dataset, error) {
+	var d Dataset
+	var current bool
+	var layer, crs, encoding string
+	err := row.Scan(&d.DatasetId, &d.Kind, &d.Year, &d.Scope, &d.Status, &d.Version, &d.UploadId, &d.FileName, &layer,
+		&crs, &encoding, &d.Features, &d.AreaM2, &d.Summary, &d.Problem, &d.CreatedAt, &d.CommittedAt, &current)
+	d.Current, d.LayerName, d.SourceCrs, d.Encoding = &current, &layer, &crs, &encoding
+	return d, err
+}
+
+func (s *server) ListDatasets(c echo.Context, county CountyPath, params ListDatasetsParams) error {
+	ctx := c.Request().Context()
+	if _, err := s.county(ctx, county); err != nil {
+		return err
+	}
+	rows, err := s.db.Pool.Query(ctx, `SELECT `+datasetColumns+` FROM dataset d
+		WHERE d.county_code = $1 AND ($2::text IS NULL OR d.kind = $2) AND ($3::text IS NULL OR d.status = $3)
+		ORDER BY d.created_at DESC, d.dataset_id LIMIT 5000`, county, params.Kind, params.Status)
+	if err != nil {
+		return fmt.Errorf("list datasets: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, scanDataset)
+	if err != nil {
+		return fmt.Errorf("list datasets: %w", err)
+	}
+	if params.Current != nil && *params.Current {
+		kept := list[:0]
+		for _, d := range list {
+			if *d.Current {
+				kept = append(kept, d)
+			}
+		}
+		list = kept
+	}
+	return c.JSON(http.StatusOK, list)
+}
+
+func (s *server) dataset(ctx context.Context, county string, id uuid.UUID) (Dataset, error) {
+	rows, err := s.db.Pool.Query(ctx, `SELECT `+datasetColumns+` FROM dataset d
+		WHERE d.county_code = $1 AND d.dataset_id = $2`, county, id)
+	if err != nil {
+		return Dataset{}, fmt.Errorf("dataset %s: %w", id, err)
+	}
+	d, err := pgx.CollectExactlyOneRow(rows, scanDataset)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return d, notFound("dataset", fmt.Sprintf("县 %s 没有数据集 %s。 No such dataset.", county, id))
+	}
+	if err != nil {
+		return d, fmt.Errorf("dataset %s: %w", id, err)
+	}
+	return d, nil
+}
+
+func (s *server) GetDataset(c echo.Context, county CountyPath, id DatasetID) error {
+	d, err := s.dataset(c.Request().Context(), county, id)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, d)
+}
+
+// loadOptions is dataset.options: how the file is to be read.
+type loadOptions struct {
+	Layer         string    `json:"layer,omitempty"`
+	CRS           string    `json:"crs,omitempty"`
+	TOWGS84       []float64 `json:"towgs84,omitempty"`
+	Encoding      string    `json:"encoding,omitempty"`
+	WorkbookID    string    `json:"workbook_id,omitempty"`
+	AcceptRepairs bool      `json:"accept_repairs,omitempty"`
+}
+
+func (s *server) AddDataset(c echo.Context, county CountyPath) error {
+	ctx := c.Request().Context()
+	row, err := s.county(ctx, county)
+	if err != nil {
+		return err
+	}
+	var in DatasetInput
+	if err := c.Bind(&in); err != nil {
+		return err
+	}
+	if err := s.knownKind(ctx, row.rulebook, in.Kind); err != nil {
+		return err
+	}
+	options, err := s.loadOptions(ctx, county, in)
+	if err != nil {
+		return err
+	}
+	id, scope := uuid.New(), ""
+	if in.Scope != nil {
+		scope = *in.Scope
+	}
+	if scope != "" && scope[:6] != county {
+		return badRequest("scope", fmt.Sprintf("乡镇 %s 不属于县 %s。 The township is not of this county.", scope, county))
+	}
+	var jobID uuid.UUID
+	err = pgx.BeginFunc(ctx, s.db.Pool, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			INSERT INTO dataset (county_code, dataset_id, kind, year, scope, status, upload_id, file_name, file_sha256, options)
+			SELECT $1, $2, $3, $4, $5, 'queued', u.upload_id, u.file_name, u.sha256, $7
+			FROM upload u WHERE u.county_code = $1 AND u.upload_id = $6`,
+			county, id, in.Kind, in.Year, scope, in.UploadId, options)
+		if err != nil {
+			return fmt.Errorf("record dataset: %w", err)
+		}
+		if tag.RowsAffected() == 0 {
+			return notFound("upload", fmt.Sprintf("没有上传 %s。先上传文件。 No such upload; send the file first.", in.UploadId))
+		}
+		jobID, err = s.queue.Enqueue(ctx, tx, county, jobs.Load, id)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	d, err := s.dataset(ctx, county, id)
+	if err != nil {
+		return err
+	}
+	j, err := s.accepted(c, county, jobID)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusAccepted, DatasetAccepted{Dataset: d, Job: j})
+}
+
+func (s *server) loadOptions(ctx context.Context, county string, in DatasetInput) (json.RawMessage, error) {
+	var o loadOptions
+	if in.Layer != nil {
+		o.Layer = *in.Layer
+	}
+	if in.Crs != nil {
+		o.CRS = *in.Crs
+	}
+	if in.Encoding != nil {
+		o.Encoding = *in.Encoding
+	}
+	if in.Towgs84 != nil {
+		o.TOWGS84 = *in.Towgs84
+	}
+	if in.AcceptRepairs != nil {
+		o.AcceptRepairs = *in.AcceptRepairs
+	}
+	if in.WorkbookId != nil {
+		var there bool
+		err := s.db.Pool.QueryRow(ctx, `
+			SELECT EXISTS (SELECT FROM upload WHERE county_code = $1 AND upload_id = $2)`, county, *in.WorkbookId).Scan(&there)
+		if err != nil {
+			return nil, fmt.Errorf("workbook: %w", err)
+		}
+		if !there {
+			return nil, notFound("upload", fmt.Sprintf("没有上传工作簿 %s。 No such upload of a workbook.", *in.WorkbookId))
+		}
+		o.WorkbookID = in.WorkbookId.String()
+	}
+	b, err := json.Marshal(o)
+	if err != nil {
+		return nil, fmt.Errorf("load options: %w", err)
+	}
+	return b, nil
+}
+
+func (s *server) ListDatasetIssues(c echo.Context, county CountyPath, id DatasetID, params ListDatasetIssuesParams) error {
+	ctx := c.Request().Context()
+	if _, err := s.dataset(ctx, county, id); err != nil {
+		return err
+	}
+	limit := pageSize(params.Limit)
+	page := IssuePage{Items: []Issue{}}
+	err := s.db.Pool.QueryRow(ctx, `
+		SELECT count(*) FROM dataset_issue WHERE county_code = $1 AND dataset_id = $2
+		AND ($3::text IS NULL OR severity = $3) AND ($4::text IS NULL OR code = $4)`,
+		county, id, params.Severity, params.Code).Scan(&page.Total)
+	if err != nil {
+		return fmt.Errorf("count issues: %w", err)
+	}
+	rows, err := s.db.Pool.Query(ctx, `
+		SELECT seq, severity, code, row_no, bsm, field, message_zh, message_en, x, y, repair
+		FROM dataset_issue WHERE county_code = $1 AND dataset_id = $2
+		AND ($3::text IS NULL OR severity = $3) AND ($4::text IS NULL OR code = $4) AND seq > coalesce($5, -1)
+		ORDER BY seq LIMIT $6`, county, id, params.Severity, params.Code, params.After, limit)
+	if err != nil {
+		return fmt.Errorf("list issues: %w", err)
+	}
+	page.Items, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Issue, error) {
+		var i Issue
+		return i, row.Scan(&i.Seq, &i.Severity, &i.Code, &i.Row, &i.Bsm, &i.Field, &i.MessageZh, &i.MessageEn, &i.X, &i.Y, &i.Repair)
+	})
+	if err != nil {
+		return fmt.Errorf("list issues: %w", err)
+	}
+	if len(page.Items) == limit {
+		page.Next = &page.Items[limit-1].Seq
+	}
+	return c.JSON(http.StatusOK, page)
+}
+
+// pageSize is the limit of a page; the contract bounds it.
+func pageSize(limit *int) int {
+	if limit == nil {
+		return 100
+	}
+	return *limit
+}

@@ -1,0 +1,65 @@
+package api
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// maxUpload is the largest file a client may send, in bytes.
+const maxUpload = 200 << 20
+
+// Files keeps uploaded files under the SHA-256 of their content: the same file
+// sent twice is kept once, and a file is there whole or not at all.
+type Files struct{ dir string }
+
+// NewFiles keeps files below dir, which it makes.
+func NewFiles(dir string) (*Files, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("upload folder: %w", err)
+	}
+	return &Files{dir: dir}, nil
+}
+
+// Path is where the content with this SHA-256 (lower-case hex) lies.
+func (f *Files) Path(sum string) string { return filepath.Join(f.dir, sum[:2], sum) }
+
+// errTooLarge says that the content was over the limit.
+var errTooLarge = errors.New("upload too large")
+
+// put stores what r gives and returns its SHA-256 and size.
+func (f *Files) put(r io.Reader) (sum string, size int64, err error) {
+	tmp, err := os.CreateTemp(f.dir, "incoming-*")
+	if err != nil {
+		return "", 0, fmt.Errorf("store upload: %w", err)
+	}
+	defer func() {
+		tmp.Close()
+		if err != nil {
+			os.Remove(tmp.Name())
+		}
+	}()
+	h := sha256.New()
+	size, err = io.Copy(io.MultiWriter(tmp, h), io.LimitReader(r, maxUpload+1))
+	if err != nil {
+		return "", 0, fmt.Errorf("store upload: %w", err)
+	}
+	if size > maxUpload {
+		return "", 0, errTooLarge
+	}
+	sum = hex.EncodeToString(h.Sum(nil))
+	if err = tmp.Sync(); err != nil {
+		return "", 0, fmt.Errorf("store upload: %w", err)
+	}
+	if err = os.MkdirAll(filepath.Dir(f.Path(sum)), 0o700); err != nil {
+		return "", 0, fmt.Errorf("store upload: %w", err)
+	}
+	if err = os.Rename(tmp.Name(), f.Path(sum)); err != nil {
+		return "", 0, fmt.Errorf("store upload: %w", err)
+	}
+	return sum, size, nil
+}

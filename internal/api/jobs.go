@@ -1,0 +1,117 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/labstack/echo/v4"
+)
+
+const jobColumns = `job_id, kind, subject, status, stage, done, total, attempt, problem, created_at, started_at, finished_at`
+
+func scanJob(row pgx.CollectableRow) (Job, error) {
+	var j Job
+	return j, row.Scan(&j.JobId, &j.Kind, &j.Subject, &j.Status, &j.Stage, &j.Done, &j.Total, &j.Attempt,
+		&j.Problem, &j.CreatedAt, &j.StartedAt, &j.FinishedAt)
+}
+
+func (s *server) job(ctx context.Context, county string, id uuid.UUID) (Job, error) {
+	rows, err := s.db.Pool.Query(ctx, `SELECT `+jobColumns+` FROM job WHERE county_code = $1 AND job_id = $2`, county, id)
+	if err != nil {
+		return Job{}, fmt.Errorf("job %s: %w", id, err)
+	}
+	j, err := pgx.CollectExactlyOneRow(rows, scanJob)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return j, notFound("job", fmt.Sprintf("县 %s 没有任务 %s。 No such job.", county, id))
+	}
+	if err != nil {
+		return j, fmt.Errorf("job %s: %w", id, err)
+	}
+	return j, nil
+}
+
+// accepted points the client to the job that a 202 has started.
+func (s *server) accepted(c echo.Context, county string, id uuid.UUID) (Job, error) {
+	j, err := s.job(c.Request().Context(), county, id)
+	if err != nil {
+		return j, err
+	}
+	c.Response().Header().Set("Location", fmt.Sprintf("%s/counties/%s/jobs/%s", base, county, id))
+	return j, nil
+}
+
+func (s *server) ListJobs(c echo.Context, county CountyPath) error {
+	ctx := c.Request().Context()
+	if _, err := s.county(ctx, county); err != nil {
+		return err
+	}
+	rows, err := s.db.Pool.Query(ctx, `SELECT `+jobColumns+` FROM job WHERE county_code = $1
+		ORDER BY created_at DESC, job_id LIMIT 200`, county)
+	if err != nil {
+		return fmt.Errorf("list jobs: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, scanJob)
+	if err != nil {
+		return fmt.Errorf("list jobs: %w", err)
+	}
+	return c.JSON(http.StatusOK, list)
+}
+
+func (s *server) GetJob(c echo.Context, county CountyPath, id JobID) error {
+	j, err := s.job(c.Request().Context(), county, id)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, j)
+}
+
+// StreamJob sends the job whenever it has changed. The row is read, not
+// listened to: a notification can be lost with its connection, a row cannot.
+func (s *server) StreamJob(c echo.Context, county CountyPath, id JobID) error {
+	ctx := c.Request().Context()
+	j, err := s.job(ctx, county, id)
+	if err != nil {
+		return err
+	}
+	h := c.Response().Header()
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("X-Accel-Buffering", "no")
+	c.Response().WriteHeader(http.StatusOK)
+	out := http.NewResponseController(c.Response())
+	last, quiet := "", 0
+	for {
+		b, err := json.Marshal(j)
+		if err != nil {
+			return fmt.Errorf("job event: %w", err)
+		}
+		switch {
+		case string(b) != last:
+			last, quiet = string(b), 0
+			_, err = fmt.Fprintf(c.Response(), "event: job\ndata: %s\n\n", b)
+		case quiet >= 60: // a comment keeps proxies from closing a quiet stream
+			quiet = 0
+			_, err = fmt.Fprint(c.Response(), ": \n\n")
+		}
+		if err == nil {
+			err = out.Flush()
+		}
+		if err != nil || j.Status == JobStatusDone || j.Status == JobStatusFailed {
+			return nil // the client has gone, or the job has ended
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(250 * time.Millisecond):
+			quiet++
+		}
+		if j, err = s.job(ctx, county, id); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,143 @@
+// Package api is the JSON service (接口). The contract is api/openapi.yaml: the
+// types and routes here are generated from it, and a request that does not
+// match it is refused before it reaches a handler. Errors are RFC 9457
+// problem details.
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+
+	"gengheng/internal/jobs"
+	"gengheng/internal/store"
+)
+
+// base is where the versioned service stands.
+const base = "/api/v1"
+
+// Enqueuer adds a job inside the transaction that causes it.
+type Enqueuer interface {
+	Enqueue(ctx context.Context, tx pgx.Tx, county string, kind jobs.Kind, subject uuid.UUID) (uuid.UUID, error)
+}
+
+// Config says what the service works with.
+type Config struct {
+	DB    *store.DB
+	Queue Enqueuer
+	// Files keeps what is uploaded.
+	Files *Files
+	// GDALChild is the path of gengheng-gdal, for downloads; empty finds it.
+	GDALChild string
+	Log       *slog.Logger
+}
+
+type server struct {
+	db    *store.DB
+	queue Enqueuer
+	files *Files
+	child string
+	log   *slog.Logger
+	doc   *document
+}
+
+var _ ServerInterface = (*server)(nil)
+
+// New makes the service's handler.
+func New(cfg Config) (http.Handler, error) {
+	doc, err := loadDocument()
+	if err != nil {
+		return nil, err
+	}
+	log := cfg.Log
+	if log == nil {
+		log = slog.Default()
+	}
+	s := &server{db: cfg.DB, queue: cfg.Queue, files: cfg.Files, child: cfg.GDALChild, log: log, doc: doc}
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = s.writeError
+	e.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: s.logPanic}))
+	e.Use(secureHeaders)
+	e.Use(s.logRequest)
+	e.GET("/healthz", s.healthy)
+	e.GET("/readyz", s.ready)
+	e.GET("/docs", s.docsPage)
+	e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
+	e.GET(base+"/openapi.yaml", s.openAPI)
+	g := e.Group("", s.validate)
+	RegisterHandlersWithBaseURL(g, s, base)
+	return e, nil
+}
+
+func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-store")
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+		return next(c)
+	}
+}
+
+func (s *server) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		start := time.Now()
+		err := next(c)
+		if err != nil {
+			c.Error(err) // so that the status below is the one sent
+		}
+		s.log.LogAttrs(c.Request().Context(), slog.LevelDebug, "request",
+			slog.String("method", c.Request().Method), slog.String("path", c.Request().URL.Path),
+			slog.Int("status", c.Response().Status), slog.Duration("took", time.Since(start)))
+		return nil
+	}
+}
+
+func (s *server) logPanic(c echo.Context, err error, stack []byte) error {
+	s.log.ErrorContext(c.Request().Context(), "panic in a handler", "path", c.Request().URL.Path, "err", err, "stack", string(stack))
+	return err
+}
+
+func (s *server) healthy(c echo.Context) error { return c.String(http.StatusOK, "ok\n") }
+
+func (s *server) ready(c echo.Context) error {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), 2*time.Second)
+	defer cancel()
+	if err := s.db.Pool.Ping(ctx); err != nil {
+		return &problem{Status: http.StatusServiceUnavailable, kind: "database-away",
+			Title:  "数据库暂不可用 · The database is away",
+			Detail: "请稍候重试；若持续如此，请检查 PostgreSQL。 Try again shortly; if it lasts, look at PostgreSQL."}
+	}
+	return c.String(http.StatusOK, "ready\n")
+}
+
+// county reads a county, and refuses one that was never set up.
+func (s *server) county(ctx context.Context, code string) (countyRow, error) {
+	var c countyRow
+	err := s.db.Pool.QueryRow(ctx, `
+		SELECT county_code, name, srid, synthetic, rulebook FROM county WHERE county_code = $1`, code).
+		Scan(&c.code, &c.name, &c.srid, &c.synthetic, &c.rulebook)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return c, notFound("county", fmt.Sprintf("没有县 %s。先用 PUT %s/counties/%s 建立。 No such county; create it with PUT first.", code, base, code))
+	}
+	if err != nil {
+		return c, fmt.Errorf("county %s: %w", code, err)
+	}
+	return c, nil
+}
+
+type countyRow struct {
+	code, name string
+	srid       int
+	synthetic  bool
+	rulebook   string
+}

@@ -1,0 +1,91 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+)
+
+func (s *server) AddUpload(c echo.Context, county CountyPath, params AddUploadParams) error {
+	ctx := c.Request().Context()
+	if _, err := s.county(ctx, county); err != nil {
+		return err
+	}
+	c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, maxUpload+(1<<20))
+	body, name, err := uploadedFile(c.Request(), params)
+	if err != nil {
+		return err
+	}
+	sum, size, err := s.files.put(body)
+	var tooBig *http.MaxBytesError
+	switch {
+	case errors.Is(err, errTooLarge), errors.As(err, &tooBig):
+		return tooLarge()
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return badRequest("upload-cut", "上传中断，文件不完整，未保存。请重新上传。 The upload was cut short; nothing was stored. Send it again.")
+	case err != nil:
+		return err
+	case size == 0:
+		return badRequest("upload-empty", "文件为空。请检查后重新上传。 The file is empty.")
+	}
+	id := uuid.New()
+	_, err = s.db.Pool.Exec(ctx, `
+		INSERT INTO upload (county_code, upload_id, file_name, size, sha256) VALUES ($1, $2, $3, $4, $5)`,
+		county, id, name, size, sum)
+	if err != nil {
+		return fmt.Errorf("record upload: %w", err)
+	}
+	return c.JSON(http.StatusCreated, Upload{UploadId: id, FileName: name, Size: size, Sha256: sum})
+}
+
+// uploadedFile finds the file in the request: the body itself, or the part
+// "file" of a form. Nothing is buffered.
+func uploadedFile(r *http.Request, params AddUploadParams) (io.Reader, string, error) {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || (kind != "multipart/form-data" && kind != "application/octet-stream") {
+		return nil, "", &problem{Status: http.StatusUnsupportedMediaType, kind: "media-type", Title: "请求体类型不支持 · Unsupported media type",
+			Detail: "请用 application/octet-stream（请求体即文件，文件名放在 file_name）或 multipart/form-data（字段 file）。 Send the file as the body, or as the part `file` of a form."}
+	}
+	name := ""
+	if params.FileName != nil {
+		name = *params.FileName
+	}
+	if kind == "application/octet-stream" {
+		return named(r.Body, name)
+	}
+	form, err := r.MultipartReader()
+	if err != nil {
+		return nil, "", badRequest("form", "表单无法解析：缺少 boundary。 The form has no boundary.")
+	}
+	for {
+		part, err := form.NextPart()
+		if err != nil {
+			return nil, "", badRequest("form", "表单中没有名为 file 的文件字段。 The form has no part named file.")
+		}
+		if part.FormName() != "file" {
+			continue
+		}
+		if name == "" {
+			name = part.FileName()
+		}
+		return named(part, name)
+	}
+}
+
+// named keeps the last element of the client's file name: it is shown to
+// people and says nothing about where the file is stored.
+func named(r io.Reader, name string) (io.Reader, string, error) {
+	name = path.Base(strings.ReplaceAll(name, `\`, "/"))
+	if name == "." || name == ".." || name == "/" || name == "" || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return nil, "", badRequest("file-name", "缺少文件名，或文件名含控制字符。请在 file_name 中给出，如 DLTB.zip。 Give the file's name in file_name.")
+	}
+	return r, name, nil
+}
