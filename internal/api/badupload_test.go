@@ -61,7 +61,7 @@ func badUploads(t *testing.T, county string) map[string]badUpload {
 		}), "XML"},
 		"beijing.geojson": {[]byte(`{"type":"FeatureCollection","features":[{"type":"Feature",
 			"properties":{"BSM":"149901100000000001","DLBM":"0103","DLMC":"旱地","QSXZ":"30","ZLDWDM":"1499011002000000000","QSDWDM":"1499011002000000000","TBMJ":100.0,"TBDLMJ":100.0,"KCXS":0.0,"KCMJ":0.0,"GDPDJB":"1","ZZSXDM":"LS","TBBH":"1"},
-			"geometry":{"type":"Polygon","coordinates":[[[116.39,39.90],[116.40,39.90],[116.40,39.91],[116.39,39.90]]]}}]}`), "本县"},
+			"geometry":{"type":"Polygon","coordinates":[[[116.39,39.90],[116.40,39.90],[116.40,39.91],[116.39,39.90]]]}}]}`), "149901"},
 	}
 }
 
