@@ -237,15 +237,24 @@ func (c *cluster) leave() error {
 // exclusive holder is not a user but the watchdog, quicker than we, and is
 // waited for: when leave returns, the server is gone.
 func lockIfLast(ctx context.Context, path string) (*fileLock, error) {
-	for {
+	// What is left of a killed watchdog may take the lock and let go of it
+	// between the two questions and so look like a user. It does so once; a
+	// user stays.
+	for seen := 0; ; {
 		last, err := tryLockFile(path, unix.LOCK_EX)
 		if !errors.Is(err, errLocked) {
 			return last, err
 		}
 		among, err := tryLockFile(path, unix.LOCK_SH)
-		if !errors.Is(err, errLocked) {
-			among.unlock()
+		among.unlock()
+		switch {
+		case err == nil:
+			seen++
+		case !errors.Is(err, errLocked):
 			return nil, err
+		}
+		if seen == 5 {
+			return nil, nil
 		}
 		select {
 		case <-ctx.Done():

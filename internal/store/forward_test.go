@@ -57,6 +57,30 @@ func TestSchemaGoesForward(t *testing.T) {
 	}
 }
 
+// The commands are those of docs/operating.md.
+func TestRestoreOfABackup(t *testing.T) {
+	ctx := t.Context()
+	db := storetest.New(t)
+	_, err := db.Pool.Exec(ctx, `
+		INSERT INTO rulebook (version, id, year, document) VALUES ('v', 'x', 2025, '');
+		INSERT INTO county (county_code, name, srid, rulebook) VALUES ('149901', '示例县（合成）', 4546, 'v')`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dump := client(t, nil, "pg_dump", "-Fc", "--dbname="+db.ConnString())
+	restored := storetest.New(t)
+	client(t, dump, "pg_restore", "--clean", "--if-exists", "--dbname="+restored.ConnString())
+	if got, want := counties(ctx, t, restored), counties(ctx, t, db); got != want {
+		t.Errorf("restored %q, want %q", got, want)
+	}
+	if got, want := schema(ctx, t, restored), schema(ctx, t, db); !slices.Equal(got, want) {
+		t.Errorf("restored schema differs:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if err := store.Migrate(ctx, restored); err != nil {
+		t.Error(err)
+	}
+}
+
 // dumps are the released ones, and one taken now at every version of the
 // schema.
 func dumps(t *testing.T) map[string][]byte {

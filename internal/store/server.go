@@ -69,7 +69,8 @@ func (c *cluster) start(ctx context.Context, held *fileLock) error {
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
 	for {
-		if c.ping(ctx) == nil {
+		// Asking before it is ready would only fill its log with refusals.
+		if c.saysReady() && c.ping(ctx) == nil {
 			return nil
 		}
 		select {
@@ -121,6 +122,12 @@ func (c *cluster) postmaster() (int, error) {
 		return 0, fmt.Errorf("process %d works in %s, not in %s", pid, dir, c.pgdata())
 	}
 	return pid, nil
+}
+
+// saysReady reads the last line that the server keeps in postmaster.pid.
+func (c *cluster) saysReady() bool {
+	text, err := os.ReadFile(filepath.Join(c.pgdata(), "postmaster.pid"))
+	return err == nil && strings.HasSuffix(strings.TrimSpace(string(text)), "\nready")
 }
 
 // serverIn is a PostgreSQL process that works in pgdata, 0 if there is none.
