@@ -289,7 +289,8 @@ func (j *job) reasons(v *verdict) ([]byte, error) {
 		if f.check.Severity == rulebook.Score || f.outcome == outcomeTolerated || f.outcome == outcomeNote {
 			continue
 		}
-		list = append(list, reason{Clause: f.clause.ID, Outcome: f.outcome, Zh: f.check.Finding, En: f.check.FindingEnglish})
+		zh, en := f.claim()
+		list = append(list, reason{Clause: f.clause.ID, Outcome: f.outcome, Zh: zh, En: en})
 	}
 	return json.Marshal(append(list, v.notes...))
 }

@@ -41,8 +41,10 @@ type finding struct {
 	m2       float64
 	geom     orb.MultiPolygon
 	features []touched
-	// detail is what this case adds to the check's own words.
-	detail [2]string
+	// detail is what this case adds to the check's own words. Where the check
+	// could not be made at all, it is unjudged and the detail says why.
+	detail   [2]string
+	unjudged bool
 
 	// pending says how geom is still to be computed from parts.
 	pending pending
@@ -280,7 +282,7 @@ func (j *job) testSlope(f *finding, p rulebook.Slope) (bool, error) {
 		return false, err
 	}
 	if !ok {
-		f.outcome = outcomeMissing
+		f.outcome, f.unjudged = outcomeMissing, true
 		f.detail = [2]string{"坡度图和高程模型未覆盖该地块的一半，坡度待定", "neither slope map nor DEM covers half of the parcel: its slope is unknown"}
 		return true, nil
 	}
@@ -422,9 +424,9 @@ func documentsWanted(book *rulebook.Rulebook, all, anyOf []string) [2]string {
 // missingLayer: a layer that is not there never means that there is no conflict.
 func (f *finding) missingLayer(book *rulebook.Rulebook) {
 	info, _ := book.Layer(f.check.Layer)
-	f.outcome = outcomeMissing
+	f.outcome, f.unjudged = outcomeMissing, true
 	f.detail = [2]string{
-		"缺少图层“" + info.Name + "”（" + info.Owner + "提供），无法判定，请上传后重新筛查",
-		"layer " + info.Kind + " (" + info.English + ") is missing, so this cannot be judged: upload it and screen again",
+		"缺少图层“" + info.Name + "”（" + info.Owner + "提供），请上传后重新筛查",
+		"layer " + info.Kind + " (" + info.English + ") is missing: upload it and screen again",
 	}
 }

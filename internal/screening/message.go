@@ -2,6 +2,7 @@ package screening
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"gengheng/internal/rulebook"
@@ -10,10 +11,23 @@ import (
 // named is how many features a message names before it says 等.
 const named = 3
 
+// claim is what a finding says in one sentence. A check that could not be made
+// must not read like one that found something.
+func (f *finding) claim() (zh, en string) {
+	switch {
+	case f.unjudged:
+		return "无法判定是否“" + f.check.Finding + "”：" + f.detail[0], "cannot judge " + strconv.Quote(f.check.FindingEnglish) + ": " + f.detail[1]
+	case f.outcome == outcomeMissing:
+		return f.check.Finding + "；" + f.detail[0], f.check.FindingEnglish + "; " + f.detail[1]
+	}
+	return f.check.Finding, f.check.FindingEnglish
+}
+
 // message says a finding in Chinese and English: what, how much, of which
 // features, by which source.
 func (f *finding) message(book *rulebook.Rulebook) (zh, en string) {
-	z, e := []string{f.check.Finding}, []string{f.check.FindingEnglish}
+	zh, en = f.claim()
+	z, e := []string{zh}, []string{en}
 	if f.measured {
 		how, howEn := f.relation(book)
 		m2 := rounded(f.m2)
@@ -25,17 +39,17 @@ func (f *finding) message(book *rulebook.Rulebook) (zh, en string) {
 		for _, t := range f.features[:min(n, named)] {
 			labels = append(labels, t.label())
 		}
-		list, more, moreEn := strings.Join(labels, "、"), "", ""
+		more, moreEn := "", ""
 		if n > named {
 			more, moreEn = "等", " and others"
 		}
-		z = append(z, fmt.Sprintf("涉及 %d 个图斑：%s%s", n, list, more))
-		e = append(e, fmt.Sprintf("%d features: %s%s", n, list, moreEn))
+		z = append(z, fmt.Sprintf("涉及 %d 个图斑：%s%s", n, strings.Join(labels, "、"), more))
+		e = append(e, fmt.Sprintf("features %d: %s%s", n, strings.Join(labels, ", "), moreEn))
 	}
 	if f.outcome == outcomeTolerated {
 		z, e = append(z, "在容差内"), append(e, "within the tolerance")
 	}
-	if f.detail[0] != "" {
+	if f.detail[0] != "" && f.outcome != outcomeMissing {
 		z, e = append(z, f.detail[0]), append(e, f.detail[1])
 	}
 	if citation := book.CitationText(*f.clause); citation != "" {
@@ -78,5 +92,5 @@ func (t *touched) label() string {
 	case t.BSM == "" || t.BSM == name:
 		return name
 	}
-	return name + "（" + t.BSM + "）"
+	return name + " [" + t.BSM + "]"
 }

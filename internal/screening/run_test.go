@@ -40,7 +40,7 @@ func TestMissingLayerIsNeverSilence(t *testing.T) {
 		t.Errorf("missing %v, want %v", a.missing, want)
 	}
 	zh := a.findings["I1"][2].Zh
-	if !strings.Contains(zh, "缺少图层“生态保护红线”（自然资源提供），无法判定，请上传后重新筛查") {
+	if !strings.Contains(zh, "无法判定是否“位于生态保护红线内”：缺少图层“生态保护红线”（自然资源提供），请上传后重新筛查") {
 		t.Errorf("message %q", zh)
 	}
 

@@ -111,7 +111,7 @@ func TestOverlapIsCutOutListedOrForbids(t *testing.T) {
 	if len(f.Features) != 1 || f.Features[0]["bsm"] != "STBHHX001" || f.Features[0]["name"] != "甲红线" || f.Features[0]["m2"] != *f.Overlap {
 		t.Errorf("features %v", f.Features)
 	}
-	want := "位于生态保护红线内；与生态保护红线重叠 4999.55 m²（7.50 亩），占地块 50.0%；涉及 1 个图斑：甲红线（STBHHX001）；依据《"
+	want := "位于生态保护红线内；与生态保护红线重叠 4999.55 m²（7.50 亩），占地块 50.0%；涉及 1 个图斑：甲红线 [STBHHX001]；依据《"
 	if !strings.HasPrefix(f.Zh, want) {
 		t.Errorf("message %q, want it to begin with %q", f.Zh, want)
 	}

@@ -112,14 +112,14 @@ func (s *strip) take(col int, packed []byte) error {
 		return fmt.Errorf("tile (%d,%d): %w", s.row, col, err)
 	}
 	width := min(s.size, s.frame.Width-col*s.size)
+	if width <= 0 || s.height() <= 0 {
+		return fmt.Errorf("tile (%d,%d) lies outside the raster", s.row, col)
+	}
 	stride := width
 	if len(raw) == s.size*s.size*4 {
 		stride = s.size
 	} else if len(raw) != width*s.height()*4 {
 		return fmt.Errorf("tile (%d,%d) has %d bytes, want %d", s.row, col, len(raw), width*s.height()*4)
-	}
-	if width <= 0 || s.height() <= 0 {
-		return fmt.Errorf("tile (%d,%d) lies outside the raster", s.row, col)
 	}
 	for r := range s.height() {
 		for c := range width {
