@@ -600,6 +600,9 @@ type PlanInput struct {
 
 // PlanOptions 缺省取自规则库 planning 一节 · What is left out comes from the rulebook
 type PlanOptions struct {
+	// Chosen 已定：该地块转进，或准予转出 · Decided, the parcel comes in or may go
+	Chosen *[]string `json:"chosen,omitempty"`
+
 	// Enforce 哪些平衡必须守住 · Which balances are enforced
 	Enforce *struct {
 		Area    *bool `json:"area,omitempty"`
@@ -608,14 +611,30 @@ type PlanOptions struct {
 	} `json:"enforce,omitempty"`
 	Gap *float64 `json:"gap,omitempty"`
 
+	// InCost 转进一亩的代价 · Cost of bringing in one 亩
+	InCost *float64 `json:"in_cost,omitempty"`
+
 	// IncludeReview 是否纳入需人工核定的地块 · Whether needs_review parcels may take part
 	IncludeReview *bool `json:"include_review,omitempty"`
 
 	// Lambda 每米边界的代价 · Cost per metre of perimeter
-	Lambda       *float64 `json:"lambda,omitempty"`
-	Seed         *int64   `json:"seed,omitempty"`
-	TimeLimitS   *float64 `json:"time_limit_s,omitempty"`
+	Lambda     *float64 `json:"lambda,omitempty"`
+	MinPatchM2 *float64 `json:"min_patch_m2,omitempty"`
+
+	// NotChosen 已定：该地块不转进，或不予转出 · Decided, the parcel does not come in or may not go
+	NotChosen *[]string `json:"not_chosen,omitempty"`
+
+	// RefusalCost 不予转出一亩的代价 · Cost of refusing one 亩
+	RefusalCost *float64 `json:"refusal_cost,omitempty"`
+	Seed        *int64   `json:"seed,omitempty"`
+	TimeLimitS  *float64 `json:"time_limit_s,omitempty"`
+
+	// TrackWidthM 不分割连片的田间道、沟渠最大宽度 · Widest track or ditch that does not separate fields
+	TrackWidthM  *float64 `json:"track_width_m,omitempty"`
 	TransferCost *float64 `json:"transfer_cost,omitempty"`
+
+	// Weights 各优先条款（IN-P1 …、OUT-P1 …）每亩的权重 · Weight per 亩 of each priority clause
+	Weights *map[string]float64 `json:"weights,omitempty"`
 }
 
 // PlanParcel defines model for PlanParcel.

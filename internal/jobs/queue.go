@@ -70,7 +70,8 @@ func New(cfg Config) (*Queue, error) {
 		cfg.Log = slog.Default()
 	}
 	q := &Queue{db: cfg.DB, log: cfg.Log, works: cfg.Workers > 0}
-	rc := &river.Config{Logger: cfg.Log}
+	// River tells at Info what is of use to its own developers
+	rc := &river.Config{Logger: slog.New(atLeast{cfg.Log.Handler(), slog.LevelWarn})}
 	if q.works {
 		workers := river.NewWorkers()
 		w := &worker{db: cfg.DB, handlers: cfg.Handlers, log: cfg.Log}
@@ -136,4 +137,25 @@ func (q *Queue) Enqueue(ctx context.Context, tx pgx.Tx, county string, kind Kind
 		return uuid.Nil, fmt.Errorf("enqueue job: %w", err)
 	}
 	return id, nil
+}
+
+// atLeast is a log handler that drops what is below a level.
+type atLeast struct {
+	slog.Handler
+	level slog.Level
+}
+
+// Enabled reports whether a record of this level is wanted.
+func (h atLeast) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= h.level && h.Handler.Enabled(ctx, level)
+}
+
+// WithAttrs keeps the level.
+func (h atLeast) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return atLeast{h.Handler.WithAttrs(attrs), h.level}
+}
+
+// WithGroup keeps the level.
+func (h atLeast) WithGroup(name string) slog.Handler {
+	return atLeast{h.Handler.WithGroup(name), h.level}
 }
