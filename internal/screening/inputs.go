@@ -92,7 +92,9 @@ func (j *job) readRun(ctx context.Context) (done bool, err error) {
 		FROM screening_run r JOIN county c USING (county_code) JOIN rulebook b ON b.version = r.rulebook
 		WHERE r.county_code = $1 AND r.run_id = $2`, j.county, j.runID).Scan(&j.year, &status, &srid, &document, &name)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return false, fmt.Errorf("没有筛查任务 %s · county %s has no screening run %s", j.runID, j.county, j.runID)
+		return false, &Refusal{Code: refusedUndefined, TitleZH: "没有筛查任务", TitleEN: "no such run",
+			DetailZH: fmt.Sprintf("县 %s 没有筛查任务 %s", j.county, j.runID), DetailEN: fmt.Sprintf("county %s has no screening run %s", j.county, j.runID),
+			HintZH: "请新建筛查任务", HintEN: "begin a new screening"}
 	}
 	if err != nil {
 		return false, fmt.Errorf("read the screening run: %w", err)
@@ -107,7 +109,8 @@ func (j *job) readRun(ctx context.Context) (done bool, err error) {
 	j.srid, j.zone = srid, zone
 	j.book, err = rulebook.Parse(name+".yaml", []byte(document))
 	if err != nil {
-		return false, fmt.Errorf("规则库无效 · the rulebook of the run is not valid: %w", err)
+		return false, &Refusal{Code: refusedRulebook, TitleZH: "规则库无效", TitleEN: "the rulebook of the run is not valid",
+			DetailZH: err.Error(), DetailEN: err.Error(), HintZH: "请改正后重新上传规则库", HintEN: "correct the rulebook and upload it again"}
 	}
 	return false, nil
 }
@@ -198,8 +201,11 @@ func (j *job) readCandidates(ctx context.Context) error {
 	for i, c := range j.candidates {
 		c.index = i
 		if i > 0 && j.candidates[i-1].number == c.number && j.candidates[i-1].direction == c.direction {
-			return fmt.Errorf("申报编号 %s 在乡镇 %s 与 %s 的申报中重复，请改号后重新上传 · number %s is declared twice, by townships %s and %s: renumber one and upload it again",
-				c.number, j.candidates[i-1].township, c.township, c.number, j.candidates[i-1].township, c.township)
+			other := j.candidates[i-1].township
+			return &Refusal{Code: refusedNumbers, TitleZH: "申报编号重复", TitleEN: "a number is declared twice",
+				DetailZH: fmt.Sprintf("申报编号 %s 同时出现在乡镇 %s 与 %s 的申报中", c.number, other, c.township),
+				DetailEN: fmt.Sprintf("number %s is declared by townships %s and %s", c.number, other, c.township),
+				HintZH:   "请改号后重新上传其中一份", HintEN: "renumber one of them and upload it again"}
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package screening_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -370,8 +371,18 @@ func TestRunRefuses(t *testing.T) {
 	c.declare("in", orchard("I1", rect(100, 100, 200, 200)))
 	c.declareFor("149901101", "in", orchard("I1", rect(300, 100, 400, 200)))
 	err := screening.Run(t.Context(), c.db, code, c.queue(), nil)
-	if err == nil || !strings.Contains(err.Error(), "I1") || !strings.Contains(err.Error(), "149901101") {
-		t.Errorf("a number declared by two townships: %v", err)
+	var refusal *screening.Refusal
+	if !errors.As(err, &refusal) || !strings.Contains(err.Error(), "I1") || !strings.Contains(err.Error(), "149901101") {
+		t.Fatalf("a number declared by two townships: %v", err)
+	}
+	doc, err := json.Marshal(refusal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{`"urn:gengheng:problem:number-declared-twice"`, `"status":422`, `"hint":"请改号后重新上传其中一份"`} {
+		if !strings.Contains(string(doc), part) {
+			t.Errorf("the problem %s has no %s", doc, part)
+		}
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -32,7 +31,9 @@ func (j *job) readTerrain(ctx context.Context) error {
 		return nil
 	}
 	if len(dems) > 1 {
-		return errors.New("本县有多个高程模型（DEM），请合并为一个后上传 · the county has several DEMs: merge them into one and upload it")
+		return &Refusal{Code: refusedTerrain, TitleZH: "高程模型不可用", TitleEN: "the DEM cannot be used",
+			DetailZH: fmt.Sprintf("本县有 %d 个高程模型（DEM）", len(dems)), DetailEN: fmt.Sprintf("the county has %d, several DEMs", len(dems)),
+			HintZH: "请合并为一个后上传", HintEN: "merge them into one and upload it"}
 	}
 	var (
 		f      overlay.Frame
@@ -48,7 +49,7 @@ func (j *job) readTerrain(ctx context.Context) error {
 	}
 	builder, err := overlay.NewSlopeBuilder(f, nodata)
 	if err != nil {
-		return fmt.Errorf("read the DEM: %w", err)
+		return unusableTerrain(err)
 	}
 	strip := newStrip(f, size)
 	rows, err := j.db.Pool.Query(ctx, `
@@ -61,27 +62,37 @@ func (j *job) readTerrain(ctx context.Context) error {
 		row, col int
 		cells    []byte
 	)
+	var damage error
 	_, err = pgx.ForEachRow(rows, []any{&row, &col, &cells}, func() error {
-		if row != strip.row {
-			if err := strip.emit(builder); err != nil {
-				return err
-			}
-			if row != strip.row {
-				return fmt.Errorf("tiles of row %d are missing", strip.row)
-			}
-		}
-		return strip.take(col, cells)
+		damage = strip.next(row, col, cells, builder)
+		return damage
 	})
-	if err == nil {
-		err = strip.emit(builder)
-	}
-	if err == nil {
-		j.terrain.slope, err = builder.Done()
-	}
-	if err != nil {
+	if err != nil && damage == nil {
 		return fmt.Errorf("read the DEM: %w", err)
 	}
+	if damage == nil {
+		damage = strip.emit(builder)
+	}
+	if damage == nil {
+		j.terrain.slope, damage = builder.Done()
+	}
+	if damage != nil {
+		return unusableTerrain(damage)
+	}
 	return nil
+}
+
+// next takes the next tile in order of rows and columns.
+func (s *strip) next(row, col int, packed []byte, b *overlay.SlopeBuilder) error {
+	if row != s.row {
+		if err := s.emit(b); err != nil {
+			return err
+		}
+		if row != s.row {
+			return fmt.Errorf("tiles of row %d are missing", s.row)
+		}
+	}
+	return s.take(col, packed)
 }
 
 // strip is one row of tiles, unpacked.
