@@ -69,6 +69,8 @@ type staged struct {
 	elsewhere          int64 // rows that lie outside the county
 	tally              tally
 	first              map[string]int64 // row that has a key
+	// proposed repairs, by index, of rows that stay as they are
+	proposed map[int]orb.MultiPolygon
 }
 
 func (s *staged) len() int { return len(s.rows) }
@@ -91,7 +93,7 @@ const batch = 128
 // them into the table in the file's order.
 func (l *load) stage(ctx context.Context, tx pgx.Tx, features iter.Seq2[geodata.Feature, error], m maker, total int64) (*staged, error) {
 	table, columns := m.target()
-	s := &staged{table: table, tally: newTally(), first: map[string]int64{}}
+	s := &staged{table: table, tally: newTally(), first: map[string]int64{}, proposed: map[int]orb.MultiPolygon{}}
 	around := l.surroundings()
 	pipe, sink := io.Pipe()
 	outer := ctx // a cancelled COPY would cost the connection
@@ -107,10 +109,6 @@ func (l *load) stage(ctx context.Context, tx pgx.Tx, features iter.Seq2[geodata.
 		return err
 	})
 
-	type job struct {
-		features []geodata.Feature
-		out      chan []made
-	}
 	work := make(chan job)
 	order := make(chan chan []made, 4*runtime.GOMAXPROCS(0))
 	for range runtime.GOMAXPROCS(0) {
@@ -128,34 +126,7 @@ func (l *load) stage(ctx context.Context, tx pgx.Tx, features iter.Seq2[geodata.
 	group.Go(func() error {
 		defer close(work)
 		defer close(order)
-		var pending []geodata.Feature
-		send := func() error {
-			j := job{pending, make(chan []made, 1)}
-			pending = nil
-			select {
-			case order <- j.out:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-			select {
-			case work <- j:
-			case <-ctx.Done():
-				close(j.out)
-				return ctx.Err()
-			}
-			return nil
-		}
-		for f, err := range features {
-			if err != nil {
-				return err
-			}
-			if pending = append(pending, f); len(pending) == batch {
-				if err := send(); err != nil {
-					return err
-				}
-			}
-		}
-		return send()
+		return deal(ctx, features, work, order)
 	})
 	group.Go(func() error {
 		err := l.collect(s, len(columns), order, sink, total)
@@ -167,6 +138,45 @@ func (l *load) stage(ctx context.Context, tx pgx.Tx, features iter.Seq2[geodata.
 	})
 	err := group.Wait()
 	return s, err
+}
+
+// job is a batch of features for a worker; its rows go to out.
+type job struct {
+	features []geodata.Feature
+	out      chan []made
+}
+
+// deal gives the features to the workers in batches, and the places where their
+// rows will come out to order, in the file's order.
+func deal(ctx context.Context, features iter.Seq2[geodata.Feature, error], work chan<- job, order chan<- chan []made) error {
+	var pending []geodata.Feature
+	send := func() error {
+		j := job{pending, make(chan []made, 1)}
+		pending = nil
+		select {
+		case order <- j.out:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		select {
+		case work <- j:
+			return nil
+		case <-ctx.Done():
+			close(j.out) // nobody will fill it
+			return ctx.Err()
+		}
+	}
+	for f, err := range features {
+		if err != nil {
+			return err
+		}
+		if pending = append(pending, f); len(pending) == batch {
+			if err := send(); err != nil {
+				return err
+			}
+		}
+	}
+	return send()
 }
 
 // collect takes the rows in the file's order.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"log/slog"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -23,7 +24,7 @@ func (l *load) loadPolygons(ctx context.Context, tx pgx.Tx) error {
 		return p.detail("规则库中没有图层 %s。", "The rulebook has no layer %s.", l.req.Kind).
 			hint("请核对种类代码，或在规则库中登记该图层。", "Check the kind, or add the layer to the rulebook.")
 	}
-	if candidates && isTable(l.req.Path) {
+	if candidates && isTable(l.req.Path, l.req.FileName) {
 		return l.loadWorkbook(ctx, tx)
 	}
 	src, err := l.open(ctx)
@@ -132,13 +133,24 @@ func (l *load) checkStaged(ctx context.Context, tx pgx.Tx, s *staged) error {
 		return err
 	}
 	if l.report.fatal > 0 {
-		return nil // overlaps of broken geometry would only mislead
+		l.checkRefused(ctx, tx, s)
+		return nil
 	}
 	if err := l.checkLayer(ctx, tx, s); err != nil {
 		return err
 	}
 	l.result.Version, l.result.Features, l.result.Area = s.version(l.req.Kind), s.len(), s.tally.area
 	return nil
+}
+
+// checkRefused completes the report of a file that will be refused, so that one
+// round of correction is enough. Broken geometry may make it impossible; the
+// savepoint then gives the transaction back.
+func (l *load) checkRefused(ctx context.Context, tx pgx.Tx, s *staged) {
+	err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { return l.checkLayer(ctx, tx, s) })
+	if err != nil {
+		slog.InfoContext(ctx, "no topology of a refused file", "file", l.req.FileName, "err", err)
+	}
 }
 
 func (l *load) checkLayer(ctx context.Context, tx pgx.Tx, s *staged) error {

@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -45,7 +46,7 @@ func (l *load) checkTopology(ctx context.Context, tx pgx.Tx, s *staged) error {
 	if len(suspects) == 0 {
 		return nil
 	}
-	geoms := geometryCache{load: l, staged: s, known: map[int]orb.MultiPolygon{}}
+	geoms := geometryCache{load: l, staged: s, known: maps.Clone(s.proposed)}
 	if err := geoms.fetch(ctx, tx, suspects); err != nil {
 		return err
 	}
@@ -168,13 +169,15 @@ func (o *overlapping) at() orb.Point {
 }
 
 // sqlCommon intersects pairs of rows; OverlayNG gives nothing of area where
-// neighbours share their edges.
+// neighbours share their edges. Rows that will be refused are taken as repaired.
 const sqlCommon = `
 SELECT a.fid, b.fid, ST_AsBinary(common)
 FROM unnest($3::int[], $4::int[]) pair (a, b)
 JOIN %[1]s a ON a.county_code = $1 AND a.dataset_id = $2 AND a.fid = pair.a
 JOIN %[1]s b ON b.county_code = a.county_code AND b.dataset_id = $2 AND b.fid = pair.b,
-LATERAL (SELECT ST_CollectionExtract(ST_Intersection(a.geom, b.geom), 3) common OFFSET 0) c
+LATERAL (SELECT ST_CollectionExtract(ST_Intersection(
+    CASE WHEN ST_IsValid(a.geom) THEN a.geom ELSE ST_MakeValid(a.geom, 'method=structure') END,
+    CASE WHEN ST_IsValid(b.geom) THEN b.geom ELSE ST_MakeValid(b.geom, 'method=structure') END), 3) common OFFSET 0) c
 WHERE ST_Area(common) > 0.001
 ORDER BY b.fid, a.fid`
 
@@ -218,6 +221,9 @@ func (l *load) reportRegions(s *staged, regions []coverage.Region) {
 		case coverage.Gap:
 			l.reportGap(s, r, area)
 		case coverage.Outside:
+			if l.req.Kind == PDT {
+				continue // slope maps are made by sheets, which reach beyond the county
+			}
 			i := r.Polygons[0]
 			issue := Issue{Severity: survey.Warning, Code: IssueBeyondCounty, Row: s.rows[i], BSM: s.keys[i], At: &r.Inside}
 			l.report.addf(issue, "第 %d 行（%s）有 %s m² 越出行政区（XZQ），位于（东 %.3f，北 %.3f）。请核对县界。",

@@ -129,7 +129,10 @@ func (l *load) judgeInvalid(ctx context.Context, tx pgx.Tx, s *staged, bad inval
 		zh, bad.at[0], bad.at[1], before, area, change.Float64())
 	issue.EN = fmt.Sprintf("invalid geometry: %s at E %.3f N %.3f. The proposed repair changes the area from %s to %s m² (%+.2f); correct it or accept the repair.",
 		strings.ToLower(bad.reason), bad.at[0], bad.at[1], before, area, change.Float64())
-	if l.req.Options.AcceptRepairs {
+	if !l.req.Options.AcceptRepairs {
+		s.proposed[i] = bad.repaired
+		s.checker.Replace(i, bad.repaired)
+	} else {
 		if err := l.applyRepair(ctx, tx, s, bad, raw, area); err != nil {
 			return err
 		}

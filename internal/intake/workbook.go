@@ -20,8 +20,8 @@ import (
 
 // isTable tells a workbook, or a CSV, from a file with geometry. A workbook is
 // a zip as well, so it is told by what it holds.
-func isTable(path string) bool {
-	if strings.EqualFold(filepath.Ext(path), ".csv") {
+func isTable(path, name string) bool {
+	if strings.EqualFold(filepath.Ext(name), ".csv") {
 		return true
 	}
 	f, err := os.Open(path)

@@ -1,7 +1,11 @@
 package survey_test
 
 import (
+	"cmp"
+	"fmt"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"gengheng/internal/intake/survey"
@@ -147,6 +151,24 @@ func TestKCMJOf(t *testing.T) {
 	} {
 		if got := survey.KCMJOf(tt.tbmj, tt.kcxs); got != tt.want {
 			t.Errorf("KCMJOf(%d, %d) = %d, want %d", tt.tbmj, tt.kcxs, got, tt.want)
+		}
+	}
+}
+
+// Ensure that the manual lists every rule with its field and severity.
+func TestManualListsTheRules(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/intake.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	severities := map[survey.Severity]string{survey.Error: "错误", survey.Warning: "警告", survey.Notice: "提示"}
+	for _, r := range survey.Rules() {
+		field, severity := cmp.Or(r.Field, "图形"), severities[r.Severity]
+		if r.Fatal {
+			severity += "，拒收"
+		}
+		if line := fmt.Sprintf("| %s | %s | %s | %s |\n", r.ID, field, r.Title, severity); !strings.Contains(string(text), line) {
+			t.Errorf("docs/intake.md lacks the line %s", line)
 		}
 	}
 }
