@@ -7,11 +7,17 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/paulmach/orb"
 	"golang.org/x/text/encoding/simplifiedchinese"
+
+	"gengheng/internal/geodata/frame"
+	"gengheng/internal/geodata/geodatatest"
 )
 
 // shape is a shapefile made byte by byte, so that it can be wrong in any way.
@@ -231,4 +237,42 @@ func zipShape(t testing.TB, s shape, rawStem string) string {
 		}
 	}
 	return makeZip(t, entries)
+}
+
+func num(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+
+func parsePoints(t testing.TB, text string) []orb.Point {
+	t.Helper()
+	var out []orb.Point
+	for line := range strings.Lines(text) {
+		var v orb.Point
+		if _, err := fmt.Sscan(line, &v[0], &v[1]); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+// askRaw sends the child one request as text and gives its last frame.
+func askRaw(t testing.TB, request string) (kind byte, text string) {
+	t.Helper()
+	var in bytes.Buffer
+	if err := frame.NewWriter(&in).Write(frame.KindRequest, []byte(request)); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(geodatatest.Child(t))
+	cmd.Stdin = &in
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := frame.NewReader(bytes.NewReader(out))
+	for {
+		k, payload, err := r.Next()
+		if err != nil {
+			return kind, text
+		}
+		kind, text = byte(k), string(payload)
+	}
 }

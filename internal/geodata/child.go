@@ -129,8 +129,7 @@ var childExtension = map[string]string{
 }
 
 func (c *child) start(req frame.Request) error {
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	c.cmd.Cancel = func() error { return syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL) }
+	asGroup(c.cmd)
 	c.cmd.WaitDelay = 5 * time.Second
 	c.cmd.Stderr = c.errors
 	var err error
@@ -151,6 +150,13 @@ func (c *child) start(req frame.Request) error {
 		_ = c.in.Close()
 	}
 	return nil
+}
+
+// asGroup makes the command's processes one group that dies with this process
+// and is killed as a whole.
+func asGroup(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 }
 
 // next gives the next frame that is not a warning; io.EOF after the end.

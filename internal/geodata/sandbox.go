@@ -86,6 +86,7 @@ func askVersion(ctx context.Context, program string, args ...string) (d frame.De
 	cmd.Env = childEnvironment()
 	cmd.Stdin = &request
 	cmd.WaitDelay = time.Second
+	asGroup(cmd)
 	out, err := cmd.Output()
 	if err != nil {
 		var exit *exec.ExitError
