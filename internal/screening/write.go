@@ -176,8 +176,9 @@ type Summary struct {
 	Clauses    []ClauseSummary                       `json:"clauses"`
 }
 
-// ClauseSummary counts candidates by outcome of one clause. OverlapM2 is the
-// sum of the hits' areas, each rounded to 0.01 m².
+// ClauseSummary counts candidates by outcome of one clause: Candidates did not
+// pass it, because of a hit or because something is missing (Missing of them).
+// OverlapM2 is the sum of the hits' areas, each rounded to 0.01 m².
 type ClauseSummary struct {
 	Clause     string    `json:"clause"`
 	Candidates int       `json:"candidates"`
@@ -206,16 +207,20 @@ func (j *job) summary() Summary {
 			if f.outcome == outcomeHit && f.measured {
 				c.OverlapM2 += rounded(f.m2)
 			}
-			if key := f.clause.ID + " " + f.outcome; !counted[key] {
-				counted[key] = true
-				switch f.outcome {
-				case outcomeHit:
-					c.Candidates++
-				case outcomeTolerated:
-					c.Tolerated++
-				case outcomeMissing:
-					c.Missing++
+			once := func(what string, n *int) {
+				if key := f.clause.ID + " " + what; !counted[key] {
+					counted[key] = true
+					*n++
 				}
+			}
+			switch f.outcome {
+			case outcomeHit:
+				once("not passed", &c.Candidates)
+			case outcomeTolerated:
+				once(f.outcome, &c.Tolerated)
+			case outcomeMissing:
+				once("not passed", &c.Candidates)
+				once(f.outcome, &c.Missing)
 			}
 		}
 	}
