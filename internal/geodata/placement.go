@@ -342,5 +342,9 @@ func swappedMetres(b orb.Bound) bool {
 func within(low, high, from, to float64) bool { return low >= from && high <= to }
 
 func boundText(b orb.Bound) string {
-	return fmt.Sprintf("x %.6g–%.6g, y %.6g–%.6g", b.Min[0], b.Max[0], b.Min[1], b.Max[1])
+	format := "x %.0f–%.0f, y %.0f–%.0f"
+	if inDegrees(b) {
+		format = "x %.4f–%.4f, y %.4f–%.4f"
+	}
+	return fmt.Sprintf(format, b.Min[0], b.Max[0], b.Min[1], b.Max[1])
 }
