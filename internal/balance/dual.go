@@ -24,14 +24,10 @@ type dual struct {
 
 	best     float64 // of bestAt, less constant
 	bestAt   []float64
-	iterates []cutPlan // latest minimum cuts, oldest first
+	iterates [][]bool  // minimum cuts whose mixture is the relaxation's optimum
+	mixture  []float64 // that mixture: per free unit a value from 0 to 1, or nil
+	levels   [][]bool  // minimum cuts around the best multipliers, by price
 	flowRuns int64
-}
-
-// cutPlan is a minimum cut: which free units are farmland, at which prices.
-type cutPlan struct {
-	s     []bool
-	value float64
 }
 
 const maxIterates = 24
@@ -220,17 +216,16 @@ func (d *dual) flowShare(mu []float64) float64 {
 	sum := 0.0
 	for z, rows := range d.r.flowRows {
 		f := &d.r.p.Flows[z]
-		rc, size := f.Cost, math.Abs(f.Cost)
+		rc := f.Cost
 		for _, e := range rows {
 			rc -= mu[e.at] * e.v
-			size += math.Abs(mu[e.at] * e.v)
 		}
 		if rc >= 0 {
 			continue
 		}
 		if !math.IsInf(f.Upper, 1) {
 			sum += rc * f.Upper
-		} else if rc < -1e-7*size {
+		} else if rc*d.sc.zeta[z]/d.sc.omega < -1e-7 { // settle mends less
 			return math.Inf(-1)
 		}
 	}
@@ -243,7 +238,38 @@ type master struct {
 	lp        *simplex
 	theta     int // first column of the groups' functions
 	fixedRows int
-	idle      []int // per row: iterations that its slack has been basic
+	idle      []int         // per row: iterations that its slack has been basic
+	source    []*evaluation // per row: the cut that it came from, or nil
+	key       []uint64      // per row: its plane
+	known     map[uint64]bool
+	steps     int
+	earlier   float64 // best bound stallSteps ago
+	repeats   int     // visits in a row that said nothing new
+}
+
+// evaluation is one minimum cut, kept as long as the model rests on it.
+type evaluation struct {
+	s []uint64 // bit u: free unit u is farmland
+}
+
+func pack(s []bool) *evaluation {
+	e := &evaluation{make([]uint64, (len(s)+63)/64)}
+	for u, in := range s {
+		if in {
+			e.s[u/64] |= 1 << (u % 64)
+		}
+	}
+	return e
+}
+
+func (e *evaluation) in(u int) bool { return e.s[u/64]>>(u%64)&1 == 1 }
+
+func (e *evaluation) unpack(n int) []bool {
+	s := make([]bool, n)
+	for u := range s {
+		s[u] = e.in(u)
+	}
+	return s
 }
 
 func newMaster(d *dual) *master {
@@ -267,7 +293,7 @@ func newMaster(d *dual) *master {
 		cost[m+d.groups+i] = -p.Flows[z].Upper / d.sc.zeta[z]
 		lo[m+d.groups+i] = math.Inf(-1)
 	}
-	ms := &master{d: d, lp: newSimplex(cost, lo, up), theta: m}
+	ms := &master{d: d, lp: newSimplex(cost, lo, up), theta: m, earlier: math.Inf(-1)}
 	shareOf := make(map[int]int32, len(limited))
 	for i, z := range limited {
 		shareOf[z] = int32(m + d.groups + i)
@@ -287,25 +313,98 @@ func newMaster(d *dual) *master {
 	}
 	ms.fixedRows = ms.lp.m
 	ms.idle = make([]int, ms.fixedRows)
+	ms.source = make([]*evaluation, ms.fixedRows)
+	ms.key = make([]uint64, ms.fixedRows)
+	ms.known = map[uint64]bool{}
 	return ms
 }
 
-func (ms *master) addPlanes(ps []plane) {
-	d := ms.d
+// add adds the planes of a cut that the model does not have yet; false when it
+// has them all.
+func (ms *master) add(ps []plane, s []bool) (isNew bool) {
+	from := pack(s)
 	for g := range ps {
-		var row []lpEntry
-		row = append(row, lpEntry{int32(ms.theta + g), 1})
-		for k, a := range ps[g].a {
-			if a != 0 {
-				row = append(row, lpEntry{int32(k), a / d.sc.sigma[k]})
+		key := planeKey(g, &ps[g])
+		if ms.known[key] {
+			continue
+		}
+		if ms.addPlane(g, &ps[g]) {
+			ms.known[key] = true
+			ms.idle, ms.source, ms.key = append(ms.idle, 0), append(ms.source, from), append(ms.key, key)
+			isNew = true
+		}
+	}
+	return isNew
+}
+
+// planeKey tells planes apart by their bits (FNV-1a).
+func planeKey(g int, p *plane) uint64 {
+	h := uint64(14695981039346656037)
+	mix := func(v uint64) {
+		for range 8 {
+			h = (h ^ v&0xff) * 1099511628211
+			v >>= 8
+		}
+	}
+	mix(uint64(g))
+	mix(math.Float64bits(p.fixed))
+	for _, a := range p.a {
+		mix(math.Float64bits(a))
+	}
+	return h
+}
+
+// mix reads the optimum of the relaxation off the model's prices: a mixture of
+// cuts, group by group. What no cut has a share in is 0.
+func (ms *master) mix() {
+	d := ms.d
+	n := len(d.r.free)
+	y := ms.lp.prices(ms.lp.cost)
+	share := map[*evaluation][]float64{}
+	var order []*evaluation
+	for i := ms.fixedRows; i < ms.lp.m; i++ {
+		weight := -ms.lp.price(y, i)
+		if weight < 1e-9 {
+			continue
+		}
+		e := ms.source[i]
+		if share[e] == nil {
+			share[e] = make([]float64, d.groups)
+			order = append(order, e)
+		}
+		for _, entry := range ms.lp.rows[i] {
+			if g := int(entry.at) - ms.theta; g >= 0 && g < d.groups {
+				share[e][g] += weight
 			}
 		}
-		if len(row) == 1 && ps[g].fixed >= 0 {
-			continue // the box says so already
-		}
-		ms.lp.addRow(row, AtMost, ps[g].fixed/d.sc.omega)
-		ms.idle = append(ms.idle, 0)
 	}
+	d.mixture = make([]float64, n)
+	d.iterates = nil
+	for _, e := range order {
+		for u := range n {
+			if e.in(u) {
+				d.mixture[u] += share[e][d.group[u]]
+			}
+		}
+		if len(d.iterates) < maxIterates {
+			d.iterates = append(d.iterates, e.unpack(n))
+		}
+	}
+}
+
+func (ms *master) addPlane(g int, p *plane) bool {
+	d := ms.d
+	row := []lpEntry{{int32(ms.theta + g), 1}}
+	for k, a := range p.a {
+		if a != 0 {
+			row = append(row, lpEntry{int32(k), a / d.sc.sigma[k]})
+		}
+	}
+	if len(row) == 1 && p.fixed >= 0 {
+		return false // the box of the function says so already
+	}
+	ms.lp.addRow(row, AtMost, p.fixed/d.sc.omega)
+	return true
 }
 
 // forget drops planes that have not mattered for a while.
@@ -325,14 +424,17 @@ func (ms *master) forget(age int) {
 		return
 	}
 	var idle []int
+	var source []*evaluation
+	var keys []uint64
 	ms.lp.keepRows(func(i int) bool {
-		keep := i < ms.fixedRows || ms.idle[i] <= age
-		if keep {
-			idle = append(idle, ms.idle[i])
+		if i >= ms.fixedRows && ms.idle[i] > age {
+			delete(ms.known, ms.key[i])
+			return false
 		}
-		return keep
+		idle, source, keys = append(idle, ms.idle[i]), append(source, ms.source[i]), append(keys, ms.key[i])
+		return true
 	})
-	ms.idle = idle
+	ms.idle, ms.source, ms.key = idle, source, keys
 }
 
 // maxPrice bounds the scaled multipliers: beyond it the bound is a difference of
@@ -364,6 +466,13 @@ func (ms *master) onBoundary(center []float64, radius float64, at []float64) boo
 	return false
 }
 
+// The bound counts as stalled when stallSteps cuts raise it by less than this
+// part of itself.
+const (
+	stallSteps = 64
+	stallGain  = 1e-6
+)
+
 // maximise improves the bound until the model proves that tolerance (relative)
 // is reached, or stop ends it. start may be nil.
 func (d *dual) maximise(start []float64, tolerance float64, maxSteps int, stop func() bool, report func()) {
@@ -373,10 +482,13 @@ func (d *dual) maximise(start []float64, tolerance float64, maxSteps int, stop f
 	for k := range start {
 		center[k] = min(max(start[k]*d.sc.sigma[k]/d.sc.omega, -maxPrice), maxPrice)
 	}
-	if !d.visit(ms, center, stop) || m == 0 {
+	if _, ok := d.visit(ms, center, stop); !ok || m == 0 {
+		d.iterates = [][]bool{d.sides()}
 		return
 	}
-	radius := 0.25
+	// The first cut says something even if nothing else does in time.
+	d.iterates = [][]bool{d.sides()}
+	radius, nulls := 0.25, 0
 	if start != nil {
 		radius = 0.05
 	}
@@ -396,6 +508,13 @@ func (d *dual) maximise(start []float64, tolerance float64, maxSteps int, stop f
 		if status != lpOptimal {
 			return
 		}
+		if ms.steps++; ms.steps%stallSteps == 0 {
+			ms.mix() // in case time is over before the end
+			if d.best-ms.earlier < stallGain*(math.Abs(d.best)+1e-3*d.sc.omega) {
+				return
+			}
+			ms.earlier = d.best
+		}
 		at := make([]float64, m)
 		for k := range at {
 			at[k] = ms.lp.value(int32(k))
@@ -407,6 +526,7 @@ func (d *dual) maximise(start []float64, tolerance float64, maxSteps int, stop f
 		boundary := ms.onBoundary(center, radius, at)
 		if !math.IsInf(before, -1) && promise <= tolerance*scale {
 			if !boundary {
+				ms.mix()
 				return
 			}
 			if radius *= 4; radius > 1e9 {
@@ -414,22 +534,40 @@ func (d *dual) maximise(start []float64, tolerance float64, maxSteps int, stop f
 			}
 			continue
 		}
-		ms.forget(8)
-		if !d.visit(ms, at, stop) {
+		ms.forget(20)
+		value, ok := d.visit(ms, at, stop)
+		if !ok {
 			return
 		}
-		switch gain := d.best - before; {
+		switch {
 		case math.IsInf(before, -1) && !math.IsInf(d.best, -1):
 			center = at
-		case gain >= 0.1*promise:
-			center = at
-			if gain >= 0.5*promise && boundary {
+		case value >= before+0.1*promise:
+			center, nulls = at, 0
+			if value >= before+0.5*promise && boundary {
 				radius *= 2
 			}
-		case gain > 0:
-			center = at
+		case ms.repeats > 0:
+			// The model knew this cut: what it still promises is rounding.
+			if !boundary {
+				ms.mix()
+				return
+			}
+			radius *= 4
 		default:
-			radius *= 0.6
+			// Shrink only where the model is far off (Linderoth and Wright 2003,
+			// section 4.2): a new plane usually mends it at the same radius.
+			off := min(1, radius) * (before - value) / promise
+			if off > 0 {
+				nulls++
+			}
+			if off >= 3 || (nulls >= 3 && off > 1) {
+				radius /= min(off, 4)
+				nulls = 0
+			}
+			if value > before {
+				center = at
+			}
 		}
 		if report != nil {
 			report()
@@ -441,35 +579,60 @@ func (d *dual) maximise(start []float64, tolerance float64, maxSteps int, stop f
 }
 
 // visit cuts at the scaled multipliers, adds what the cut says to the model and
-// keeps the best bound; false when it was stopped.
-func (d *dual) visit(ms *master, scaled []float64, stop func() bool) bool {
+// keeps the best bound. It gives the bound there; false when it was stopped.
+func (d *dual) visit(ms *master, scaled []float64, stop func() bool) (value float64, ok bool) {
 	mu := make([]float64, len(scaled))
 	for k := range mu {
 		mu[k] = scaled[k] * d.sc.omega / d.sc.sigma[k]
 	}
 	if !d.cut(mu, stop) {
-		return false
+		return 0, false
 	}
 	low, s := d.planes(false)
-	ms.addPlanes(low)
-	value := d.lagrangian(low, mu)
-	d.remember(s, value)
+	isNew := ms.add(low, s)
+	value = d.lagrangian(low, mu)
 	if high, t := d.planes(true); !slices.Equal(s, t) {
-		ms.addPlanes(high)
-		d.remember(t, value)
+		isNew = ms.add(high, t) || isNew
+	}
+	if ms.repeats++; isNew {
+		ms.repeats = 0
 	}
 	// Multipliers may grow for nothing along flat directions.
 	if d.bestAt == nil || math.IsInf(d.best, -1) && !math.IsInf(value, -1) || value > d.best+1e-12*(math.Abs(d.best)+d.sc.omega) {
 		d.best, d.bestAt = value, mu
 	}
-	return true
+	return value, true
 }
 
-func (d *dual) remember(s []bool, value float64) {
-	if len(d.iterates) >= maxIterates {
-		d.iterates = append(d.iterates[:0], d.iterates[1:]...)
+// priceLevels are the relative changes of all multipliers at which more cuts are
+// taken: townships hardly touch each other, so one change of all prices gives a
+// nested family of near-optimal plans for every township at once.
+var priceLevels = []float64{-0.1, -0.03, -0.01, -0.003, -0.001, -0.0003, -0.0001, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1}
+
+// spread takes a cut at every price level around the best multipliers.
+func (d *dual) spread(stop func() bool) {
+	if d.bestAt == nil {
+		return
 	}
-	d.iterates = append(d.iterates, cutPlan{s, value})
+	mu := make([]float64, len(d.bestAt))
+	for _, level := range priceLevels {
+		for k, v := range d.bestAt {
+			mu[k] = v * (1 + level)
+		}
+		if !d.cut(mu, stop) {
+			return
+		}
+		d.levels = append(d.levels, d.sides())
+	}
+}
+
+// sides gives the last cut, undecided units at 0.
+func (d *dual) sides() []bool {
+	s := make([]bool, len(d.r.free))
+	for u := range s {
+		s[u] = d.net.inSink(int32(u))
+	}
+	return s
 }
 
 // certify gives the multipliers and edge flows to be written for mu, and their

@@ -1,6 +1,7 @@
 package balance
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"sync"
@@ -9,9 +10,9 @@ import (
 // Effort of the neighbourhood search; counted in rounds and nodes, not in time,
 // so that the answer does not depend on the clock.
 const (
-	coreNodes   = 250
+	coreNodes   = 400
 	batchSize   = 4 // searches from one and the same plan, on as many threads as there are
-	randomTries = 20
+	randomTries = 60
 )
 
 // neighbourhood is one exact search over a part of the best plan.
@@ -162,11 +163,44 @@ func (f *field) look(p *plan) {
 	if f.plan == p {
 		return
 	}
+	f.regrets(p)
+	f.findClusters()
+}
+
+func (f *field) regrets(p *plan) {
 	f.plan = p
 	for u := range f.regret {
 		f.regret[u] = f.e.pl.flipCost(p, int32(u)) - f.worth(int32(u))
 	}
-	f.findClusters()
+}
+
+// fractional gives the connected groups of equal fractional value in a mixture,
+// at most mixtureGroups of them, the most undecided ones first.
+func (f *field) fractional(mixture []float64) [][]int32 {
+	r := f.e.r
+	seen := make([]bool, len(mixture))
+	var groups [][]int32
+	for u := range int32(len(mixture)) {
+		if x := mixture[u]; seen[u] || x < integral || x > 1-integral {
+			continue
+		}
+		units := []int32{u}
+		seen[u] = true
+		for i := 0; i < len(units); i++ {
+			for a := r.adjStart[units[i]]; a < r.adjStart[units[i]+1]; a++ {
+				if v := r.adjTo[a]; !seen[v] && math.Abs(mixture[v]-mixture[u]) < integral {
+					seen[v] = true
+					units = append(units, v)
+				}
+			}
+		}
+		slices.Sort(units)
+		groups = append(groups, units)
+	}
+	slices.SortStableFunc(groups, func(a, b []int32) int {
+		return cmp.Compare(math.Abs(mixture[a[0]]-0.5), math.Abs(mixture[b[0]]-0.5))
+	})
+	return groups[:min(len(groups), mixtureGroups)]
 }
 
 // worth is what flipping u gives to the rows, at the multipliers.
@@ -194,13 +228,26 @@ func (f *field) findClusters() {
 	}
 	seen := make([]int32, len(f.regret))
 	found := map[[3]int64]bool{}
-	for round, cut := range f.e.dual.iterates {
+	iterates, levels := f.e.dual.iterates, f.e.dual.levels
+	for round := range len(iterates) + 2*len(levels) {
+		// Where a cut differs from the plan, or from the next price level's.
+		var cut, other []bool
+		switch i := round - len(iterates); {
+		case i < 0:
+			cut, other = iterates[round], f.plan.s
+		case i < len(levels):
+			cut, other = levels[i], f.plan.s
+		case i+1 < 2*len(levels):
+			cut, other = levels[i-len(levels)], levels[i-len(levels)+1]
+		default:
+			continue
+		}
 		mark := int32(round) + 1
 		for u := range int32(len(seen)) {
-			if seen[u] == mark || cut.s[u] == f.plan.s[u] {
+			if seen[u] == mark || cut[u] == other[u] {
 				continue
 			}
-			units := f.component(u, cut.s, seen, mark)
+			units := f.component(u, cut, other, seen, mark)
 			if len(units) < 2 || len(units) > maxClusterSize {
 				continue
 			}
@@ -226,15 +273,16 @@ func (f *field) findClusters() {
 	f.clusters = f.clusters[:min(len(f.clusters), maxClusters)]
 }
 
-// component gathers the units around u that the cut moves in the same direction.
-func (f *field) component(u int32, cut []bool, seen []int32, mark int32) []int32 {
+// component gathers the units around u by which two cuts differ and that have
+// one and the same value in the plan.
+func (f *field) component(u int32, cut, other []bool, seen []int32, mark int32) []int32 {
 	r := f.e.r
 	units := []int32{u}
 	seen[u] = mark
 	for i := 0; i < len(units); i++ {
 		for a := r.adjStart[units[i]]; a < r.adjStart[units[i]+1]; a++ {
 			v := r.adjTo[a]
-			if seen[v] != mark && cut[v] != f.plan.s[v] && f.plan.s[v] == f.plan.s[u] {
+			if seen[v] != mark && cut[v] != other[v] && f.plan.s[v] == f.plan.s[u] {
 				seen[v] = mark
 				units = append(units, v)
 			}

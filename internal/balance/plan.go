@@ -170,12 +170,30 @@ func (pl *planner) target() float64 {
 	return pl.best.objective - pl.step()
 }
 
+// merit ranks plans that may miss rows: their cost, with flows, and three times
+// the multipliers' price for what they miss.
+func (pl *planner) merit(p *plan, mu []float64) float64 {
+	if _, ok := pl.loose.solve(p.activity); !ok {
+		return math.Inf(1)
+	}
+	pl.loose.shortfalls(pl.miss)
+	sum := p.base
+	for z := range p.flows {
+		sum += pl.r.p.Flows[z].Cost * pl.loose.value(z)
+	}
+	for k, short := range pl.miss {
+		sum += short * max(3*math.Abs(mu[k]), 1e-6*pl.sc.omega/pl.sc.sigma[k])
+	}
+	return sum
+}
+
 // repair flips units until the rows can be met, those first that cost least (at
-// multipliers mu) for what they mend; false when it gets stuck.
+// multipliers mu) for what they mend; false when it gets stuck. On large problems
+// it flips several before it routes again.
 func (pl *planner) repair(p *plan, mu []float64, stop func() bool) bool {
-	r := pl.r
-	flipped := make([]bool, len(r.free))
-	for range len(r.free) + 1 {
+	n := len(pl.r.free)
+	flipped := make([]bool, n)
+	for range n + 1 {
 		if stop() {
 			return false
 		}
@@ -186,22 +204,75 @@ func (pl *planner) repair(p *plan, mu []float64, stop func() bool) bool {
 			return pl.route(p)
 		}
 		pl.loose.prices(pl.price)
-		best, at := math.Inf(1), int32(-1)
-		for u := range int32(len(r.free)) {
-			if flipped[u] {
-				continue
-			}
-			if score := pl.repairScore(p, u, mu); score < best {
-				best, at = score, u
-			}
-		}
-		if at < 0 {
+		batch := pl.menderBatch(p, mu, flipped, 1+n/2000)
+		if len(batch) == 0 {
 			return false
 		}
-		flipped[at] = true
-		pl.flip(p, at)
+		for i, mv := range batch {
+			if i > 0 && !pl.stillMends(p, mv.u) {
+				continue
+			}
+			flipped[mv.u] = true
+			pl.takeFromMiss(p, mv.u)
+			pl.flip(p, mv.u)
+		}
 	}
 	return false
+}
+
+// menderBatch gives the limit flips of least cost for what they mend.
+func (pl *planner) menderBatch(p *plan, mu []float64, flipped []bool, limit int) []move {
+	var list []move
+	worst := math.Inf(1)
+	for u := range int32(len(flipped)) {
+		if flipped[u] {
+			continue
+		}
+		score := pl.repairScore(p, u, mu)
+		if math.IsInf(score, 1) || score >= worst {
+			continue
+		}
+		list = append(list, move{u, score})
+		if len(list) >= 2*limit {
+			slices.SortFunc(list, byDelta)
+			list = list[:limit]
+			worst = list[limit-1].delta
+		}
+	}
+	slices.SortFunc(list, byDelta)
+	return list[:min(limit, len(list))]
+}
+
+// stillMends says whether a row that u mends is still short.
+func (pl *planner) stillMends(p *plan, u int32) bool {
+	r := pl.r
+	for i := r.termStart[u]; i < r.termStart[u+1]; i++ {
+		if k := r.termRow[i]; pl.miss[k] > 0 && pl.gain(p, u, i)*pl.price[k] > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// gain is what flipping u adds to the activity of the row of its term i.
+func (pl *planner) gain(p *plan, u, i int32) float64 {
+	if p.s[u] {
+		return -pl.r.termVal[i]
+	}
+	return pl.r.termVal[i]
+}
+
+func (pl *planner) takeFromMiss(p *plan, u int32) {
+	r := pl.r
+	for i := r.termStart[u]; i < r.termStart[u+1]; i++ {
+		if k := r.termRow[i]; pl.miss[k] > 0 {
+			g := pl.gain(p, u, i)
+			if pl.price[k] < 0 {
+				g = -g
+			}
+			pl.miss[k] = max(0, pl.miss[k]-g)
+		}
+	}
 }
 
 // repairScore is the cost of flipping u per scaled unit of shortfall mended.

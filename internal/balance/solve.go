@@ -1,11 +1,13 @@
 package balance
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -144,6 +146,12 @@ const (
 	rowLPUnits   = 20000 // start the multipliers from the row LP
 	wholeLPRows  = 900   // branch and bound over all free units
 	wholeLPUnits = 4000
+
+	maxDualSteps = 1500
+
+	mixtureGroups  = 250 // groups of fractional units, and
+	mixtureSingles = 120 // single units in the search that rounds the relaxation
+	mixtureNodes   = 600
 )
 
 // contradicted says whether the constraints alone, without borders and with
@@ -199,7 +207,9 @@ func (e *engine) run() {
 	e.pl.update = func(*plan) { e.report("plan") }
 	start := e.multipliers
 	e.multipliers = nil
-	e.dual.maximise(start, 1e-8, 400, e.stop, func() { e.report("bound") })
+	half := e.started.Add(time.Until(e.deadline()) / 2)
+	hurry := func() bool { return e.stop() || time.Now().After(half) }
+	e.dual.maximise(start, 1e-8, maxDualSteps, hurry, func() { e.report("bound") })
 	e.certify(e.dual.bestAt)
 	e.report("bound")
 	if e.finished() {
@@ -247,23 +257,70 @@ func (e *engine) certify(mu []float64) {
 	}
 }
 
-// firstPlans repairs the cuts met on the way to the bound.
+// firstPlans repairs the cuts met on the way to the bound, those first that are
+// nearest to a good plan, and improves the best of them.
 func (e *engine) firstPlans() {
 	mu := e.multipliers
 	if mu == nil {
 		mu = make([]float64, len(e.r.rhs))
 	}
-	tries := 0
-	for i := len(e.dual.iterates) - 1; i >= 0 && tries < 6 && !e.stop(); i-- {
-		p := e.pl.start(e.dual.iterates[i].s)
-		if !e.pl.repair(p, mu, e.stop) {
-			continue
+	e.dual.spread(e.stop)
+	type start struct {
+		p     *plan
+		merit float64
+	}
+	var starts []start
+	for _, s := range append(e.dual.iterates[:len(e.dual.iterates):len(e.dual.iterates)], e.dual.levels...) {
+		if e.stop() && len(starts) > 0 {
+			break
 		}
-		tries++
-		e.pl.offer(p.s)
+		p := e.pl.start(s)
+		starts = append(starts, start{p, e.pl.merit(p, mu)})
+	}
+	slices.SortStableFunc(starts, func(a, b start) int { return cmp.Compare(a.merit, b.merit) })
+	for i := 0; i < min(6, len(starts)) && !e.stop(); i++ {
+		if e.pl.repair(starts[i].p, mu, e.stop) {
+			e.pl.offer(starts[i].p.s)
+		}
+	}
+	e.roundMixture()
+	if e.pl.best != nil {
+		p := e.pl.best.clone()
 		e.pl.improve(p, e.stop)
 		e.pl.offer(p.s)
 	}
+}
+
+// roundMixture decides what the relaxation's optimum leaves open. By the theory
+// its fractional units hang together in at most as many groups as constraints
+// bind; these groups and the cheapest single flips are searched exactly.
+func (e *engine) roundMixture() {
+	if e.dual.mixture == nil || e.stop() {
+		return
+	}
+	s := make([]bool, len(e.r.free))
+	for u, x := range e.dual.mixture {
+		s[u] = x > 0.5
+	}
+	f := newField(e)
+	base := e.pl.start(s)
+	base.objective = base.base
+	f.regrets(base)
+	cells := f.fractional(e.dual.mixture)
+	inside := map[int32]bool{}
+	for _, units := range cells {
+		for _, u := range units {
+			inside[u] = true
+		}
+	}
+	for _, mv := range f.cheapest(nil, mixtureSingles, loosener(0, 0)) {
+		if !inside[mv.u] {
+			cells = append(cells, []int32{mv.u})
+		}
+	}
+	c := newCore(e.pl, base, cells)
+	c.search(mixtureNodes, e.stop)
+	e.nodes += int64(c.nodes)
 }
 
 // wholeProblem is the search over all free units, or nil where it is too large.
