@@ -11,6 +11,7 @@ import "C"
 import (
 	"encoding/binary"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"unsafe"
@@ -129,6 +130,9 @@ func describe(req frame.Request, out *frame.Writer) error {
 	} else {
 		for i := range int(C.GDALDatasetGetLayerCount(ds)) {
 			l, _ := describeLayer(C.GDALDatasetGetLayer(ds, C.int(i)))
+			if req.Driver == "OpenFileGDB" {
+				l.Alias = geodatabaseAlias(ds, l.Name)
+			}
 			d.Layers = append(d.Layers, l)
 		}
 	}
@@ -139,6 +143,22 @@ func describe(req frame.Request, out *frame.Writer) error {
 		return err
 	}
 	return out.WriteJSON(frame.KindEnd, frame.Summary{})
+}
+
+// geodatabaseAlias finds the layer's own alias in its definition: the first
+// AliasName directly below the root.
+func geodatabaseAlias(ds C.GDALDatasetH, name string) string {
+	layer := C.CString(name)
+	defer C.free(unsafe.Pointer(layer))
+	definition := C.gg_gdb_definition(ds, layer)
+	defer C.gg_free(unsafe.Pointer(definition))
+	var root struct {
+		AliasName string
+	}
+	if err := xml.Unmarshal([]byte(cString(definition)), &root); err != nil || root.AliasName == name {
+		return ""
+	}
+	return root.AliasName
 }
 
 func describeRaster(ds C.GDALDatasetH) *frame.Raster {

@@ -59,6 +59,9 @@ int gg_warning(char *out, size_t size);
 GDALDatasetH gg_open(const char *path, const char *driver, int raster);
 void gg_describe(OGRLayerH layer, gg_layer *out);
 void gg_describe_field(OGRLayerH layer, int i, gg_field *out);
+// gg_gdb_definition gives a geodatabase layer's XML definition, which holds its
+// alias; free with gg_free; NULL if there is none.
+char *gg_gdb_definition(GDALDatasetH ds, const char *layer);
 void gg_describe_raster(GDALDatasetH ds, gg_raster *out);
 
 // gg_next_batch appends up to max_count features, or about max_bytes, as

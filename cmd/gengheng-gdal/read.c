@@ -120,6 +120,22 @@ void gg_describe_field(OGRLayerH layer, int i, gg_field *out) {
   }
 }
 
+char *gg_gdb_definition(GDALDatasetH ds, const char *layer) {
+  char *sql = CPLMalloc(strlen(layer) + 32);
+  sprintf(sql, "GetLayerDefinition %s", layer);
+  OGRLayerH result = GDALDatasetExecuteSQL(ds, sql, NULL, NULL);
+  CPLFree(sql);
+  char *xml = NULL;
+  OGRFeatureH f = result ? OGR_L_GetNextFeature(result) : NULL;
+  if (f) {
+    xml = CPLStrdup(OGR_F_GetFieldAsString(f, 0));
+    OGR_F_Destroy(f);
+  }
+  if (result) GDALDatasetReleaseResultSet(ds, result);
+  gg_forget(); // without a definition there is no alias, and no harm
+  return xml;
+}
+
 void gg_describe_raster(GDALDatasetH ds, gg_raster *out) {
   memset(out, 0, sizeof *out);
   out->width = GDALGetRasterXSize(ds);

@@ -35,8 +35,12 @@ func unpack(ctx context.Context, archive, name, dir string, limits Limits) error
 		return err
 	}
 	defer f.Close()
-	gate := &directoryGate{file: f, left: directoryBytes(limits)}
-	z, err := zip.NewReader(gate, info.Size())
+	return unpackFrom(ctx, f, info.Size(), name, dir, limits)
+}
+
+func unpackFrom(ctx context.Context, archive io.ReaderAt, size int64, name, dir string, limits Limits) error {
+	gate := &directoryGate{file: archive, left: directoryBytes(limits)}
+	z, err := zip.NewReader(gate, size)
 	gate.open = true
 	if errors.Is(err, errDirectoryTooLong) {
 		return tooManyEntries(name, limits)
@@ -52,10 +56,7 @@ func unpack(ctx context.Context, archive, name, dir string, limits Limits) error
 		return err
 	}
 	for _, f := range files {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := u.extract(f); err != nil {
+		if err := u.extract(ctx, f); err != nil {
 			return err
 		}
 	}
@@ -72,7 +73,7 @@ func tooManyEntries(name string, limits Limits) error {
 // known. The list is held in memory, and 200 MB of nothing but list would cost
 // gigabytes.
 type directoryGate struct {
-	file *os.File
+	file io.ReaderAt
 	left int64
 	open bool
 }
@@ -170,7 +171,7 @@ func (u *unpacker) unsafe(name, zh, en string) error {
 
 // extract writes one entry, counting what really comes out: the sizes in the
 // headers may lie.
-func (u *unpacker) extract(f entry) error {
+func (u *unpacker) extract(ctx context.Context, f entry) error {
 	target := filepath.Join(u.dir, filepath.FromSlash(f.name))
 	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
 		return err
@@ -184,18 +185,21 @@ func (u *unpacker) extract(f entry) error {
 	if err != nil {
 		return err
 	}
-	err = u.copy(out, in, f)
+	err = u.copy(ctx, out, in, f)
 	if closeErr := out.Close(); err == nil {
 		err = closeErr
 	}
 	return err
 }
 
-func (u *unpacker) copy(out io.Writer, in io.Reader, f entry) error {
+func (u *unpacker) copy(ctx context.Context, out io.Writer, in io.Reader, f entry) error {
 	buf := make([]byte, 256<<10)
 	var written int64
 	packed := max(int64(f.CompressedSize64), 1)
 	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		n, err := in.Read(buf)
 		written += int64(n)
 		u.left -= int64(n)

@@ -224,37 +224,3 @@ func TestZippedGeodatabaseIsFoundHoweverItWasZipped(t *testing.T) {
 	_, got := read(t, zipped(t, nested), options(t))
 	compare(t, got, want)
 }
-
-func FuzzArchive(f *testing.F) {
-	for _, entries := range [][]zipEntry{goodEntries(), {{name: gbk("数据.shp"), data: []byte("x")}}, {{name: "../x", data: []byte("x")}}} {
-		b, err := os.ReadFile(makeZip(f, entries))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		dir := t.TempDir()
-		path := filepath.Join(dir, "in", "a.zip")
-		job := filepath.Join(dir, "job")
-		for _, d := range []string{filepath.Dir(path), job} {
-			if err := os.Mkdir(d, 0o755); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := os.WriteFile(path, append([]byte("PK\x03\x04"), b...), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		// A child that is not there: only what Go does is tried.
-		s, err := geodata.Open(t.Context(), path, geodata.Options{TempDir: job, Child: "/nonexistent", Limits: geodata.Limits{TotalBytes: 1 << 20}})
-		if err == nil {
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-		}
-		left, err := filepath.Glob(filepath.Join(dir, "*", "*"))
-		if err != nil || len(left) != 1 {
-			t.Errorf("left behind: %v %v", left, err)
-		}
-	})
-}

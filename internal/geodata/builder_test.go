@@ -276,3 +276,6 @@ func askRaw(t testing.TB, request string) (kind byte, text string) {
 		kind, text = byte(k), string(payload)
 	}
 }
+
+// sincos of a share of the full turn.
+func sincos(turn float64) (sin, cos float64) { return math.Sincos(2 * math.Pi * turn) }

@@ -1,6 +1,7 @@
 package geodata
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/binary"
 	"math"
@@ -51,6 +52,56 @@ func FuzzCoordinateText(f *testing.F) {
 			return nil
 		}); err != nil {
 			t.Fatal(err)
+		}
+	})
+}
+
+func FuzzArchive(f *testing.F) {
+	for _, name := range []string{"a.shp", "\xca\xfd\xbe\xdd.shp", "../x", "a/b", `..\x`} {
+		var b bytes.Buffer
+		z := zip.NewWriter(&b)
+		w, err := z.CreateHeader(&zip.FileHeader{Name: name, NonUTF8: true, Method: zip.Deflate})
+		if err != nil {
+			f.Fatal(err)
+		}
+		if _, err := w.Write([]byte("content")); err != nil {
+			f.Fatal(err)
+		}
+		if err := z.Close(); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b.Bytes())
+	}
+	outer := f.TempDir()
+	limits := Limits{TotalBytes: 1 << 20, Entries: 10}.withDefaults()
+	f.Fuzz(func(t *testing.T, b []byte) {
+		job := filepath.Join(outer, "job")
+		if err := os.Mkdir(job, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		// Any error will do; what counts is that nothing is outside the folder,
+		// and inside only regular files within the limits.
+		_ = unpackFrom(t.Context(), bytes.NewReader(b), int64(len(b)), "a.zip", job, limits)
+		var total int64
+		err := filepath.WalkDir(job, func(p string, d os.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			info, err := d.Info()
+			if err == nil && !info.Mode().IsRegular() {
+				t.Errorf("%q is %v", p, info.Mode())
+			}
+			total += info.Size()
+			return err
+		})
+		if err != nil || total > limits.TotalBytes {
+			t.Errorf("%d bytes, %v", total, err)
+		}
+		if err := os.RemoveAll(job); err != nil {
+			t.Fatal(err)
+		}
+		if left, err := os.ReadDir(outer); err != nil || len(left) > 0 {
+			t.Errorf("outside: %v %v", left, err)
 		}
 	})
 }
