@@ -80,9 +80,13 @@ var typeNames = map[C.int]string{
 	C.GG_FLOAT32: frame.TypeFloat32, C.GG_DATE: frame.TypeDate,
 }
 
-func describeLayer(layer C.OGRLayerH) (frame.Layer, []C.int) {
+func describeLayer(layer C.OGRLayerH, whole bool) (frame.Layer, []C.int) {
 	var c C.gg_layer
-	C.gg_describe(layer, &c)
+	flag := C.int(0)
+	if whole {
+		flag = 1
+	}
+	C.gg_describe(layer, flag, &c)
 	l := frame.Layer{
 		Name: cString(c.name), Alias: cString(c.alias), Geometry: cString(c.geometry),
 		Count: int64(c.count), HasExtent: c.has_extent != 0, EPSG: int(c.epsg), WKT: cString(c.wkt),
@@ -129,7 +133,7 @@ func describe(req frame.Request, out *frame.Writer) error {
 		d.Raster = describeRaster(ds)
 	} else {
 		for i := range int(C.GDALDatasetGetLayerCount(ds)) {
-			l, _ := describeLayer(C.GDALDatasetGetLayer(ds, C.int(i)))
+			l, _ := describeLayer(C.GDALDatasetGetLayer(ds, C.int(i)), true)
 			if req.Driver == "OpenFileGDB" {
 				l.Alias = geodatabaseAlias(ds, l.Name)
 			}
@@ -193,7 +197,7 @@ func read(req frame.Request, out *frame.Writer) error {
 		return errNoLayer
 	}
 	layer := C.GDALDatasetGetLayer(ds, C.int(req.Layer))
-	_, types := describeLayer(layer)
+	_, types := describeLayer(layer, false)
 	C.OGR_L_ResetReading(layer)
 	var first *C.int
 	if len(types) > 0 {

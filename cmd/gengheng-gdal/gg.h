@@ -22,7 +22,7 @@ enum { GG_STRING = 0, GG_INT = 1, GG_FLOAT = 2, GG_DATE = 3, GG_FLOAT32 = 4, GG_
 
 typedef struct {
   const char *name, *alias, *geometry;
-  long long count;
+  long long count; // -1: not known without reading all
   double extent[4]; // minx, miny, maxx, maxy
   int has_extent, epsg, fields;
   char *wkt; // free with gg_free; may be NULL
@@ -57,7 +57,9 @@ int gg_warning(char *out, size_t size);
 
 // gg_open opens path with one driver. raster says what for.
 GDALDatasetH gg_open(const char *path, const char *driver, int raster);
-void gg_describe(OGRLayerH layer, gg_layer *out);
+// gg_describe fills in what it takes no reading to know, and with whole set
+// also the extent.
+void gg_describe(OGRLayerH layer, int whole, gg_layer *out);
 void gg_describe_field(OGRLayerH layer, int i, gg_field *out);
 // gg_gdb_definition gives a geodatabase layer's XML definition, which holds its
 // alias; free with gg_free; NULL if there is none.

@@ -86,15 +86,15 @@ static void describe_crs(OGRSpatialReferenceH srs, char **wkt, int *epsg) {
   if (OSRExportToWkt(srs, wkt) != OGRERR_NONE) *wkt = NULL;
 }
 
-void gg_describe(OGRLayerH layer, gg_layer *out) {
+void gg_describe(OGRLayerH layer, int whole, gg_layer *out) {
   memset(out, 0, sizeof *out);
   out->name = OGR_L_GetName(layer);
   out->alias = GDALGetMetadataItem(layer, "ALIAS_NAME", NULL);
   if (!out->alias) out->alias = GDALGetMetadataItem(layer, "IDENTIFIER", NULL);
   out->geometry = OGRGeometryTypeToName(OGR_L_GetGeomType(layer));
-  out->count = OGR_L_GetFeatureCount(layer, 1);
+  out->count = OGR_L_GetFeatureCount(layer, 0);
   OGREnvelope e;
-  if (OGR_L_GetExtent(layer, &e, 1) == OGRERR_NONE) {
+  if (whole && OGR_L_GetExtent(layer, &e, 1) == OGRERR_NONE) {
     out->has_extent = 1;
     out->extent[0] = e.MinX, out->extent[1] = e.MinY;
     out->extent[2] = e.MaxX, out->extent[3] = e.MaxY;

@@ -107,7 +107,7 @@ func (c *child) confine(ctx context.Context, opts Options, program, path string,
 		c.cmd.Env = []string{}
 		return nil
 	}
-	logger(opts).Warn("gengheng-gdal runs without bubblewrap, under resource limits and a system-call filter only", "reason", box.Reason)
+	warnUnconfined(ctx, opts, program, box.Reason)
 	// A link with a name of our own: neither the user's spelling nor its
 	// extension reaches libgdal.
 	if c.scrap, err = os.MkdirTemp(opts.TempDir, "gengheng-link-"); err != nil {

@@ -209,7 +209,7 @@ func (c *cleaner) badVertex(code string, v orb.Point) {
 
 func (c *cleaner) stranger(code string, at orb.Point) {
 	c.failed = true
-	lon, lat := c.place.target.Geographic(at[0], at[1])
+	lon, lat := c.place.home.inverse(at[0], at[1])
 	where := fmt.Sprintf("东经 %.4f°，北纬 %.4f°", lon, lat)
 	place := fmt.Sprintf("at %.4f E, %.4f N", lon, lat)
 	switch code {

@@ -98,6 +98,11 @@ func shifted(mp orb.MultiPolygon, dx float64) orb.MultiPolygon {
 // write puts one layer into a new file or folder below dir.
 func write(t *testing.T, dir string, driver geodata.Driver, encoding string, epsg int, features []geodata.Feature) string {
 	t.Helper()
+	return writeTo(t, dir, driver, encoding, epsg, features)
+}
+
+func writeTo(t testing.TB, dir string, driver geodata.Driver, encoding string, epsg int, features []geodata.Feature) string {
+	t.Helper()
 	name := map[geodata.Driver]string{
 		geodata.ShapefileDriver: "shp", geodata.FileGDBDriver: "数据.gdb", geodata.GPKGDriver: "数据.gpkg", geodata.GeoJSONDriver: "数据.geojson"}[driver]
 	path := filepath.Join(dir, name)

@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 )
 
 // Source is an open file. Close removes what was unpacked.
@@ -281,6 +282,9 @@ func (l *Layer) settleShapefile(opts Options, file *shapefile) error {
 	wkt, err := readSmall(file.set.prj)
 	if err != nil {
 		return err
+	}
+	if !utf8.ValidString(wkt) { // names in Chinese, written by Chinese tools
+		wkt, _, _ = charsetGB18030.decode([]byte(wkt))
 	}
 	extent, err := file.extent()
 	if err != nil {

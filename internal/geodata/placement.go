@@ -16,6 +16,7 @@ type placement struct {
 	shift  *DatumShift
 	target land.Zone // without prefix
 	plane  *mercator // of the target; nil if the source's plane is the same
+	home   *mercator // of the target, always
 	zones  []int     // prefixes that eastings may carry
 	// near is where features are expected, in the target plane; the zero
 	// value means anywhere in China.
@@ -93,7 +94,7 @@ func (p *placement) where(b orb.Bound) string {
 		}
 		return IssueOutsideCounty
 	}
-	lon, lat := p.target.Geographic(b.Center()[0], b.Center()[1])
+	lon, lat := p.home.inverse(b.Center()[0], b.Center()[1])
 	switch {
 	case lon < chinaBound.Min[0] || lon > chinaBound.Max[0] || lat < chinaBound.Min[1] || lat > chinaBound.Max[1]:
 		return IssueOutsideChina
@@ -126,7 +127,7 @@ func decideCRS(d declaration, opts Options) (*placement, []Notice, error) {
 		return nil, nil, locate(err, d.file, d.layer)
 	}
 	p := &placement{source: source}
-	var notices []Notice
+	notices := overrideNotice(source, d, opts)
 	if p.shift, err = shiftFor(source, opts); err != nil {
 		return nil, nil, locate(err, d.file, d.layer)
 	}
@@ -154,11 +155,12 @@ func decideCRS(d declaration, opts Options) (*placement, []Notice, error) {
 // setPlane leaves plane nil when only a prefix separates source and target.
 func (p *placement) setPlane() {
 	cm := p.target.CentralMeridian()
+	p.home = newMercator(ellipsoidCGCS2000, cm, 1, 500000, 0)
 	s := p.source.plane
 	if s != nil && p.source.datum == datumCGCS2000 && s.meridian == cm && s.scale == 1 && s.falseEasting == 500000 && s.falseNorthing == 0 {
 		return
 	}
-	p.plane = newMercator(ellipsoidCGCS2000, cm, 1, 500000, 0)
+	p.plane = p.home
 }
 
 func sourceCRS(d declaration, opts Options) (*crs, error) {
@@ -180,6 +182,26 @@ func sourceCRS(d declaration, opts Options) (*crs, error) {
 	}
 	c.epsg = d.epsg
 	return c, nil
+}
+
+// overrideNotice tells when an option stands for what the file declares.
+func overrideNotice(c *crs, d declaration, opts Options) []Notice {
+	if opts.CRS == "" && opts.Zone == 0 {
+		return nil
+	}
+	declared := d.crs
+	if declared == nil && strings.TrimSpace(d.wkt) != "" {
+		var err error
+		if declared, err = crsOfWKT(d.wkt); err != nil {
+			declared = &crs{name: printable(d.wkt)}
+		}
+	}
+	if declared == nil || declared.datum == c.datum && (declared.plane == nil) == (c.plane == nil) &&
+		(c.plane == nil || declared.plane.meridian == c.plane.meridian && declared.plane.scale == c.plane.scale) {
+		return nil
+	}
+	return []Notice{{NoticeCRSOverridden,
+		fmt.Sprintf("文件声明的坐标系是 %s，按选项改用 %s", declared, c), fmt.Sprintf("the file declares %s; %s was taken as the option says", declared, c)}}
 }
 
 // shiftFor finds the seven parameters of the old datums. There is no

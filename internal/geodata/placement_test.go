@@ -80,7 +80,8 @@ func TestDeclaredCRSsComeToTheCountysPlane(t *testing.T) {
 		{"declared by option", "", geodata.Options{CRS: "EPSG:4525"}, prefixed, nil},
 		{"declared by zone", "", geodata.Options{Zone: 37}, prefixed, []string{geodata.NoticeZonePrefix}},
 		{"declared by zone, without prefix", "", geodata.Options{Zone: 37}, same, nil},
-		{"option over .prj", "EPSG:4490", geodata.Options{CRS: "4546"}, same, nil},
+		{"option over .prj", "EPSG:4490", geodata.Options{CRS: "4546"}, same, []string{geodata.NoticeCRSOverridden}},
+		{"option that says what the .prj says", "EPSG:4525", geodata.Options{Zone: 37}, prefixed, []string{geodata.NoticeZonePrefix}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := shape{rings: moved(rings, c.to)}
@@ -109,6 +110,15 @@ func TestDeclaredCRSsComeToTheCountysPlane(t *testing.T) {
 				t.Errorf("source %q, SRID %d", l.SourceCRS, l.SRID)
 			}
 		})
+	}
+}
+
+func TestNamesOfACRSMayBeChinese(t *testing.T) {
+	chinese := strings.NewReplacer("D_China_2000", "2000国家大地坐标系", "GCS_China_Geodetic_Coordinate_System_2000", "大地").Replace(prj4546)
+	for _, text := range []string{chinese, gbk(chinese), "\ufeff" + chinese} {
+		if _, got := read(t, (shape{rings: parcels(1), prj: text}).write(t, "a"), options(t)); len(got) != 1 || got[0].Geom == nil {
+			t.Errorf("%q: %v", text[:20], got)
+		}
 	}
 }
 

@@ -46,13 +46,27 @@ func SandboxStatus(ctx context.Context, childPath string) (Sandbox, error) {
 
 // probes remembers what was found out about each program: the answer cannot
 // change while the process lives.
-var probes sync.Map // path -> func() Sandbox
+var probes sync.Map // path -> *probe
 
-func sandboxFor(ctx context.Context, program string) Sandbox {
+type probe struct {
+	run  func() Sandbox
+	warn sync.Once
+}
+
+func probeOf(ctx context.Context, program string) *probe {
 	// The probe must not be spoiled for everyone by one caller's cancellation.
 	ctx = context.WithoutCancel(ctx)
-	probe, _ := probes.LoadOrStore(program, sync.OnceValue(func() Sandbox { return probeSandbox(ctx, program) }))
-	return probe.(func() Sandbox)()
+	p, _ := probes.LoadOrStore(program, &probe{run: sync.OnceValue(func() Sandbox { return probeSandbox(ctx, program) })})
+	return p.(*probe)
+}
+
+func sandboxFor(ctx context.Context, program string) Sandbox { return probeOf(ctx, program).run() }
+
+// warnUnconfined tells the operator, once per process and program.
+func warnUnconfined(ctx context.Context, opts Options, program, reason string) {
+	probeOf(ctx, program).warn.Do(func() {
+		logger(opts).WarnContext(ctx, "gengheng-gdal runs without bubblewrap, under resource limits and a system-call filter only", "reason", reason)
+	})
 }
 
 func probeSandbox(ctx context.Context, program string) Sandbox {
@@ -126,7 +140,7 @@ func bwrapArguments(program, path, inside string) []string {
 		"--ro-bind", "/usr", "/usr",
 		"--ro-bind-try", "/etc/alternatives", "/etc/alternatives",
 		"--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache",
-		"--size", "16777216", "--tmpfs", "/tmp"}
+		"--tmpfs", "/tmp"}
 	for _, dir := range []string{"/lib", "/lib64", "/lib32"} {
 		if target, err := os.Readlink(dir); err == nil {
 			args = append(args, "--symlink", target, dir)

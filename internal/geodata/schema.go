@@ -167,6 +167,7 @@ const (
 	NoticeEncodingWrong   = "encoding_wrong"    // 声明的编码与内容不符
 	NoticeWGS84           = "wgs84_as_cgcs2000" // WGS 84 按 CGCS2000 处理
 	NoticeZonePrefix      = "zone_prefix"       // 坐标带号与声明的坐标系写法不同
+	NoticeCRSOverridden   = "crs_overridden"    // 选项代替了文件声明的坐标系
 	NoticeTransformed     = "transformed"       // 已做坐标转换
 	NoticeDriver          = "driver_warning"    // 读取程序的警告
 	NoticeFieldRenamed    = "field_renamed"     // 字段重名，已编号

@@ -86,7 +86,7 @@ type Layer struct {
 	Name      string     `json:"name"`
 	Alias     string     `json:"alias,omitempty"`
 	Geometry  string     `json:"geometry"`
-	Count     int64      `json:"count"`
+	Count     int64      `json:"count"`  // -1 is unknown
 	Extent    [4]float64 `json:"extent"` // minx, miny, maxx, maxy; valid if HasExtent
 	HasExtent bool       `json:"has_extent"`
 	WKT       string     `json:"wkt,omitempty"`
