@@ -147,6 +147,7 @@ const (
 	wholeLPRows  = 900   // branch and bound over all free units
 	wholeLPUnits = 4000
 
+	repairUnits  = 20000 // mend cuts even where there is a plan
 	maxDualSteps = 1500
 
 	mixtureGroups  = 250 // groups of fractional units, and
@@ -257,8 +258,9 @@ func (e *engine) certify(mu []float64) {
 	}
 }
 
-// firstPlans repairs the cuts met on the way to the bound, those first that are
-// nearest to a good plan, and improves the best of them.
+// firstPlans rounds the relaxation's mixture, repairs the cuts met on the way to
+// the bound, those first that are nearest to a good plan, and improves the best
+// of all.
 func (e *engine) firstPlans() {
 	mu := e.multipliers
 	if mu == nil {
@@ -275,15 +277,21 @@ func (e *engine) firstPlans() {
 			break
 		}
 		p := e.pl.start(s)
+		if e.pl.route(p) {
+			e.pl.offer(s)
+		}
 		starts = append(starts, start{p, e.pl.merit(p, mu)})
 	}
+	e.roundMixture()
 	slices.SortStableFunc(starts, func(a, b start) int { return cmp.Compare(a.merit, b.merit) })
 	for i := 0; i < min(6, len(starts)) && !e.stop(); i++ {
+		if e.pl.best != nil && len(e.r.free) > repairUnits {
+			break // mending cuts one flip at a time takes long there
+		}
 		if e.pl.repair(starts[i].p, mu, e.stop) {
 			e.pl.offer(starts[i].p.s)
 		}
 	}
-	e.roundMixture()
 	if e.pl.best != nil {
 		p := e.pl.best.clone()
 		e.pl.improve(p, e.stop)
