@@ -1,0 +1,85 @@
+package polygon
+
+import (
+	"testing"
+
+	"github.com/paulmach/orb"
+)
+
+func vertices(features []orb.MultiPolygon) (points, holes int) {
+	for _, f := range features {
+		for _, p := range f {
+			holes += len(p) - 1
+			for _, r := range p {
+				points += len(r)
+			}
+		}
+	}
+	return points, holes
+}
+
+// BenchmarkIndex is the cost of a new layer version.
+func BenchmarkIndex(b *testing.B) {
+	c := syntheticCounty()
+	for i, name := range []string{"redline", "farmland", "contour2", "contour3", "contour4"} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			var l *Layer
+			for b.Loop() {
+				l = layerOf(b, c.layers[i]...)
+			}
+			points, holes := vertices(c.layers[i])
+			b.ReportMetric(float64(points), "vertices")
+			b.ReportMetric(float64(holes), "holes")
+			b.ReportMetric(float64(l.Bytes())/float64(points), "B/vertex")
+			b.ReportMetric(float64(len(l.Invalid())), "invalid")
+		})
+	}
+	b.Run("parcels", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			layerOf(b, c.parcels...)
+		}
+	})
+}
+
+// BenchmarkOverlay is the whole of the candidates against each layer, on one
+// goroutine, certificates included.
+func BenchmarkOverlay(b *testing.B) {
+	c := syntheticCounty()
+	var ready []*Candidate
+	for _, mp := range c.candidates {
+		ready = append(ready, prepare(b, mp))
+	}
+	b.Run("prepare", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			for _, mp := range c.candidates {
+				prepare(b, mp)
+			}
+		}
+	})
+	run := func(name string, features []orb.MultiPolygon, geometry bool) {
+		b.Run(name, func(b *testing.B) {
+			l := layerOf(b, features...)
+			b.ReportAllocs()
+			var total Stats
+			for b.Loop() {
+				total = Stats{}
+				for _, cand := range ready {
+					_, s := l.Overlay(cand, geometry)
+					total.Add(s)
+				}
+			}
+			b.ReportMetric(float64(total.Overlaps), "overlaps")
+			b.ReportMetric(float64(total.Pairs), "pairs")
+			b.ReportMetric(float64(total.Doubtful), "doubtful")
+		})
+	}
+	for i, name := range []string{"redline", "farmland", "contour2", "contour3", "contour4"} {
+		run(name+"/geometry", c.layers[i], true)
+		run(name+"/area", c.layers[i], false)
+	}
+	run("parcels/geometry", c.parcels, true)
+	run("parcels/area", c.parcels, false)
+}

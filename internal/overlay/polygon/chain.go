@@ -1,0 +1,153 @@
+package polygon
+
+import (
+	"math"
+
+	"github.com/paulmach/orb"
+)
+
+// box is a closed rectangle.
+type box struct{ x0, y0, x1, y1 float64 }
+
+var noBox = box{math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1)}
+
+func (b *box) meets(o *box) bool {
+	return b.x0 <= o.x1 && o.x0 <= b.x1 && b.y0 <= o.y1 && o.y0 <= b.y1
+}
+
+func (b *box) holds(o *box) bool {
+	return b.x0 <= o.x0 && o.x1 <= b.x1 && b.y0 <= o.y0 && o.y1 <= b.y1
+}
+
+func (b *box) add(o *box) {
+	b.x0, b.y0 = min(b.x0, o.x0), min(b.y0, o.y0)
+	b.x1, b.y1 = max(b.x1, o.x1), max(b.y1, o.y1)
+}
+
+func edgeBox(p, q orb.Point) box {
+	b := box{p[0], p[1], q[0], q[1]}
+	if b.x0 > b.x1 {
+		b.x0, b.x1 = b.x1, b.x0
+	}
+	if b.y0 > b.y1 {
+		b.y0, b.y1 = b.y1, b.y0
+	}
+	return b
+}
+
+// fan is how many edges a leaf of a chain tree holds, and how many nodes a node
+// of the next level.
+const fan = 8
+
+// maxLevels is enough for 8¹⁰ edges.
+const maxLevels = 10
+
+// operand is one multipolygon with its chain tree. Its edges stay in the order
+// of its rings: consecutive edges lie near each other, so that boxes around
+// runs of them make a tree without any sorting.
+type operand struct {
+	// pts are the rings one after the other, each closed. The polygon lies left
+	// of every edge.
+	pts []orb.Point
+	// gap marks the last point of every ring: no edge begins there.
+	gap []bool
+	// start[r]:start[r+1] are the points of ring r.
+	start []int32
+	rings []box
+	// nodes are the levels of the tree, leaves first; level k begins at level[k].
+	nodes  []box
+	level  [maxLevels + 1]int32
+	levels int
+	// flaws is what keeps the polygon from being valid.
+	flaws flaw
+}
+
+// flaw tells what was found when a polygon was compared with itself.
+type flaw uint8
+
+const (
+	// selfTouching: rings meet in points, which is allowed.
+	selfTouching flaw = 1 << iota
+	// selfCrossing: edges cross or run along each other.
+	selfCrossing
+	// collapsed: a ring encloses nothing.
+	collapsed
+)
+
+// invalid says whether nothing can be promised about overlays with the polygon.
+func (f flaw) invalid() bool { return f&(selfCrossing|collapsed) != 0 }
+
+// count gives the number of nodes of each level for n points.
+func (o *operand) layOut(n int) (nodes int) {
+	o.levels = 0
+	for n > 0 {
+		n = (n + fan - 1) / fan
+		o.level[o.levels] = int32(nodes)
+		nodes += n
+		o.levels++
+		if n == 1 {
+			break
+		}
+	}
+	o.level[o.levels] = int32(nodes)
+	return nodes
+}
+
+func (o *operand) node(level int, i int32) *box { return &o.nodes[o.level[level]+i] }
+
+// box is the box around everything; the operand must not be empty.
+func (o *operand) box() *box { return &o.nodes[len(o.nodes)-1] }
+
+// fill computes the boxes of the tree.
+func (o *operand) fill() {
+	for i := range o.nodes[:o.level[1]] {
+		b := noBox
+		for e := i * fan; e < min((i+1)*fan, len(o.pts)); e++ {
+			if !o.gap[e] {
+				eb := edgeBox(o.pts[e], o.pts[e+1])
+				b.add(&eb)
+			}
+		}
+		o.nodes[i] = b
+	}
+	for l := 1; l < o.levels; l++ {
+		below := o.nodes[o.level[l-1]:o.level[l]]
+		for i := range o.nodes[o.level[l]:o.level[l+1]] {
+			b := noBox
+			for c := i * fan; c < min((i+1)*fan, len(below)); c++ {
+				b.add(&below[c])
+			}
+			o.nodes[int(o.level[l])+i] = b
+		}
+	}
+}
+
+// ringOf is the ring to which an edge belongs.
+func (o *operand) ringOf(edge int32) int {
+	lo, hi := 0, len(o.start)-1
+	for hi-lo > 1 {
+		if mid := int(uint(lo+hi) >> 1); o.start[mid] <= edge {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	return lo
+}
+
+// leafEdges gives the edges of a leaf that meet a box.
+func (o *operand) leafEdges(leaf int32, within *box, edges *[fan]int32, boxes *[fan]box) int {
+	n := 0
+	for e := int(leaf) * fan; e < min(int(leaf+1)*fan, len(o.pts)); e++ {
+		if o.gap[e] {
+			continue
+		}
+		p, q := &o.pts[e], &o.pts[e+1]
+		boxes[n] = edgeBox(*p, *q)
+		if boxes[n].meets(within) {
+			edges[n] = int32(e)
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,203 @@
+package polygon
+
+import (
+	"math"
+
+	"github.com/paulmach/orb"
+)
+
+// crossing is where an edge of operand a crosses one of operand b.
+type crossing struct {
+	a, b int32
+	// enters is 1 where a goes into b, and b therefore out of a; -1 where a goes
+	// out.
+	enters int8
+	// ta and tb say how far along the edges it lies, ea and eb how far off that
+	// may be.
+	ta, tb, ea, eb float64
+	p              orb.Point
+}
+
+// kernel overlays operand a with operand b, which is the shifted one.
+type kernel struct {
+	a, b      *operand
+	crossings []crossing
+	// geometry asks for what only the geometry needs: touchA and touchB, the
+	// vertices of the other operand that lie inside an edge.
+	geometry       bool
+	touchA, touchB []touch
+	// degenerate says that a vertex lay on an edge's line or that two vertices
+	// were the same: that the shift decided something.
+	degenerate bool
+	// close says that two things were nearer than plain arithmetic can tell
+	// apart.
+	close bool
+}
+
+func (k *kernel) reset(a, b *operand, geometry bool) {
+	k.a, k.b, k.geometry = a, b, geometry
+	k.crossings, k.touchA, k.touchB = k.crossings[:0], k.touchA[:0], k.touchB[:0]
+	k.degenerate, k.close = false, false
+}
+
+// cross finds all crossings.
+func (k *kernel) cross() {
+	if k.a.levels > 0 && k.b.levels > 0 {
+		k.pair(k.a.levels-1, 0, k.b.levels-1, 0)
+	}
+}
+
+// pair descends both trees together, the higher one first.
+func (k *kernel) pair(la int, ia int32, lb int, ib int32) {
+	ba, bb := k.a.node(la, ia), k.b.node(lb, ib)
+	if !ba.meets(bb) {
+		return
+	}
+	if la == 0 && lb == 0 {
+		k.leaves(ia, ib, ba, bb)
+		return
+	}
+	if la >= lb {
+		below := k.a.nodes[k.a.level[la-1]:k.a.level[la]]
+		for c := ia * fan; c < min((ia+1)*fan, int32(len(below))); c++ {
+			if below[c].meets(bb) {
+				k.pair(la-1, c, lb, ib)
+			}
+		}
+		return
+	}
+	below := k.b.nodes[k.b.level[lb-1]:k.b.level[lb]]
+	for c := ib * fan; c < min((ib+1)*fan, int32(len(below))); c++ {
+		if below[c].meets(ba) {
+			k.pair(la, ia, lb-1, c)
+		}
+	}
+}
+
+func (k *kernel) leaves(ia, ib int32, ba, bb *box) {
+	var ea, eb [fan]int32
+	var xa, xb [fan]box
+	n := k.a.leafEdges(ia, bb, &ea, &xa)
+	if n == 0 {
+		return
+	}
+	m := k.b.leafEdges(ib, ba, &eb, &xb)
+	for i := range n {
+		for j := range m {
+			if xa[i].meets(&xb[j]) {
+				k.edges(ea[i], eb[j])
+			}
+		}
+	}
+}
+
+// edges compares edge i of a with edge j of b.
+func (k *kernel) edges(i, j int32) {
+	a, b, p, q := k.a.pts[i], k.a.pts[i+1], k.b.pts[j], k.b.pts[j+1]
+	oP, eP := orient(a, b, p)
+	oQ, eQ := orient(a, b, q)
+	sP, sQ := shiftedPoint(oP, a, b), shiftedPoint(oQ, a, b)
+	if sP == sQ && oP != 0 && oQ != 0 {
+		return
+	}
+	oA, eA := orient(p, q, a)
+	oB, eB := orient(p, q, b)
+	if oP == 0 || oQ == 0 || oA == 0 || oB == 0 {
+		k.degenerate = true
+		if k.geometry {
+			k.touches(i, j, [4]float64{oP, oQ, oA, oB})
+		}
+	}
+	if sP == sQ || shiftedEdge(oA, p, q) == shiftedEdge(oB, p, q) {
+		return
+	}
+	x := crossing{a: i, b: j, enters: shiftedEdge(oB, p, q)}
+	x.ta, x.ea = ratio(oA, eA, oB, eB)
+	x.tb, x.eb = ratio(oP, eP, oQ, eQ)
+	switch {
+	case oP == 0:
+		x.p = p
+	case oQ == 0:
+		x.p = q
+	case oA == 0:
+		x.p = a
+	case oB == 0:
+		x.p = b
+	default:
+		x.p = meeting(a, b, oA, oB, p, q, oP, oQ)
+		if max(x.ea, x.eb) > closeBound || near(x.p, a) || near(x.p, b) || near(x.p, p) || near(x.p, q) {
+			k.close = true
+		}
+	}
+	k.crossings = append(k.crossings, x)
+}
+
+// closeBound is the error along an edge, as a part of its length, from which the
+// geometry of a crossing is looked at again.
+const closeBound = 1e-9
+
+// near tells whether two points are so few units in the last place apart that
+// rounding may have changed on which side of each other they lie.
+func near(p, q orb.Point) bool {
+	return max(abs(p[0]-q[0]), abs(p[1]-q[1])) <= nearUnits*unit*max(abs(p[0]), abs(p[1]))
+}
+
+const nearUnits = 64
+
+func (k *kernel) touches(i, j int32, det [4]float64) {
+	a, b, p, q := k.a.pts[i], k.a.pts[i+1], k.b.pts[j], k.b.pts[j+1]
+	if det[0] == 0 && insideSegment(a, b, p) {
+		k.touchA = append(k.touchA, touch{i, p})
+	}
+	if det[1] == 0 && insideSegment(a, b, q) {
+		k.touchA = append(k.touchA, touch{i, q})
+	}
+	if det[2] == 0 && insideSegment(p, q, a) {
+		k.touchB = append(k.touchB, touch{j, a})
+	}
+	if det[3] == 0 && insideSegment(p, q, b) {
+		k.touchB = append(k.touchB, touch{j, b})
+	}
+}
+
+// ratio is how far along an edge the crossing lies whose ends have the
+// orientations o1 and o2 of opposite signs, and a bound of the error.
+func ratio(o1, e1, o2, e2 float64) (t, err float64) {
+	o1, o2 = math.Abs(o1), math.Abs(o2)
+	sum := o1 + o2
+	if sum == 0 {
+		return 0, 1
+	}
+	return o1 / sum, 2*(e1+e2)/sum + 4*unit
+}
+
+// meeting is the crossing of the edges a→b and p→q, oA and oB being the
+// orientations of a and b against p→q and oP and oQ those of p and q against
+// a→b. It is the same point to the last bit whatever the order of the edges and
+// of their ends: neighbours that share an edge then get the same vertex on it.
+func meeting(a, b orb.Point, oA, oB float64, p, q orb.Point, oP, oQ float64) orb.Point {
+	if before(b, a) {
+		a, b, oA, oB = b, a, oB, oA
+	}
+	if before(q, p) {
+		p, q, oP, oQ = q, p, oQ, oP
+	}
+	if before(p, a) || p == a && before(q, b) {
+		a, b, oA, oB, p, q = p, q, oP, oQ, a, b
+	}
+	oA, oB = math.Abs(oA), math.Abs(oB)
+	// Measured from the nearer end.
+	from, to, t := a, b, oA/(oA+oB)
+	if oA > oB {
+		from, to, t = b, a, oB/(oA+oB)
+	}
+	x, y := from[0]+t*(to[0]-from[0]), from[1]+t*(to[1]-from[1])
+	// Rounding must not carry it out of either edge's box.
+	ab, pq := edgeBox(a, b), edgeBox(p, q)
+	return orb.Point{
+		min(max(x, ab.x0, pq.x0), ab.x1, pq.x1),
+		min(max(y, ab.y0, pq.y0), ab.y1, pq.y1),
+	}
+}
+
+func before(p, q orb.Point) bool { return p[0] < q[0] || p[0] == q[0] && p[1] < q[1] }

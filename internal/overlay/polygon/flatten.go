@@ -1,0 +1,216 @@
+package polygon
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/paulmach/orb"
+)
+
+const (
+	// maxCoordinate is the size from which a coordinate is refused: the exact
+	// predicates hold far beyond, but a double that large is no position.
+	maxCoordinate = 1e15
+	// minCoordinate keeps products of coordinates away from underflow, where
+	// they would no longer be exact.
+	minCoordinate = 1e-100
+)
+
+// flat keeps many multipolygons in a few large arrays.
+type flat struct {
+	pts   []orb.Point
+	gap   []bool
+	start []int32
+	rings []box
+	nodes []box
+	feats []span
+}
+
+// span says where a feature's parts begin.
+type span struct {
+	pts, rings, nodes int32
+	flaws             flaw
+}
+
+// view is feature f as an operand.
+func (s *flat) view(f int) (o operand) {
+	a, b := s.feats[f], span{int32(len(s.pts)), int32(len(s.rings)), int32(len(s.nodes)), 0}
+	if f+1 < len(s.feats) {
+		b = s.feats[f+1]
+	}
+	o.pts, o.gap = s.pts[a.pts:b.pts], s.gap[a.pts:b.pts]
+	o.rings, o.nodes = s.rings[a.rings:b.rings], s.nodes[a.nodes:b.nodes]
+	// Every feature has one more start than rings.
+	o.start = s.start[int(a.rings)+f : int(b.rings)+f+1]
+	o.flaws = a.flaws
+	o.layOut(len(o.pts))
+	return o
+}
+
+// add appends a multipolygon. Its rings are turned so that the polygon lies on
+// their left, repeated points are left out, and where a vertex touches another
+// edge of the polygon that edge is given a vertex there, so that rings meet only
+// in vertices.
+func (s *flat) add(mp orb.MultiPolygon) error {
+	if len(s.pts) > math.MaxInt32/2 {
+		return fmt.Errorf("polygon overlay: more than %d vertices in one layer", math.MaxInt32/2)
+	}
+	from := span{int32(len(s.pts)), int32(len(s.rings)), int32(len(s.nodes)), 0}
+	s.feats = append(s.feats, from)
+	f := len(s.feats) - 1
+	s.start = append(s.start, 0)
+	for p, polygon := range mp {
+		for r, ring := range polygon {
+			if err := checkRing(ring); err != nil {
+				return fmt.Errorf("polygon %d, ring %d, %w", p+1, r+1, err)
+			}
+			if len(ring) > 0 {
+				s.feats[f].flaws |= s.addRing(from.pts, ring, r > 0)
+			}
+		}
+	}
+	s.addTree(f)
+	if s.feats[f].flaws.invalid() {
+		return nil
+	}
+	o := s.view(f)
+	var touches []touch
+	s.feats[f].flaws |= compareWithItself(&o, &touches)
+	if len(touches) > 0 && !s.feats[f].flaws.invalid() {
+		s.insert(f, touches)
+	}
+	return nil
+}
+
+func checkRing(ring orb.Ring) error {
+	for i, p := range ring {
+		for _, v := range p {
+			switch m := math.Abs(v); {
+			case math.IsNaN(v) || math.IsInf(v, 0):
+				return fmt.Errorf("vertex %d: 坐标不是有限数 · the coordinate %v is not a finite number", i+1, v)
+			case m > maxCoordinate:
+				return fmt.Errorf("vertex %d: 坐标超出范围 · the coordinate %g is beyond %g", i+1, v, maxCoordinate)
+			case m < minCoordinate && v != 0:
+				return fmt.Errorf("vertex %d: 坐标超出范围 · the coordinate %g is nearer to zero than %g", i+1, v, minCoordinate)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *flat) addRing(base int32, ring orb.Ring, hole bool) flaw {
+	at := len(s.pts)
+	for _, p := range ring {
+		if n := len(s.pts); n == at || s.pts[n-1] != p {
+			s.pts = append(s.pts, p)
+		}
+	}
+	if n := len(s.pts); n-at > 1 && s.pts[n-1] == s.pts[at] {
+		s.pts = s.pts[:n-1]
+	}
+	open := s.pts[at:]
+	turn := turnOf(open)
+	if len(open) < 3 || turn == 0 {
+		s.pts = s.pts[:at]
+		return collapsed
+	}
+	if (turn < 0) != hole {
+		slices.Reverse(open)
+	}
+	s.pts = append(s.pts, s.pts[at])
+	s.closeRing(base, at)
+	return 0
+}
+
+// closeRing enters the ring that begins at point at into the tables.
+func (s *flat) closeRing(base int32, at int) {
+	b := noBox
+	for i, p := range s.pts[at:] {
+		pb := box{p[0], p[1], p[0], p[1]}
+		b.add(&pb)
+		s.gap = append(s.gap, at+i == len(s.pts)-1)
+	}
+	s.rings = append(s.rings, b)
+	s.start = append(s.start, int32(len(s.pts))-base)
+}
+
+func (s *flat) addTree(f int) {
+	var o operand
+	n := o.layOut(len(s.pts) - int(s.feats[f].pts))
+	s.nodes = append(s.nodes, make([]box, n)...)
+	if n > 0 {
+		o = s.view(f)
+		o.fill()
+	}
+}
+
+// insert gives the touched edges of the last feature their new vertices.
+func (s *flat) insert(f int, touches []touch) {
+	o := s.view(f)
+	old := slices.Clone(o.pts)
+	start := slices.Clone(o.start)
+	slices.SortFunc(touches, func(x, y touch) int {
+		return cmp.Or(cmp.Compare(x.edge, y.edge), alongEdge(old[x.edge], old[x.edge+1], x.p, y.p))
+	})
+	touches = slices.Compact(touches)
+	at := s.feats[f]
+	s.pts, s.gap = s.pts[:at.pts], s.gap[:at.pts]
+	s.rings, s.nodes = s.rings[:at.rings], s.nodes[:at.nodes]
+	s.start = s.start[:int(at.rings)+f+1]
+	for r := range len(start) - 1 {
+		first := len(s.pts)
+		for i := start[r]; i < start[r+1]; i++ {
+			s.pts = append(s.pts, old[i])
+			for len(touches) > 0 && touches[0].edge == i {
+				s.pts = append(s.pts, touches[0].p)
+				touches = touches[1:]
+			}
+		}
+		s.closeRing(at.pts, first)
+	}
+	s.addTree(f)
+}
+
+// alongEdge compares two points on the segment u–v by their distance from u.
+func alongEdge(u, v, p, q orb.Point) int {
+	axis := 0
+	if math.Abs(v[1]-u[1]) > math.Abs(v[0]-u[0]) {
+		axis = 1
+	}
+	c := cmp.Compare(p[axis], q[axis])
+	if v[axis] < u[axis] {
+		return -c
+	}
+	return c
+}
+
+// turnOf is the direction of a ring without its closing point: 1
+// counter-clockwise, -1 clockwise, 0 where its lowest corner is flat.
+func turnOf(open []orb.Point) int8 {
+	if len(open) < 3 {
+		return 0
+	}
+	// The area is sure for all rings but needles.
+	sum, scale := 0.0, 0.0
+	o := open[0]
+	for i := 2; i < len(open); i++ {
+		p, q := open[i-1], open[i]
+		l, r := (p[0]-o[0])*(q[1]-o[1]), (p[1]-o[1])*(q[0]-o[0])
+		sum += l - r
+		scale += math.Abs(l) + math.Abs(r)
+	}
+	if math.Abs(sum) > 4*unit*float64(len(open))*scale {
+		return sign(sum)
+	}
+	first := 0
+	for i, p := range open {
+		if p[0] < open[first][0] || p[0] == open[first][0] && p[1] < open[first][1] {
+			first = i
+		}
+	}
+	n := len(open)
+	det, _ := orient(open[(first+n-1)%n], open[first], open[(first+1)%n])
+	return sign(det)
+}

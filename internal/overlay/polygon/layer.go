@@ -1,0 +1,223 @@
+package polygon
+
+import (
+	"fmt"
+	"slices"
+	"unsafe"
+
+	"github.com/paulmach/orb"
+
+	"gengheng/internal/land"
+)
+
+// Layer is a set of features, indexed. It is not changed after [Index] and may
+// be used by many goroutines.
+type Layer struct {
+	flat flat
+	tree packed
+	zone land.Zone
+}
+
+// Index takes the features of a dataset version in the plane of zone. The
+// features may overlap each other. It keeps copies of the coordinates.
+//
+// A coordinate that is not finite or beyond 1e15 is refused, with its place. A
+// feature that is not valid is taken in, but all overlaps with it come back in
+// doubt; [Layer.Invalid] names them.
+func Index(features []orb.MultiPolygon, zone land.Zone) (*Layer, error) {
+	l := &Layer{zone: zone}
+	l.flat.reserve(features)
+	for i, f := range features {
+		if err := l.flat.add(f); err != nil {
+			return nil, fmt.Errorf("叠加图层第 %d 个图斑 · overlay layer, feature %d, %w", i+1, i+1, err)
+		}
+	}
+	boxes := make([]box, len(features))
+	for f := range features {
+		boxes[f] = noBox
+		if o := l.flat.view(f); o.levels > 0 {
+			boxes[f] = *o.box()
+		} else if o.flaws.invalid() {
+			// Nothing is left of it, but it was somewhere.
+			for _, polygon := range features[f] {
+				for _, ring := range polygon {
+					b := boxOf(ring)
+					boxes[f].add(&b)
+				}
+			}
+		}
+	}
+	l.tree = pack(boxes)
+	return l, nil
+}
+
+func (s *flat) reserve(features []orb.MultiPolygon) {
+	points, rings := 0, 0
+	for _, f := range features {
+		for _, polygon := range f {
+			rings += len(polygon)
+			for _, ring := range polygon {
+				points += len(ring) + 1
+			}
+		}
+	}
+	s.pts = make([]orb.Point, 0, points)
+	s.gap = make([]bool, 0, points)
+	s.rings = make([]box, 0, rings)
+	s.start = make([]int32, 0, rings+len(features))
+	s.nodes = make([]box, 0, points/(fan-1)+2*len(features)+1)
+	s.feats = make([]span, 0, len(features))
+}
+
+// Len is the number of features.
+func (l *Layer) Len() int { return len(l.flat.feats) }
+
+// Vertices is the number of vertices kept, the closing points of rings included.
+func (l *Layer) Vertices() int { return len(l.flat.pts) }
+
+// Bytes is the memory the layer keeps.
+func (l *Layer) Bytes() int64 {
+	size := func(n int, each uintptr) int64 { return int64(n) * int64(each) }
+	f, t := &l.flat, &l.tree
+	return int64(unsafe.Sizeof(*l)) +
+		size(cap(f.pts), unsafe.Sizeof(orb.Point{})) + size(cap(f.gap), 1) + size(cap(f.start), 4) +
+		size(cap(f.rings), unsafe.Sizeof(box{})) + size(cap(f.nodes), unsafe.Sizeof(box{})) +
+		size(cap(f.feats), unsafe.Sizeof(span{})) +
+		size(cap(t.order), 4) + size(cap(t.nodes), unsafe.Sizeof(box{})) + size(cap(t.level), 4)
+}
+
+// Invalid gives the features that cross themselves or have rings that enclose
+// nothing.
+func (l *Layer) Invalid() []int {
+	var out []int
+	for f := range l.flat.feats {
+		if l.flat.feats[f].flaws.invalid() {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Candidate is a polygon made ready to be overlaid with layers. It is not
+// changed and may be used by many goroutines.
+type Candidate struct {
+	operand
+	// around is the box of the polygon as given.
+	around box
+	planar float64
+}
+
+// Prepare makes a polygon ready. It refuses coordinates as [Index] does.
+func Prepare(mp orb.MultiPolygon) (*Candidate, error) {
+	var s flat
+	s.reserve([]orb.MultiPolygon{mp})
+	if err := s.add(mp); err != nil {
+		return nil, fmt.Errorf("叠加图形 · polygon to overlay: %w", err)
+	}
+	c := &Candidate{operand: s.view(0), around: noBox}
+	for _, polygon := range mp {
+		for _, ring := range polygon {
+			b := boxOf(ring)
+			c.around.add(&b)
+		}
+	}
+	c.planar = c.operand.planarArea()
+	return c, nil
+}
+
+// Valid says whether the polygon neither crosses itself nor has rings that
+// enclose nothing. Overlays with one that is not come back in doubt.
+func (c *Candidate) Valid() bool { return !c.flaws.invalid() }
+
+func (o *operand) planarArea() float64 {
+	sum := 0.0
+	for r := range o.rings {
+		area, _ := planarRing(o.pts[o.start[r] : o.start[r+1]-1])
+		sum += area
+	}
+	return sum
+}
+
+// Overlap is what one feature and the candidate have in common.
+type Overlap struct {
+	// Feature is the feature's place in the layer.
+	Feature int
+	// Area in m² on the ellipsoid, additive: parts of a cut add up.
+	Area float64
+	// Planar is the area in the plane, in m².
+	Planar float64
+	// Geometry is valid and in the canonical form of package overlay; nil when it
+	// was not asked for or the overlap is in doubt.
+	Geometry orb.MultiPolygon
+	// Doubt is zero for a certified answer. Of an overlap in doubt nothing but
+	// Feature may be used.
+	Doubt Doubt
+}
+
+// Minimum is the planar area in m² up to which an overlap counts as touching and
+// is not reported.
+const Minimum = 1e-6
+
+// Stats counts what was done.
+type Stats struct {
+	// Pairs had boxes that meet; Overlaps of them had area.
+	Pairs, Overlaps int64
+	// Degenerate pairs had vertices on edges, or vertices in common.
+	Degenerate int64
+	// Doubtful pairs failed a certificate; ByDoubt counts the certificates,
+	// beginning with that of bit 0.
+	Doubtful  int64
+	ByDoubt   [7]int64
+	Crossings int64
+}
+
+// Add adds another's counts.
+func (s *Stats) Add(o Stats) {
+	s.Pairs += o.Pairs
+	s.Overlaps += o.Overlaps
+	s.Degenerate += o.Degenerate
+	s.Doubtful += o.Doubtful
+	s.Crossings += o.Crossings
+	for i := range s.ByDoubt {
+		s.ByDoubt[i] += o.ByDoubt[i]
+	}
+}
+
+func (s *Stats) count(e *engine, d Doubt) {
+	s.Pairs++
+	s.Crossings += int64(len(e.forward.crossings))
+	if e.forward.degenerate {
+		s.Degenerate++
+	}
+	if d != 0 {
+		s.Doubtful++
+	}
+	for i := range s.ByDoubt {
+		if d&(1<<i) != 0 {
+			s.ByDoubt[i]++
+		}
+	}
+}
+
+// Overlay gives the overlaps of the candidate with the features, in the
+// features' order, with their geometry if asked. Features that it only touches
+// do not come; pairs in doubt always do.
+func (l *Layer) Overlay(c *Candidate, geometry bool) ([]Overlap, Stats) {
+	var stats Stats
+	e := engines.Get().(*engine)
+	defer engines.Put(e)
+	e.found = l.tree.search(&c.around, e.found[:0])
+	slices.Sort(e.found)
+	var out []Overlap
+	for _, f := range e.found {
+		b := l.flat.view(int(f))
+		o := e.overlap(&c.operand, &b, c.planar, l.zone, geometry)
+		o.Feature = int(f)
+		stats.count(e, o.Doubt)
+		if o.Doubt != 0 || o.Planar > Minimum {
+			out = append(out, o)
+			stats.Overlaps++
+		}
+	}
+	return out, stats
+}

@@ -1,0 +1,178 @@
+package polygon
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/paulmach/orb"
+	"github.com/paulmach/orb/encoding/wkb"
+	"github.com/paulmach/orb/encoding/wkt"
+
+	"gengheng/internal/store/storetest"
+)
+
+// judged is what PostGIS says of a pair and of the geometry found for it.
+type judged struct {
+	// valid: both operands are; failed: PostGIS gave up.
+	valid, failed bool
+	area          float64
+	// difference is the area of the symmetric difference of PostGIS' result and
+	// ours, geometryValid whether ours is valid.
+	geometryValid bool
+	reason        string
+}
+
+const judgeSQL = `
+SELECT ST_IsValid(a) AND ST_IsValid(b), ST_IsValid(g), CASE WHEN ST_IsValid(g) THEN '' ELSE ST_IsValidReason(g) END,
+       pg_temp.common_area(a, b)
+FROM (SELECT ST_GeomFromWKB(a) a, ST_GeomFromWKB(b) b, ST_GeomFromWKB(g) g, n
+      FROM unnest($1::bytea[], $2::bytea[], $3::bytea[]) WITH ORDINALITY AS t(a, b, g, n) OFFSET 0) t
+ORDER BY n`
+
+// commonAreaSQL is NULL where GEOS gives up.
+const commonAreaSQL = `
+CREATE FUNCTION pg_temp.common_area(a geometry, b geometry) RETURNS float8 LANGUAGE plpgsql AS $$
+BEGIN
+  RETURN ST_Area(ST_Intersection(a, b));
+EXCEPTION WHEN OTHERS THEN
+  RETURN NULL;
+END $$`
+
+func wkbOf(t testing.TB, mp orb.MultiPolygon) []byte {
+	t.Helper()
+	if mp == nil {
+		mp = orb.MultiPolygon{}
+	}
+	b, err := wkb.Marshal(mp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func judge(t testing.TB, pool *pgxpool.Pool, pairs []pair, found []orb.MultiPolygon) []judged {
+	t.Helper()
+	var a, b, g [][]byte
+	for i, p := range pairs {
+		a, b, g = append(a, wkbOf(t, p.a)), append(b, wkbOf(t, p.b)), append(g, wkbOf(t, found[i]))
+	}
+	conn, err := pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	if _, err := conn.Exec(t.Context(), `DROP FUNCTION IF EXISTS pg_temp.common_area(geometry, geometry)`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), commonAreaSQL); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := conn.Query(t.Context(), judgeSQL, a, b, g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var out []judged
+	for rows.Next() {
+		var j judged
+		var area *float64
+		if err := rows.Scan(&j.valid, &j.geometryValid, &j.reason, &area); err != nil {
+			t.Fatal(err)
+		}
+		if area == nil {
+			j.failed = true
+		} else {
+			j.area = *area
+		}
+		out = append(out, j)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// tally counts the outcomes of one kind of pair.
+type tally struct {
+	pairs, invalid, doubtful, falseAlarms, failed, wrong, badGeometry int
+	doubts                                                            Doubt
+}
+
+// TestAgainstPostGIS compares areas with GEOS OverlayNG and has all geometries
+// judged. A disagreement that no certificate caught fails the test.
+func TestAgainstPostGIS(t *testing.T) {
+	db := storetest.New(t)
+	rng := rand.New(rand.NewPCG(5, 6))
+	total := oraclePairs
+	if testing.Short() {
+		total /= 10
+	}
+	tallies := map[string]*tally{}
+	worst := 0.0
+	for done := 0; done < total; {
+		var pairs []pair
+		var found []orb.MultiPolygon
+		var overlaps []Overlap
+		for range 2000 {
+			p := randomPair(rng)
+			if rng.IntN(4) == 0 {
+				p = randomCellsPair(rng)
+			}
+			o := overlapOf(t, p.a, p.b)
+			pairs, found, overlaps = append(pairs, p), append(found, o.Geometry), append(overlaps, o)
+		}
+		done += len(pairs)
+		for i, j := range judge(t, db.Pool, pairs, found) {
+			p, o := pairs[i], overlaps[i]
+			if tallies[p.kind] == nil {
+				tallies[p.kind] = &tally{}
+			}
+			c := tallies[p.kind]
+			c.pairs++
+			tolerance := 1e-4
+			diff := math.Abs(o.Planar - j.area)
+			switch {
+			case !j.valid:
+				c.invalid++
+			case o.Doubt != 0:
+				c.doubtful++
+				c.doubts |= o.Doubt
+				if !j.failed && diff <= tolerance {
+					c.falseAlarms++
+				}
+			case j.failed:
+				c.failed++
+			case diff > tolerance:
+				c.wrong++
+				t.Errorf("%s: planar %.9g, PostGIS %.9g\n%s", p.kind, o.Planar, j.area, describe(p))
+			case !j.geometryValid:
+				c.badGeometry++
+				t.Errorf("%s: geometry not valid: %s\n%s\n%s", p.kind, j.reason, describe(p), wkt.MarshalString(o.Geometry))
+			default:
+				worst = max(worst, diff)
+			}
+		}
+		if t.Failed() {
+			break
+		}
+	}
+	var kinds []string
+	for k := range tallies {
+		kinds = append(kinds, k)
+	}
+	sort.Strings(kinds)
+	var report strings.Builder
+	for _, k := range kinds {
+		fmt.Fprintf(&report, "\n%-20s %+v", k, *tallies[k])
+	}
+	t.Logf("worst difference %.3g m²%s", worst, report.String())
+}
+
+const oraclePairs = 20000
+
+func describe(p pair) string { return wkt.MarshalString(p.a) + "\n" + wkt.MarshalString(p.b) }
