@@ -27,6 +27,7 @@ type serviceFlags struct {
 // the HTTP server.
 type service struct {
 	db      *store.DB
+	scratch *scratch
 	queue   *jobs.Queue
 	handler http.Handler
 	http    *http.Server
@@ -52,6 +53,9 @@ func openService(ctx context.Context, f serviceFlags, log *slog.Logger) (_ *serv
 		}
 	}()
 	if err := store.Migrate(ctx, db); err != nil {
+		return nil, err
+	}
+	if s.scratch, err = newScratch(f.DataDir); err != nil {
 		return nil, err
 	}
 	files, err := api.NewFiles(filepath.Join(f.DataDir, "uploads"))
@@ -111,5 +115,10 @@ func (s *service) close() {
 	}
 	if err := s.db.Close(); err != nil {
 		s.log.Warn("database", "err", err)
+	}
+	if s.scratch != nil {
+		if err := s.scratch.close(); err != nil {
+			s.log.Warn("scratch", "err", err)
+		}
 	}
 }

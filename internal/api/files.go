@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // maxUpload is the largest file a client may send, in bytes.
@@ -21,6 +22,18 @@ type Files struct{ dir string }
 func NewFiles(dir string) (*Files, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("upload folder: %w", err)
+	}
+	// what killed processes left; a living upload is never a day old
+	left, err := filepath.Glob(filepath.Join(dir, "incoming-*"))
+	if err != nil {
+		return nil, fmt.Errorf("upload folder: %w", err)
+	}
+	for _, path := range left {
+		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > 24*time.Hour {
+			if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return nil, fmt.Errorf("upload folder: %w", err)
+			}
+		}
 	}
 	return &Files{dir: dir}, nil
 }
