@@ -54,6 +54,8 @@ type operand struct {
 	// start[r]:start[r+1] are the points of ring r.
 	start []int32
 	rings []box
+	// groups are the boxes of ringGroup rings each, of polygons with many.
+	groups []box
 	// nodes are the levels of the tree, leaves first; level k begins at level[k].
 	nodes  []box
 	level  [maxLevels + 1]int32
@@ -77,7 +79,9 @@ const (
 // invalid says whether nothing can be promised about overlays with the polygon.
 func (f flaw) invalid() bool { return f&(selfCrossing|collapsed) != 0 }
 
-// count gives the number of nodes of each level for n points.
+const ringGroup = 16
+
+// layOut finds where the levels of a tree over n points begin.
 func (o *operand) layOut(n int) (nodes int) {
 	o.levels = 0
 	for n > 0 {
@@ -138,16 +142,27 @@ func (o *operand) ringOf(edge int32) int {
 // leafEdges gives the edges of a leaf that meet a box.
 func (o *operand) leafEdges(leaf int32, within *box, edges *[fan]int32, boxes *[fan]box) int {
 	n := 0
-	for e := int(leaf) * fan; e < min(int(leaf+1)*fan, len(o.pts)); e++ {
-		if o.gap[e] {
+	from := int(leaf) * fan
+	to := min(from+fan, len(o.pts)-1)
+	gap := o.gap[from:to]
+	pts := o.pts[from : to+1]
+	p := pts[0]
+	for i, g := range gap {
+		q := pts[i+1]
+		x0, x1, y0, y1 := p[0], q[0], p[1], q[1]
+		p = q
+		if x0 > x1 {
+			x0, x1 = x1, x0
+		}
+		if y0 > y1 {
+			y0, y1 = y1, y0
+		}
+		if x1 < within.x0 || x0 > within.x1 || y1 < within.y0 || y0 > within.y1 || g {
 			continue
 		}
-		p, q := &o.pts[e], &o.pts[e+1]
-		boxes[n] = edgeBox(*p, *q)
-		if boxes[n].meets(within) {
-			edges[n] = int32(e)
-			n++
-		}
+		boxes[n] = box{x0, y0, x1, y1}
+		edges[n] = int32(from + i)
+		n++
 	}
 	return n
 }

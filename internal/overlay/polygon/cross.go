@@ -42,17 +42,15 @@ func (k *kernel) reset(a, b *operand, geometry bool) {
 
 // cross finds all crossings.
 func (k *kernel) cross() {
-	if k.a.levels > 0 && k.b.levels > 0 {
+	if k.a.levels > 0 && k.b.levels > 0 && k.a.box().meets(k.b.box()) {
 		k.pair(k.a.levels-1, 0, k.b.levels-1, 0)
 	}
 }
 
-// pair descends both trees together, the higher one first.
+// pair descends both trees together, the higher one first. The nodes' boxes
+// meet.
 func (k *kernel) pair(la int, ia int32, lb int, ib int32) {
 	ba, bb := k.a.node(la, ia), k.b.node(lb, ib)
-	if !ba.meets(bb) {
-		return
-	}
 	if la == 0 && lb == 0 {
 		k.leaves(ia, ib, ba, bb)
 		return

@@ -14,8 +14,8 @@ type engine struct {
 	first, second, third, last boundary
 	walker                     walker
 	tidier                     tidier
-	touches                    []touch
 	found                      []int32
+	feature                    operand
 }
 
 var engines = sync.Pool{New: func() any { return new(engine) }}
@@ -29,9 +29,9 @@ func (e *engine) overlap(a, b *operand, planar float64, zone land.Zone, geometry
 	if a.levels == 0 || b.levels == 0 {
 		return Overlap{}
 	}
-	s, doubt := e.areas(zone, true)
+	s, doubt := e.areas(zone, true, false)
 	out := Overlap{Area: s.area, Planar: s.planar, Doubt: doubt}
-	if s.planar < -s.bound() || s.planar > planar+s.bound() || !e.agrees(s) {
+	if s.planar < -s.bound() || s.planar > planar+s.bound() || !e.agrees(&s) {
 		out.Doubt |= OutOfBounds
 	}
 	if out.Doubt != 0 || !geometry {
@@ -53,32 +53,61 @@ func (e *engine) overlap(a, b *operand, planar float64, zone land.Zone, geometry
 		return out
 	}
 	var g Doubt
-	out.Geometry, g = e.rings(s)
+	out.Geometry, g = e.rings(&s)
 	out.Doubt |= g
 	return out
 }
 
+// apart tells whether two polygons have nothing in common, where that is plain:
+// no edge of a comes near b's box, and a winds round none of b's points.
+func apart(a, b *operand) bool {
+	if b.levels == 0 || a.levels == 0 || a.reaches(a.levels-1, 0, b.box()) {
+		return false
+	}
+	// Whether the whole box lies inside or outside is asked twice, independently.
+	p, q := b.box(), b.pts[0]
+	return a.winding(q, false) == 0 && a.winding(orb.Point{p.x1, p.y1}, true) == 0
+}
+
+// reaches tells whether an edge's box meets a box.
+func (o *operand) reaches(level int, i int32, b *box) bool {
+	if !o.node(level, i).meets(b) {
+		return false
+	}
+	if level == 0 {
+		var edges [fan]int32
+		var boxes [fan]box
+		return o.leafEdges(i, b, &edges, &boxes) > 0
+	}
+	for c := i * fan; c < min((i+1)*fan, o.level[level]-o.level[level-1]); c++ {
+		if o.reaches(level-1, c, b) {
+			return true
+		}
+	}
+	return false
+}
+
 // areas computes the area of the intersection twice: as given, and with the
 // operands exchanged.
-func (e *engine) areas(zone land.Zone, ellipsoidal bool) (*integral, Doubt) {
+func (e *engine) areas(zone land.Zone, ellipsoidal, wantOutside bool) (integral, Doubt) {
 	k := &e.forward
 	k.cross()
 	s := integral{central: zone.FalseEasting(), reference: k.a.pts[0][0], ellipsoidal: ellipsoidal}
-	e.first.reset(k, false)
-	e.second.reset(k, true)
+	e.first.reset(k, false, wantOutside)
+	e.second.reset(k, true, wantOutside)
 	doubt := e.first.green(&s) | e.second.green(&s)
 
 	x := &e.exchanged
 	x.reset(k.b, k.a, false)
 	x.cross()
 	r := integral{reference: s.reference}
-	e.third.reset(x, false)
-	e.last.reset(x, true)
+	e.third.reset(x, false, false)
+	e.last.reset(x, true, false)
 	doubt |= e.third.green(&r) | e.last.green(&r)
 	if abs(r.planar-s.planar) > r.bound()+s.bound() {
 		doubt |= Exchanged
 	}
-	return &s, doubt
+	return s, doubt
 }
 
 // agrees compares the area on the ellipsoid with that in the plane. The plane's
@@ -109,7 +138,7 @@ func (e *engine) rings(s *integral) (orb.MultiPolygon, Doubt) {
 }
 
 // tidy makes the geometry of the tidier's edges, whose planar area must be
-// planar within bound, and proves it valid.
+// planar within bound, and proves it valid where rounding may have mattered.
 func (e *engine) tidy(planar, bound float64) (orb.MultiPolygon, Doubt) {
 	if doubt := e.tidier.rings(); doubt != 0 {
 		return nil, doubt
@@ -128,9 +157,12 @@ func (e *engine) tidy(planar, bound float64) (orb.MultiPolygon, Doubt) {
 	if abs(sum-planar) > bound+lost {
 		return nil, GreenSum
 	}
-	var check flat
-	if err := check.add(mp); err != nil || check.feats[0].flaws.invalid() {
-		return nil, BadGeometry
+	// What touches is exact; only what rounding may have changed needs proof.
+	if e.forward.close {
+		var check flat
+		if err := check.add(mp); err != nil || check.feats[0].flaws.invalid() {
+			return nil, BadGeometry
+		}
 	}
 	return mp, 0
 }

@@ -25,23 +25,29 @@ type flat struct {
 	start []int32
 	rings []box
 	nodes []box
-	feats []span
+	// groups are those of all features, where there is more than one.
+	groups []box
+	feats  []span
 }
 
 // span says where a feature's parts begin.
 type span struct {
-	pts, rings, nodes int32
-	flaws             flaw
+	pts, rings, nodes, groups int32
+	flaws                     flaw
+}
+
+func (s *flat) end() span {
+	return span{int32(len(s.pts)), int32(len(s.rings)), int32(len(s.nodes)), int32(len(s.groups)), 0}
 }
 
 // view is feature f as an operand.
 func (s *flat) view(f int) (o operand) {
-	a, b := s.feats[f], span{int32(len(s.pts)), int32(len(s.rings)), int32(len(s.nodes)), 0}
+	a, b := s.feats[f], s.end()
 	if f+1 < len(s.feats) {
 		b = s.feats[f+1]
 	}
 	o.pts, o.gap = s.pts[a.pts:b.pts], s.gap[a.pts:b.pts]
-	o.rings, o.nodes = s.rings[a.rings:b.rings], s.nodes[a.nodes:b.nodes]
+	o.rings, o.nodes, o.groups = s.rings[a.rings:b.rings], s.nodes[a.nodes:b.nodes], s.groups[a.groups:b.groups]
 	// Every feature has one more start than rings.
 	o.start = s.start[int(a.rings)+f : int(b.rings)+f+1]
 	o.flaws = a.flaws
@@ -57,7 +63,7 @@ func (s *flat) add(mp orb.MultiPolygon) error {
 	if len(s.pts) > math.MaxInt32/2 {
 		return fmt.Errorf("polygon overlay: more than %d vertices in one layer", math.MaxInt32/2)
 	}
-	from := span{int32(len(s.pts)), int32(len(s.rings)), int32(len(s.nodes)), 0}
+	from := s.end()
 	s.feats = append(s.feats, from)
 	f := len(s.feats) - 1
 	s.start = append(s.start, 0)
@@ -66,10 +72,10 @@ func (s *flat) add(mp orb.MultiPolygon) error {
 			if err := checkRing(ring); err != nil {
 				return fmt.Errorf("polygon %d, ring %d, %w", p+1, r+1, err)
 			}
-			if len(ring) > 0 {
-				s.feats[f].flaws |= s.addRing(from.pts, ring, r > 0)
-			}
 		}
+	}
+	for _, r := range nearby(mp) {
+		s.feats[f].flaws |= s.addRing(from.pts, r.ring, r.hole)
 	}
 	s.addTree(f)
 	if s.feats[f].flaws.invalid() {
@@ -82,6 +88,48 @@ func (s *flat) add(mp orb.MultiPolygon) error {
 		s.insert(f, touches)
 	}
 	return nil
+}
+
+// ringAt is a ring and where it is.
+type ringAt struct {
+	ring orb.Ring
+	hole bool
+	code uint32
+}
+
+// nearby orders the rings so that rings near each other follow each other
+// (Morton's order): a box around consecutive edges is then small also where it
+// goes from ring to ring. The order has no bearing on the result.
+func nearby(mp orb.MultiPolygon) []ringAt {
+	var rings []ringAt
+	around := noBox
+	for _, polygon := range mp {
+		for r, ring := range polygon {
+			if len(ring) > 0 {
+				rings = append(rings, ringAt{ring: ring, hole: r > 0})
+				b := box{ring[0][0], ring[0][1], ring[0][0], ring[0][1]}
+				around.add(&b)
+			}
+		}
+	}
+	if len(rings) < 3 {
+		return rings
+	}
+	scale := 65535 / max(around.x1-around.x0, around.y1-around.y0, minCoordinate)
+	for i := range rings {
+		p := rings[i].ring[0]
+		rings[i].code = spread(uint32((p[0]-around.x0)*scale)) | spread(uint32((p[1]-around.y0)*scale))<<1
+	}
+	slices.SortStableFunc(rings, func(p, q ringAt) int { return cmp.Compare(p.code, q.code) })
+	return rings
+}
+
+// spread puts a zero between the lower 16 bits of v.
+func spread(v uint32) uint32 {
+	v = (v | v<<8) & 0x00ff00ff
+	v = (v | v<<4) & 0x0f0f0f0f
+	v = (v | v<<2) & 0x33333333
+	return (v | v<<1) & 0x55555555
 }
 
 func checkRing(ring orb.Ring) error {
@@ -140,9 +188,19 @@ func (s *flat) addTree(f int) {
 	var o operand
 	n := o.layOut(len(s.pts) - int(s.feats[f].pts))
 	s.nodes = append(s.nodes, make([]box, n)...)
-	if n > 0 {
-		o = s.view(f)
-		o.fill()
+	if n == 0 {
+		return
+	}
+	o = s.view(f)
+	o.fill()
+	if len(o.rings) > ringGroup {
+		for from := 0; from < len(o.rings); from += ringGroup {
+			b := noBox
+			for r := from; r < min(from+ringGroup, len(o.rings)); r++ {
+				b.add(&o.rings[r])
+			}
+			s.groups = append(s.groups, b)
+		}
 	}
 }
 
@@ -158,7 +216,7 @@ func (s *flat) insert(f int, touches []touch) {
 	at := s.feats[f]
 	s.pts, s.gap = s.pts[:at.pts], s.gap[:at.pts]
 	s.rings, s.nodes = s.rings[:at.rings], s.nodes[:at.nodes]
-	s.start = s.start[:int(at.rings)+f+1]
+	s.start, s.groups = s.start[:int(at.rings)+f+1], s.groups[:at.groups]
 	for r := range len(start) - 1 {
 		first := len(s.pts)
 		for i := start[r]; i < start[r+1]; i++ {

@@ -18,8 +18,9 @@ type boundary struct {
 	// order are the crossings in the order of the edges; those of one edge are in
 	// no order.
 	order []int32
-	// inside and outside are the rings without crossings.
+	// inside and outside are the rings without crossings; outside only if wanted.
 	inside, outside []int32
+	wantOutside     bool
 }
 
 func (b *boundary) own() *operand {
@@ -51,8 +52,8 @@ func (b *boundary) enters(x int32) int {
 	return int(b.k.crossings[x].enters)
 }
 
-func (b *boundary) reset(k *kernel, second bool) {
-	b.k, b.second = k, second
+func (b *boundary) reset(k *kernel, second, wantOutside bool) {
+	b.k, b.second, b.wantOutside = k, second, wantOutside
 	b.order, b.inside, b.outside = b.order[:0], b.inside[:0], b.outside[:0]
 	for x := range k.crossings {
 		b.order = append(b.order, int32(x))
@@ -161,24 +162,28 @@ func slackOf(u, v orb.Point) float64 {
 }
 
 // classify sorts the rings from…to-1, which have no crossings, into those inside
-// the other operand and those outside, and adds the former.
+// the other operand and those outside, and adds the former. It remembers the
+// latter only when asked to.
 func (b *boundary) classify(from, to int, s *integral) (doubt Doubt) {
 	own, other := b.own(), b.other()
-	if from >= to || other.levels == 0 {
-		for r := from; r < to; r++ {
-			b.outside = append(b.outside, int32(r))
-		}
-		return 0
+	around := &noBox
+	if other.levels > 0 {
+		around = other.box()
 	}
-	around := other.box()
 	for r := from; r < to; r++ {
+		if !b.wantOutside && r%ringGroup == 0 && r+ringGroup <= to && len(own.groups) > 0 && !own.groups[r/ringGroup].meets(around) {
+			r += ringGroup - 1
+			continue
+		}
 		w := 0
 		if around.holds(&own.rings[r]) {
 			w = other.winding(own.pts[own.start[r]], !b.second)
 		}
 		switch w {
 		case 0:
-			b.outside = append(b.outside, int32(r))
+			if b.wantOutside {
+				b.outside = append(b.outside, int32(r))
+			}
 		case 1:
 			b.inside = append(b.inside, int32(r))
 			s.chain(own.pts[own.start[r]:own.start[r+1]])

@@ -82,7 +82,7 @@ func (l *Layer) Bytes() int64 {
 	return int64(unsafe.Sizeof(*l)) +
 		size(cap(f.pts), unsafe.Sizeof(orb.Point{})) + size(cap(f.gap), 1) + size(cap(f.start), 4) +
 		size(cap(f.rings), unsafe.Sizeof(box{})) + size(cap(f.nodes), unsafe.Sizeof(box{})) +
-		size(cap(f.feats), unsafe.Sizeof(span{})) +
+		size(cap(f.groups), unsafe.Sizeof(box{})) + size(cap(f.feats), unsafe.Sizeof(span{})) +
 		size(cap(t.order), 4) + size(cap(t.nodes), unsafe.Sizeof(box{})) + size(cap(t.level), 4)
 }
 
@@ -210,8 +210,13 @@ func (l *Layer) Overlay(c *Candidate, geometry bool) ([]Overlap, Stats) {
 	slices.Sort(e.found)
 	var out []Overlap
 	for _, f := range e.found {
-		b := l.flat.view(int(f))
-		o := e.overlap(&c.operand, &b, c.planar, l.zone, geometry)
+		b := &e.feature
+		*b = l.flat.view(int(f))
+		if !(c.flaws | b.flaws).invalid() && apart(&c.operand, b) {
+			stats.Pairs++
+			continue
+		}
+		o := e.overlap(&c.operand, b, c.planar, l.zone, geometry)
 		o.Feature = int(f)
 		stats.count(e, o.Doubt)
 		if o.Doubt != 0 || o.Planar > Minimum {

@@ -90,15 +90,15 @@ func (e *engine) combine(a, b *Candidate, zone land.Zone, r rule) Result {
 	k.reset(&a.operand, &b.operand, true)
 	bound, common := 64*unit*(a.size()+b.size()), 0.0
 	if a.levels > 0 && b.levels > 0 {
-		s, doubt := e.areas(zone, false)
+		s, doubt := e.areas(zone, false, true)
 		if doubt != 0 {
 			return Result{Doubt: doubt}
 		}
 		bound, common = bound+s.bound(), s.planar
 	} else {
 		var none integral
-		e.first.reset(k, false)
-		e.second.reset(k, true)
+		e.first.reset(k, false, true)
+		e.second.reset(k, true, true)
 		e.first.green(&none)
 		e.second.green(&none)
 	}

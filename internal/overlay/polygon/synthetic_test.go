@@ -178,7 +178,7 @@ func (m *mesh) farmland(rng *rand.Rand) (out []orb.MultiPolygon) {
 		for bx := 0; bx+block <= m.n; bx += block {
 			var cells [][2]int
 			for i := range block * block {
-				if rng.Float64() < 0.62 {
+				if rng.Float64() < 0.93 {
 					cells = append(cells, [2]int{bx + i%block, by + i/block})
 				}
 			}
@@ -249,9 +249,9 @@ func marchingSquares(n int, z []float64) orb.MultiPolygon {
 		for range 3 {
 			switch in := [3]bool{z[a] > 0, z[b] > 0, z[c] > 0}; in {
 			case [3]bool{true, false, false}:
-				t.addEdge(at(a, b), at(a, c), false)
+				t.addChain([]orb.Point{at(a, b), at(a, c)}, false)
 			case [3]bool{false, true, true}:
-				t.addEdge(at(c, a), at(b, a), false)
+				t.addChain([]orb.Point{at(c, a), at(b, a)}, false)
 			}
 			a, b, c = b, c, a
 		}

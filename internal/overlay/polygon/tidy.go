@@ -2,7 +2,8 @@ package polygon
 
 import (
 	"cmp"
-	"slices"
+	"math"
+	"math/bits"
 
 	"github.com/paulmach/orb"
 )
@@ -10,57 +11,120 @@ import (
 // tidier makes simple rings of a set of directed edges that bound a polygon on
 // their left.
 type tidier struct {
-	edges []segment
-	used  []bool
-	ring  []orb.Point
+	// nodes are the edges' ends, edges go from node to node.
+	nodes []node
+	edges []link
+	// table finds nodes by their position: open addressing, index+1.
+	table []int32
+	ring  []int32
+	// place is where a node stands in the ring that is being split, from 1.
+	place []int32
+	stack []int32
 	// pts and ends are the rings, as in walker.
 	pts  []orb.Point
 	ends []int32
-	seen map[orb.Point]int32
 }
 
-type segment struct{ u, v orb.Point }
+type node struct {
+	p orb.Point
+	// out is the first edge that begins here, or -1.
+	out int32
+}
+
+// link is a directed edge, and the next that begins where it does.
+type link struct {
+	u, v, next int32
+	// gone: cancelled, or already in a ring.
+	gone bool
+}
 
 func comparePoints(p, q orb.Point) int {
 	return cmp.Or(cmp.Compare(p[0], q[0]), cmp.Compare(p[1], q[1]))
 }
 
-// sorted gives a segment's ends in order.
-func (s segment) sorted() (lo, hi orb.Point) {
-	if before(s.v, s.u) {
-		return s.v, s.u
-	}
-	return s.u, s.v
+func (t *tidier) reset() {
+	t.nodes, t.edges, t.pts, t.ends = t.nodes[:0], t.edges[:0], t.pts[:0], t.ends[:0]
+	// Small again after a large polygon: all of it is cleared every time.
+	t.table = t.table[:min(len(t.table), smallTable)]
+	clear(t.table)
 }
 
-func (t *tidier) reset() {
-	t.edges, t.pts, t.ends = t.edges[:0], t.pts[:0], t.ends[:0]
+const smallTable = 256
+
+// node gives the number of the node at p.
+func (t *tidier) node(p orb.Point) int32 {
+	if 2*len(t.nodes) >= len(t.table) {
+		t.grow()
+	}
+	// Negative zero is zero.
+	for at := hash(p[0]+0, p[1]+0) & uint64(len(t.table)-1); ; at = (at + 1) & uint64(len(t.table)-1) {
+		n := t.table[at]
+		if n == 0 {
+			t.nodes = append(t.nodes, node{p, -1})
+			t.table[at] = int32(len(t.nodes))
+			return int32(len(t.nodes) - 1)
+		}
+		if t.nodes[n-1].p == p {
+			return n - 1
+		}
+	}
+}
+
+func hash(x, y float64) uint64 {
+	h := math.Float64bits(x)*0x9e3779b97f4a7c15 ^ bits.RotateLeft64(math.Float64bits(y)*0xc2b2ae3d27d4eb4f, 31)
+	h ^= h >> 32
+	h *= 0xd6e8feb86659fd93
+	return h ^ h>>29
+}
+
+func (t *tidier) grow() {
+	if n := max(smallTable, 2*len(t.table)); n <= cap(t.table) {
+		t.table = t.table[:n]
+		clear(t.table)
+	} else {
+		t.table = make([]int32, n)
+	}
+	for i := range t.nodes {
+		p := t.nodes[i].p
+		at := hash(p[0]+0, p[1]+0) & uint64(len(t.table)-1)
+		for t.table[at] != 0 {
+			at = (at + 1) & uint64(len(t.table)-1)
+		}
+		t.table[at] = int32(i + 1)
+	}
 }
 
 // addRing adds the edges of a ring without closing point.
 func (t *tidier) addRing(pts []orb.Point) {
-	last := pts[len(pts)-1]
-	for _, p := range pts {
-		t.edges = append(t.edges, segment{last, p})
-		last = p
+	first := t.node(pts[0])
+	last := first
+	for _, p := range pts[1:] {
+		n := t.node(p)
+		t.link(last, n)
+		last = n
 	}
+	t.link(last, first)
 }
 
 // addChain adds the edges of a chain, turned round if asked.
 func (t *tidier) addChain(pts []orb.Point, reversed bool) {
-	for i := 1; i < len(pts); i++ {
-		t.addEdge(pts[i-1], pts[i], reversed)
+	last := t.node(pts[0])
+	for _, p := range pts[1:] {
+		n := t.node(p)
+		if reversed {
+			t.link(n, last)
+		} else {
+			t.link(last, n)
+		}
+		last = n
 	}
 }
 
-func (t *tidier) addEdge(u, v orb.Point, reversed bool) {
-	if u == v {
-		return
+func (t *tidier) link(u, v int32) {
+	if u != v {
+		t.edges = append(t.edges, link{u, v, t.nodes[u].out, false})
+		t.nodes[u].out = int32(len(t.edges) - 1)
 	}
-	if reversed {
-		u, v = v, u
-	}
-	t.edges = append(t.edges, segment{u, v})
 }
 
 // rings links the edges. Two that run along each other in opposite directions
@@ -72,12 +136,9 @@ func (t *tidier) rings() Doubt {
 	if !t.cancel() {
 		return BadGeometry
 	}
-	slices.SortFunc(t.edges, func(x, y segment) int {
-		return cmp.Or(comparePoints(x.u, y.u), comparePoints(x.v, y.v))
-	})
-	t.used = append(t.used[:0], make([]bool, len(t.edges))...)
+	t.place = append(t.place[:0], make([]int32, len(t.nodes))...)
 	for i := range t.edges {
-		if !t.used[i] && !t.trace(i) {
+		if !t.edges[i].gone && !t.trace(int32(i)) {
 			return BadGeometry
 		}
 	}
@@ -87,69 +148,59 @@ func (t *tidier) rings() Doubt {
 // cancel removes edges that run both ways; an edge that runs one way twice is an
 // error.
 func (t *tidier) cancel() bool {
-	slices.SortFunc(t.edges, func(x, y segment) int {
-		xl, xh := x.sorted()
-		yl, yh := y.sorted()
-		return cmp.Or(comparePoints(xl, yl), comparePoints(xh, yh))
-	})
-	kept := t.edges[:0]
-	for i := 0; i < len(t.edges); {
-		lo, hi := t.edges[i].sorted()
-		net, j := 0, i
-		for ; j < len(t.edges); j++ {
-			l, h := t.edges[j].sorted()
-			if l != lo || h != hi {
+	for i := range t.edges {
+		e := &t.edges[i]
+		if e.gone {
+			continue
+		}
+		for j := t.nodes[e.v].out; j >= 0; j = t.edges[j].next {
+			if b := &t.edges[j]; b.v == e.u && !b.gone {
+				e.gone, b.gone = true, true
 				break
 			}
-			if t.edges[j].u == lo {
-				net++
-			} else {
-				net--
+		}
+	}
+	for i := range t.edges {
+		if t.edges[i].gone {
+			continue
+		}
+		for j := t.edges[i].next; j >= 0; j = t.edges[j].next {
+			if t.edges[j].v == t.edges[i].v && !t.edges[j].gone {
+				return false
 			}
 		}
-		switch net {
-		case 0:
-		case 1:
-			kept = append(kept, segment{lo, hi})
-		case -1:
-			kept = append(kept, segment{hi, lo})
-		default:
-			return false
-		}
-		i = j
 	}
-	t.edges = kept
 	return true
 }
 
-func (t *tidier) trace(first int) bool {
+func (t *tidier) trace(first int32) bool {
 	t.ring = t.ring[:0]
 	for i := first; ; {
-		t.used[i] = true
+		t.edges[i].gone = true
 		t.ring = append(t.ring, t.edges[i].u)
-		if i = t.next(t.edges[i]); i < 0 {
-			return false
-		}
-		if i == first {
+		next := t.next(i, first)
+		if next == first {
 			break
 		}
-		if t.used[i] {
+		if next < 0 {
 			return false
 		}
+		i = next
 	}
 	t.split()
 	return true
 }
 
-// next is the edge that follows e round the same piece.
-func (t *tidier) next(e segment) int {
-	lo, ok := slices.BinarySearchFunc(t.edges, e.v, func(x segment, p orb.Point) int { return comparePoints(x.u, p) })
-	if !ok {
-		return -1
-	}
-	best := lo
-	for i := lo + 1; i < len(t.edges) && t.edges[i].u == e.v; i++ {
-		if clockwiseBefore(e.v, e.u, t.edges[i].v, t.edges[best].v) {
+// next is the edge that follows e round the same piece; first, with which the
+// ring began, may be it.
+func (t *tidier) next(e, first int32) int32 {
+	u, v := t.nodes[t.edges[e].u].p, t.edges[e].v
+	best := int32(-1)
+	for i := t.nodes[v].out; i >= 0; i = t.edges[i].next {
+		if t.edges[i].gone && i != first {
+			continue
+		}
+		if best < 0 || clockwiseBefore(t.nodes[v].p, u, t.nodes[t.edges[i].v].p, t.nodes[t.edges[best].v].p) {
 			best = i
 		}
 	}
@@ -184,29 +235,30 @@ func sector(v, r, p orb.Point) int {
 
 // split cuts the traced ring where it comes back to a vertex.
 func (t *tidier) split() {
-	if t.seen == nil {
-		t.seen = map[orb.Point]int32{}
-	}
-	clear(t.seen)
-	stack := t.ring[:0]
-	for _, p := range t.ring {
-		if at, ok := t.seen[p]; ok {
-			for _, q := range stack[at+1:] {
-				delete(t.seen, q)
+	t.stack = t.stack[:0]
+	for _, n := range t.ring {
+		if at := t.place[n]; at > 0 {
+			t.keep(t.stack[at-1:])
+			for _, m := range t.stack[at-1:] {
+				t.place[m] = 0
 			}
-			t.keep(stack[at:])
-			stack = stack[:at+1]
-			continue
+			t.stack = t.stack[:at-1]
 		}
-		t.seen[p] = int32(len(stack))
-		stack = append(stack, p)
+		t.stack = append(t.stack, n)
+		t.place[n] = int32(len(t.stack))
 	}
-	t.keep(stack)
+	t.keep(t.stack)
+	for _, n := range t.stack {
+		t.place[n] = 0
+	}
 }
 
-func (t *tidier) keep(ring []orb.Point) {
-	if len(ring) >= 3 {
-		t.pts = append(t.pts, ring...)
-		t.ends = append(t.ends, int32(len(t.pts)))
+func (t *tidier) keep(ring []int32) {
+	if len(ring) < 3 {
+		return
 	}
+	for _, n := range ring {
+		t.pts = append(t.pts, t.nodes[n].p)
+	}
+	t.ends = append(t.ends, int32(len(t.pts)))
 }
