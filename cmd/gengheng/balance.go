@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gengheng/internal/balance"
+	"gengheng/internal/balance/marxan"
 )
 
 // balanceCmd is the door to the balance engine (平衡引擎): files in, files out, no
@@ -16,6 +17,8 @@ import (
 type balanceCmd struct {
 	Solve  balanceSolveCmd  `cmd:"" help:"求解平衡问题并给出证书 · Solve a balance problem and certify the plan."`
 	Verify balanceVerifyCmd `cmd:"" help:"独立验证方案与证书 · Verify a solution from its files alone."`
+
+	FromMarxan balanceFromMarxanCmd `cmd:"" help:"由 Marxan 文件夹生成平衡问题 · Write a Marxan folder as a balance problem."`
 }
 
 // Exit codes of `gengheng balance`.
@@ -103,5 +106,28 @@ func (c *balanceVerifyCmd) Run() error {
 		return badInput(err)
 	}
 	fmt.Println("验证通过 · verified:", report.Status)
+	return nil
+}
+
+type balanceFromMarxanCmd struct {
+	Marxan string   `arg:"" name:"marxan_dir" help:"Marxan 文件夹（pu.dat、spec.dat、puvspr.dat、bound.dat、input.dat） · Marxan folder." type:"path"`
+	Out    string   `required:"" help:"问题文件夹 · Folder for the problem." type:"path"`
+	BLM    *float64 `name:"blm" help:"边界长度系数，缺省取 input.dat 的 BLM · Boundary length modifier; input.dat's by default."`
+}
+
+// Run writes the problem; what it leaves out is said on standard error.
+func (c *balanceFromMarxanCmd) Run() error {
+	p, notices, err := marxan.Read(c.Marxan, marxan.Options{BLM: c.BLM})
+	if err != nil {
+		return badInput(err)
+	}
+	for _, n := range notices {
+		fmt.Fprintln(os.Stderr, "注意 notice:", n)
+	}
+	if err := balance.WriteProblem(c.Out, p); err != nil {
+		return err
+	}
+	fmt.Printf("%d 个单元、%d 条边、%d 条约束 · %d units, %d edges, %d constraints\n",
+		len(p.Units), len(p.Edges), len(p.Constraints), len(p.Units), len(p.Edges), len(p.Constraints))
 	return nil
 }

@@ -64,6 +64,9 @@ func TestBalanceExitCodes(t *testing.T) {
 	if got := solve(in, out, 0); got != exitBadInput {
 		t.Errorf("no time: exit code %d", got)
 	}
+	if got := code((&balanceFromMarxanCmd{Marxan: missing, Out: out}).Run()); got != exitBadInput {
+		t.Errorf("from-marxan of a missing folder: exit code %d", got)
+	}
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
 	err := (&balanceSolveCmd{Problem: write(1), Out: out, TimeLimit: time.Minute}).Run(cancelled)
