@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"gengheng/internal/balance"
@@ -43,7 +44,7 @@ func (c *balanceSolveCmd) Run(ctx context.Context) error {
 	if c.TimeLimit <= 0 {
 		return &exitError{exitBadInput, errors.New("--time-limit 必须大于 0 · must be positive")}
 	}
-	opt := balance.Options{TimeLimit: c.TimeLimit, Gap: c.Gap, Threads: c.Threads, Seed: c.Seed, Progress: printProgress}
+	opt := balance.Options{TimeLimit: c.TimeLimit, Gap: c.Gap, Threads: c.Threads, Seed: c.Seed, Progress: printProgress, Conflicts: printConflicts}
 	if c.Gap <= 0 {
 		opt.Gap = -1 // go on until the plan is proved to be the best
 	}
@@ -72,6 +73,26 @@ func printProgress(p balance.Progress) {
 	}
 	fmt.Fprintf(os.Stderr, "%8.1fs  %-8s 方案 plan %s  下界 bound %s  差距 gap %s\n",
 		p.Elapsed.Seconds(), p.Stage, show(p.Objective, "%.6f"), show(p.Bound, "%.6f"), show(p.Gap, "%.6f"))
+}
+
+// printConflicts names what cannot be met, and the locks to blame.
+func printConflicts(list []balance.Conflict) {
+	const most = 10
+	for _, c := range list {
+		rows, locks := []string{}, []string{}
+		for _, r := range c.Rows[:min(most, len(c.Rows))] {
+			rows = append(rows, r.Constraint)
+		}
+		for _, l := range c.Locks[:min(most, len(c.Locks))] {
+			locks = append(locks, fmt.Sprintf("%s=%d", l.Unit, l.Value))
+		}
+		zh, en := "锁定与约束矛盾", "the locks contradict the constraints"
+		if c.MissingWithoutLocks > 0 {
+			zh, en = "即使不锁定也无法满足", "cannot be met even without locks"
+		}
+		fmt.Fprintf(os.Stderr, "%s：约束 %s，至少差 %.6g；相关锁定 %d 个：%s · %s: %d constraints miss %.6g at least; %d locks weigh in it\n",
+			zh, strings.Join(rows, " "), c.Missing, c.LockCount, strings.Join(locks, " "), en, len(c.Rows), c.Missing, c.LockCount)
+	}
 }
 
 func badInput(err error) error {

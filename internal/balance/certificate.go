@@ -55,6 +55,10 @@ type Infeasibility struct {
 	// its own unit; ShortfallBound is proved to be the least possible at most.
 	Shortfall      float64 `json:"shortfall"`
 	ShortfallBound float64 `json:"shortfall_bound"`
+	// Objective is what the plan costs by the problem's own objective.
+	Objective *float64 `json:"objective,omitempty"`
+	// Conflicts are the contradictions that were plain before solving.
+	Conflicts []Conflict `json:"conflicts,omitempty"`
 	// Proof is "multipliers" when Multipliers alone prove it, "search" when the
 	// proof is an exhausted branch and bound.
 	Proof string `json:"proof"`
@@ -74,13 +78,16 @@ type RowValue struct {
 }
 
 // MissedRow is a constraint that a plan misses: Value is its left-hand side,
-// Shortfall > 0 how far it is on the wrong side of RHS.
+// Shortfall > 0 how far it is on the wrong side of RHS. Price, where there are
+// multipliers, is what the least total shortfall falls by at most for every unit
+// that the right-hand side is eased.
 type MissedRow struct {
 	Constraint string  `json:"constraint"`
 	Sense      string  `json:"sense"`
 	RHS        float64 `json:"rhs"`
 	Value      float64 `json:"value"`
 	Shortfall  float64 `json:"shortfall"`
+	Price      float64 `json:"price"`
 }
 
 // SelectedUnit is one unit's value in a plan.

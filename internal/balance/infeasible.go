@@ -118,8 +118,8 @@ func (e *engine) contradiction(least *Solution, sides []side, proof string) *Sol
 			selected, flows = s, z
 		}
 	}
-	_, rows := planValue(e.p, selected, flows)
-	inf := &Infeasibility{Shortfall: e.totalShortfall(rows), ShortfallBound: 0, Proof: proof,
+	objective, rows := planValue(e.p, selected, flows)
+	inf := &Infeasibility{Objective: &objective, Conflicts: CheckLocks(e.p), Shortfall: e.totalShortfall(rows), ShortfallBound: 0, Proof: proof,
 		Multipliers: []RowValue{}, Missed: []MissedRow{}, Plan: []SelectedUnit{}, Flows: []FlowAmount{}}
 	if least.Bound != nil {
 		inf.ShortfallBound = max(0, *least.Bound)
@@ -136,7 +136,11 @@ func (e *engine) contradiction(least *Solution, sides []side, proof string) *Sol
 	for k := range e.p.Constraints {
 		c := &e.p.Constraints[k]
 		if v := shortfall(c.Sense, rows[k], c.RHS); v > 2*rowTolerance(c.RHS) {
-			inf.Missed = append(inf.Missed, MissedRow{c.ID, c.Sense.String(), c.RHS, rows[k], v})
+			m := MissedRow{c.ID, c.Sense.String(), c.RHS, rows[k], v, 0}
+			if least.Multipliers != nil {
+				m.Price = math.Abs(least.Multipliers[k])
+			}
+			inf.Missed = append(inf.Missed, m)
 		}
 	}
 	for u := range e.p.Units {

@@ -22,6 +22,7 @@ type Options struct {
 	Threads   int           // 0 means one per processor; the answer does not depend on it
 	Seed      int64         // of the search's random choices
 	Progress  func(Progress)
+	Conflicts func([]Conflict) // told before solving what cannot be met, if anything
 }
 
 // Progress is one report of a running Solve. Objective is nil until there is a
@@ -80,6 +81,11 @@ func Solve(ctx context.Context, p *Problem, opt Options) (*Solution, error) {
 	}
 	opt = opt.withDefaults()
 	started := time.Now()
+	if opt.Conflicts != nil {
+		if found := CheckLocks(p); len(found) > 0 {
+			opt.Conflicts(found)
+		}
+	}
 	ctx, cancel := context.WithDeadline(ctx, started.Add(opt.TimeLimit))
 	defer cancel()
 	e := newEngine(ctx, p, opt, started)

@@ -15,12 +15,38 @@ func (v *verifier) verifyInfeasibility() {
 	}
 	v.checkFixed(selected)
 	v.checkFlowBoxes(flows)
-	_, _, rows := v.evaluate(selected, flows)
+	objective, _, rows := v.evaluate(selected, flows)
+	if inf.Objective != nil && !agree(*inf.Objective, objective, 1e-9, 1e-6) {
+		v.fault("infeasibility.json 的 objective 应为 %.10g，文件为 %.10g · the plan's objective differs", objective, *inf.Objective)
+	}
 	v.checkMissed(&inf, rows)
 	if inf.ShortfallBound > inf.Shortfall+1e-6+1e-9*math.Abs(inf.Shortfall) {
 		v.fault("shortfall_bound 大于 shortfall · shortfall_bound exceeds the plan's shortfall")
 	}
 	v.checkProof(&inf)
+	for i := range inf.Conflicts {
+		v.checkConflict(&inf.Conflicts[i])
+	}
+}
+
+// checkConflict checks the proof of a contradiction found before solving.
+func (v *verifier) checkConflict(c *Conflict) {
+	mu := make([]float64, len(v.p.Constraints))
+	for _, m := range c.Rows {
+		k, known := v.row[m.Constraint]
+		if !known || mu[k] != 0 {
+			v.fault("conflicts 中的约束 %q 不存在或重复 · unknown or repeated constraint", m.Constraint)
+			return
+		}
+		mu[k] = m.Multiplier
+	}
+	if !v.checkSigns(mu) {
+		return
+	}
+	value, sure := v.sum(mu, nil, false)
+	if sure && (!agree(value, c.Missing, 1e-9, 1e-6) || !(value > 0)) {
+		v.fault("conflicts 的 missing 应为 %.10g，文件为 %.10g · the conflict's sum differs", value, c.Missing)
+	}
 }
 
 func (v *verifier) leastPlan(inf *Infeasibility) ([]bool, []float64, bool) {

@@ -278,6 +278,7 @@ func TestVerifierRefusesTamperedInfeasibility(t *testing.T) {
 		"a unit flipped":    replace(`"selected": 1`, `"selected": 0`),
 		"a value changed":   replace(`"value": `, `"value": 1`),
 		"a multiplier less": replace(`"multiplier": `, `"multiplier": -`),
+		"another price":     scaleKey("objective", 1.01),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
