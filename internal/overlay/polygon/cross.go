@@ -15,7 +15,10 @@ type crossing struct {
 	// ta and tb say how far along the edges it lies, ea and eb how far off that
 	// may be.
 	ta, tb, ea, eb float64
-	p              orb.Point
+	// sine of the angle between the edges, or less; 1 where an edge begins or
+	// ends on the other.
+	sine float64
+	p    orb.Point
 }
 
 // kernel overlays operand a with operand b, which is the shifted one.
@@ -109,7 +112,7 @@ func (k *kernel) edges(i, j int32) {
 	if sP == sQ || shiftedEdge(oA, p, q) == shiftedEdge(oB, p, q) {
 		return
 	}
-	x := crossing{a: i, b: j, enters: shiftedEdge(oB, p, q)}
+	x := crossing{a: i, b: j, sine: 1, enters: shiftedEdge(oB, p, q)}
 	x.ta, x.ea = ratio(oA, eA, oB, eB)
 	x.tb, x.eb = ratio(oP, eP, oQ, eQ)
 	switch {
@@ -123,24 +126,22 @@ func (k *kernel) edges(i, j int32) {
 		x.p = b
 	default:
 		x.p = meeting(a, b, oA, oB, p, q, oP, oQ)
-		if max(x.ea, x.eb) > closeBound || near(x.p, a) || near(x.p, b) || near(x.p, p) || near(x.p, q) {
+		ab, pq := reach(a, b), reach(p, q)
+		x.sine = (math.Abs(oA) + math.Abs(oB)) / (ab * pq)
+		step := rounding(x.p)
+		if min(math.Abs(oP), math.Abs(oQ)) <= step*ab || min(math.Abs(oA), math.Abs(oB)) <= step*pq {
 			k.close = true
 		}
 	}
 	k.crossings = append(k.crossings, x)
 }
 
-// closeBound is the error along an edge, as a part of its length, from which the
-// geometry of a crossing is looked at again.
-const closeBound = 1e-9
+// reach is a bound of an edge's length, at most √2 too much.
+func reach(u, v orb.Point) float64 { return math.Abs(v[0]-u[0]) + math.Abs(v[1]-u[1]) }
 
-// near tells whether two points are so few units in the last place apart that
-// rounding may have changed on which side of each other they lie.
-func near(p, q orb.Point) bool {
-	return max(abs(p[0]-q[0]), abs(p[1]-q[1])) <= nearUnits*unit*max(abs(p[0]), abs(p[1]))
-}
-
-const nearUnits = 64
+// rounding is a distance that is sure to be more than rounding a point moves it.
+// What comes nearer to a line than this may lie on its other side afterwards.
+func rounding(p orb.Point) float64 { return 64 * unit * max(math.Abs(p[0]), math.Abs(p[1])) }
 
 func (k *kernel) touches(i, j int32, det [4]float64) {
 	a, b, p, q := k.a.pts[i], k.a.pts[i+1], k.b.pts[j], k.b.pts[j+1]

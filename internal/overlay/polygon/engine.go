@@ -90,19 +90,22 @@ func (o *operand) reaches(level int, i int32, b *box) bool {
 // areas computes the area of the intersection twice: as given, and with the
 // operands exchanged.
 func (e *engine) areas(zone land.Zone, ellipsoidal, wantOutside bool) (integral, Doubt) {
+	e.forward.cross()
+	e.exchanged.reset(e.forward.b, e.forward.a, false)
+	e.exchanged.cross()
+	return e.sums(zone, ellipsoidal, wantOutside)
+}
+
+// sums adds up the area from the crossings of both runs and compares them.
+func (e *engine) sums(zone land.Zone, ellipsoidal, wantOutside bool) (integral, Doubt) {
 	k := &e.forward
-	k.cross()
 	s := integral{central: zone.FalseEasting(), reference: k.a.pts[0][0], ellipsoidal: ellipsoidal}
 	e.first.reset(k, false, wantOutside)
 	e.second.reset(k, true, wantOutside)
 	doubt := e.first.green(&s) | e.second.green(&s)
-
-	x := &e.exchanged
-	x.reset(k.b, k.a, false)
-	x.cross()
 	r := integral{reference: s.reference}
-	e.third.reset(x, false, false)
-	e.last.reset(x, true, false)
+	e.third.reset(&e.exchanged, false, false)
+	e.last.reset(&e.exchanged, true, false)
 	doubt |= e.third.green(&r) | e.last.green(&r)
 	if abs(r.planar-s.planar) > r.bound()+s.bound() {
 		doubt |= Exchanged

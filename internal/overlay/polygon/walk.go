@@ -15,6 +15,8 @@ type event struct {
 	x int32
 	// t is how far along the edge, e how far off that may be.
 	t, e float64
+	// sine is the crossing's.
+	sine float64
 	p    orb.Point
 	// from and to bound the events of the same ring.
 	from, to int32
@@ -64,7 +66,7 @@ func (w *walker) arrange(side int, b *boundary, touches []touch) {
 	ev := w.events[side][:0]
 	for _, x := range b.order {
 		c := &w.k.crossings[x]
-		e := event{edge: c.a, x: x, t: c.ta, e: c.ea, p: c.p}
+		e := event{edge: c.a, x: x, t: c.ta, e: c.ea, sine: c.sine, p: c.p}
 		if b.second {
 			e.edge, e.t, e.e = c.b, c.tb, c.eb
 		}
@@ -77,7 +79,7 @@ func (w *walker) arrange(side int, b *boundary, touches []touch) {
 		if abs(v[1]-u[1]) > abs(v[0]-u[0]) {
 			axis = 1
 		}
-		ev = append(ev, event{edge: t.edge, x: -1, t: (t.p[axis] - u[axis]) / (v[axis] - u[axis]), e: 8 * unit, p: t.p})
+		ev = append(ev, event{edge: t.edge, x: -1, t: (t.p[axis] - u[axis]) / (v[axis] - u[axis]), e: 8 * unit, sine: 1, p: t.p})
 	}
 	slices.SortFunc(ev, func(x, y event) int { return w.order(b, &x, &y) })
 	w.at[side] = append(w.at[side][:0], make([]int32, len(w.k.crossings))...)
@@ -110,7 +112,7 @@ func (w *walker) order(b *boundary, x, y *event) int {
 	if x.edge != y.edge {
 		return cmp.Compare(x.edge, y.edge)
 	}
-	if x.p != y.p && near(x.p, y.p) {
+	if d := reach(x.p, y.p); d > 0 && d*min(x.sine, y.sine) <= rounding(x.p) {
 		w.k.close = true
 	}
 	if d := x.t - y.t; d > x.e+y.e {
