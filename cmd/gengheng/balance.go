@@ -126,7 +126,11 @@ func (c *balanceVerifyCmd) Run() error {
 	if err != nil {
 		return badInput(err)
 	}
-	fmt.Println("验证通过 · verified:", report.Status)
+	status := string(report.Status)
+	if report.Status == balance.Optimal && len(report.Unchecked) > 0 {
+		status = "feasible（声称 optimal，文件不能证明 · optimal is claimed, and not proved by the files）"
+	}
+	fmt.Println("验证通过 · verified:", status)
 	return nil
 }
 

@@ -61,6 +61,9 @@ func TestBalanceExitCodes(t *testing.T) {
 	if got := solve(missing, out, time.Minute); got != exitBadInput {
 		t.Errorf("a missing folder: exit code %d", got)
 	}
+	if got := solve(in, in, time.Minute); got != exitBadInput {
+		t.Errorf("the problem's own folder as output: exit code %d", got)
+	}
 	if got := solve(in, out, 0); got != exitBadInput {
 		t.Errorf("no time: exit code %d", got)
 	}

@@ -39,6 +39,10 @@ var demoYear = fixture.County.Year
 func (c *demoCmd) Run(ctx context.Context) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	slog.SetDefault(log)
+	if c.DatabaseURL != "" {
+		fmt.Println("演示只用私有数据库，不使用 DATABASE_URL：合成数据不应进入正式库 · the demo keeps synthetic data out of DATABASE_URL")
+		c.DatabaseURL = ""
+	}
 	fmt.Println("① 准备合成县 · the synthetic county")
 	county, err := c.cachedCounty(ctx)
 	if err != nil {
@@ -66,12 +70,14 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	if err := c.results(ctx, cr, summary); err != nil {
 		return err
 	}
+	if status := summary.plan.Certificate["status"]; status != "optimal" && status != "feasible" {
+		return fmt.Errorf("没有得到可行的方案（%v） · no feasible plan", status)
+	}
 	if c.Once {
 		return nil
 	}
 	fmt.Printf("\n服务继续运行 · still serving at http://%s （接口说明 · contract: /docs，Ctrl-C 结束）\n", addr)
-	<-ctx.Done()
-	return nil
+	return s.wait(ctx)
 }
 
 // cachedCounty makes the synthetic county below the data folder, once for each

@@ -54,6 +54,12 @@ func run() int {
 		kong.Name("gengheng"),
 		kong.Description("耕衡：县级耕地进出平衡 · Cultivated-land in/out balance for a county."),
 		kong.UsageOnError(),
+		kong.Exit(func(code int) {
+			if code != 0 {
+				code = exitBadInput // kong's own code for a wrong call is 80
+			}
+			os.Exit(code)
+		}),
 		kong.BindTo(ctx, (*context.Context)(nil)))
 	err := k.Run()
 	if err == nil {

@@ -31,8 +31,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("耕衡已启动 · serving at http://%s （接口说明 · contract: /docs）\n", addr)
-	<-ctx.Done()
-	return nil
+	return s.wait(ctx)
 }
 
 type workCmd struct{ serviceFlags }

@@ -31,6 +31,7 @@ type service struct {
 	queue   *jobs.Queue
 	handler http.Handler
 	http    *http.Server
+	failed  chan error // the HTTP server ended by itself
 	log     *slog.Logger
 }
 
@@ -91,12 +92,23 @@ func (s *service) listen(addr string) (string, error) {
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
+	s.failed = make(chan error, 1)
 	go func() {
 		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			s.log.Error("http server", "err", err)
+			s.failed <- fmt.Errorf("http server: %w", err)
 		}
 	}()
 	return l.Addr().String(), nil
+}
+
+// wait serves until ctx ends or the HTTP server fails.
+func (s *service) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-s.failed:
+		return err
+	}
 }
 
 // close ends in order: no new requests, jobs put back, database last.

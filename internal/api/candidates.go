@@ -86,11 +86,12 @@ func (s *server) GetCandidate(c echo.Context, county CountyPath, direction Direc
 	}
 	var out CandidateDetail
 	var year int
+	var dataset uuid.UUID
 	err := s.db.Pool.QueryRow(ctx, `
-		SELECT d.year, ST_AsGeoJSON(ST_Transform(c.geom, 4490), 9)::jsonb, `+candidateColumns+currentCandidates+`
+		SELECT d.year, d.dataset_id, ST_AsGeoJSON(ST_Transform(c.geom, 4490), 9)::jsonb, `+candidateColumns+currentCandidates+`
 		AND c.direction = $2 AND c.number = $3 AND ($4::int IS NULL OR d.year = $4)
 		ORDER BY d.year DESC, d.commit_seq DESC LIMIT 1`, county, direction, number, params.Year).
-		Scan(append([]any{&year, &out.Geometry}, candidateTargets(&out.Candidate)...)...)
+		Scan(append([]any{&year, &dataset, &out.Geometry}, candidateTargets(&out.Candidate)...)...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return notFound("candidate", fmt.Sprintf("没有申报地块 %s（%s）。 No such candidate.", number, direction))
 	}
@@ -98,12 +99,16 @@ func (s *server) GetCandidate(c echo.Context, county CountyPath, direction Direc
 		return fmt.Errorf("candidate %s: %w", number, err)
 	}
 	out.Findings = []Finding{}
-	run, err := s.latestRun(ctx, county, year)
+	run, fresh, err := s.latestRun(ctx, county, year, dataset)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return c.JSON(http.StatusOK, out) // not screened yet
 	}
 	if err != nil {
 		return err
+	}
+	if stale := !fresh; stale {
+		out.Stale = &stale // a verdict on another boundary would mislead
+		return c.JSON(http.StatusOK, out)
 	}
 	out.RunId = &run
 	verdicts, err := s.verdicts(ctx, county, run, verdictFilter{direction: &direction, number: &number, geometry: true, limit: 1})
@@ -111,8 +116,7 @@ func (s *server) GetCandidate(c echo.Context, county CountyPath, direction Direc
 		return err
 	}
 	if len(verdicts) == 0 {
-		out.RunId = nil // declared after the run
-		return c.JSON(http.StatusOK, out)
+		return fmt.Errorf("run %s read the declaration of %s and has no verdict for it", run, number)
 	}
 	out.Verdict = &verdicts[0]
 	out.Findings, err = s.findings(ctx, county, run, findingFilter{direction: &direction, number: &number, geometry: true, limit: 10000})
@@ -122,13 +126,15 @@ func (s *server) GetCandidate(c echo.Context, county CountyPath, direction Direc
 	return c.JSON(http.StatusOK, out)
 }
 
-func (s *server) latestRun(ctx context.Context, county string, year int) (uuid.UUID, error) {
-	var run uuid.UUID
-	err := s.db.Pool.QueryRow(ctx, `
-		SELECT run_id FROM screening_run WHERE county_code = $1 AND year = $2 AND status = 'done'
-		ORDER BY finished_at DESC, run_id LIMIT 1`, county, year).Scan(&run)
+// latestRun is the newest finished screening of a year, and whether it read
+// this very declaration.
+func (s *server) latestRun(ctx context.Context, county string, year int, declaration uuid.UUID) (run uuid.UUID, fresh bool, err error) {
+	err = s.db.Pool.QueryRow(ctx, `
+		SELECT run_id, datasets @> jsonb_build_array(jsonb_build_object('dataset_id', $3::text))
+		FROM screening_run WHERE county_code = $1 AND year = $2 AND status = 'done'
+		ORDER BY finished_at DESC, run_id LIMIT 1`, county, year, declaration.String()).Scan(&run, &fresh)
 	if err != nil {
-		return run, fmt.Errorf("latest screening: %w", err)
+		return run, false, fmt.Errorf("latest screening: %w", err)
 	}
-	return run, nil
+	return run, fresh, nil
 }

@@ -19,6 +19,7 @@ import (
 	contract "gengheng/api"
 	"gengheng/internal/api"
 	"gengheng/internal/jobs"
+	"gengheng/internal/rulebook"
 	"gengheng/internal/store"
 	"gengheng/internal/store/storetest"
 )
@@ -165,6 +166,11 @@ func TestContract_RefusesWhatItDoesNotKnow(t *testing.T) {
 		{"Ensure a dataset needs its upload.", "POST", "/api/v1/counties/149901/datasets", "application/json", dataset(""), 404, "upload-not-found", someID},
 		{"Ensure a mistyped layer kind is refused.", "POST", "/api/v1/counties/149901/datasets", "application/json", strings.Replace(dataset(""), "DLTB", "STBHHQ", 1), 400, "kind-unknown", "STBHHX"},
 		{"Ensure a township of another county is refused.", "POST", "/api/v1/counties/149901/datasets", "application/json", dataset(`,"scope":"141024100"`), 400, "scope", "141024100"},
+		{"Ensure a red line cannot be one township's only.", "POST", "/api/v1/counties/149901/datasets", "application/json", strings.Replace(dataset(`,"scope":"149901100"`), "DLTB", "STBHHX", 1), 400, "scope", "STBHHX"},
+		{"Ensure a mistyped filter is refused.", "GET", "/api/v1/counties/149901/candidates?townships=149901100", "", "", 400, "contract", "townships"},
+		{"Ensure a county has a name.", "PUT", "/api/v1/counties/149903", "application/json", `{"name":" ","srid":4546}`, 400, "county", ""},
+		{"Ensure retiring needs a reason.", "POST", "/api/v1/counties/149901/datasets/" + someID + "/retire", "application/json", `{"reason":""}`, 400, "contract", "reason"},
+		{"Ensure an unknown dataset cannot be retired.", "POST", "/api/v1/counties/149901/datasets/" + someID + "/retire", "application/json", `{"reason":"误传"}`, 404, "dataset-not-found", ""},
 		{"Ensure datum parameters are seven.", "POST", "/api/v1/counties/149901/datasets", "application/json", dataset(`,"towgs84":[1,2,3]`), 400, "contract", "towgs84"},
 		{"Ensure a workbook that was not sent is refused.", "POST", "/api/v1/counties/149901/datasets", "application/json", dataset(`,"workbook_id":"` + someID + `"`), 404, "upload-not-found", "工作簿"},
 		{"Ensure a page has a bounded size.", "GET", "/api/v1/counties/149901/candidates?limit=100000", "", "", 400, "contract", "limit"},
@@ -297,4 +303,34 @@ func TestDocs_ShowEveryOperation(t *testing.T) {
 			t.Errorf("%s: %d", path, a.status)
 		}
 	}
+}
+
+func TestCounty_SavingKeepsWhatIsLeftOut(t *testing.T) {
+	t.Parallel()
+	s := newService(t, 0, "")
+	own := s.call(t, "POST", "/api/v1/rulebooks", "application/yaml", ownRulebook(t))
+	var rb struct{ Version string }
+	if err := json.Unmarshal(own.body, &rb); err != nil || own.status != 201 {
+		t.Fatalf("%d %s", own.status, own.body)
+	}
+	s.call(t, "PUT", "/api/v1/counties/149901", "application/json", `{"name":"示例县","srid":4546,"synthetic":true,"rulebook":"`+rb.Version+`"}`)
+	a := s.call(t, "PUT", "/api/v1/counties/149901", "application/json", `{"name":"示例县（改名）","srid":4546}`)
+	var c struct {
+		Name, Rulebook string
+		Synthetic      bool
+	}
+	if err := json.Unmarshal(a.body, &c); err != nil || c.Name != "示例县（改名）" || c.Rulebook != rb.Version || !c.Synthetic {
+		t.Fatalf("%s (%v)", a.body, err)
+	}
+}
+
+// ownRulebook is a county's own: the one that comes with the program under
+// another name.
+func ownRulebook(t *testing.T) string {
+	t.Helper()
+	rb, err := rulebook.Shanxi2025()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Replace(string(rb.Document), "\nid: "+rb.ID+"\n", "\nid: own-county\n", 1)
 }

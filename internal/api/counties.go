@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/labstack/echo/v4"
@@ -45,25 +46,22 @@ func (s *server) PutCounty(c echo.Context, county CountyPath) error {
 	if err := c.Bind(&in); err != nil {
 		return err
 	}
-	version := ""
-	if in.Rulebook != nil {
-		version = *in.Rulebook
-	} else {
-		v, err := s.registerDefaultRulebook(ctx)
-		if err != nil {
-			return err
-		}
-		version = v
+	if strings.TrimSpace(in.Name) == "" || county == "000000" {
+		return badRequest("county", "县名不能为空，代码不能为 000000。 A county has a name and a code.")
 	}
-	synthetic := in.Synthetic != nil && *in.Synthetic
-	err := pgx.BeginFunc(ctx, s.db.Pool, func(tx pgx.Tx) error {
+	fallback, err := s.registerDefaultRulebook(ctx)
+	if err != nil {
+		return err
+	}
+	err = pgx.BeginFunc(ctx, s.db.Pool, func(tx pgx.Tx) error {
 		var srid int
 		err := tx.QueryRow(ctx, `
-			INSERT INTO county (county_code, name, srid, synthetic, rulebook) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (county_code) DO UPDATE SET name = $2, synthetic = $4, rulebook = $5
-			RETURNING srid`, county, in.Name, in.Srid, synthetic, version).Scan(&srid)
+			INSERT INTO county AS c (county_code, name, srid, synthetic, rulebook)
+			VALUES ($1, $2, $3, coalesce($4, false), coalesce($5, $6))
+			ON CONFLICT (county_code) DO UPDATE SET name = $2, synthetic = coalesce($4, c.synthetic), rulebook = coalesce($5, c.rulebook)
+			RETURNING srid`, county, in.Name, in.Srid, in.Synthetic, in.Rulebook, fallback).Scan(&srid)
 		if isForeignKey(err) {
-			return badRequest("rulebook-unknown", fmt.Sprintf("没有登记过规则库 %s；先用 POST %s/rulebooks 登记。 Register that rulebook first.", version, base))
+			return badRequest("rulebook-unknown", fmt.Sprintf("没有登记过规则库 %s；先用 POST %s/rulebooks 登记。 Register that rulebook first.", *in.Rulebook, base))
 		}
 		if err != nil {
 			return fmt.Errorf("save county %s: %w", county, err)

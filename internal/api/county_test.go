@@ -464,3 +464,68 @@ func (k *clerk) rows() (n int) {
 	}
 	return n
 }
+
+func TestRetire_TakesAVersionOutOfForce(t *testing.T) {
+	t.Parallel()
+	k := newClerk(t)
+	k.must(filepath.Join(k.dir, "zip", "XZQ.zip"), client.DatasetInput{Kind: "XZQ"})
+	path := filepath.Join(k.dir, "zip", "STBHHX.zip")
+	first := k.must(path, client.DatasetInput{Kind: "STBHHX"})
+	second := k.must(path, client.DatasetInput{Kind: "STBHHX"})
+	current := func() (list []uuid.UUID) {
+		yes, kind := true, "STBHHX"
+		resp, err := k.Raw.ListDatasets(t.Context(), k.County, &client.ListDatasetsParams{Current: &yes, Kind: &kind})
+		for _, d := range must[[]client.Dataset](t, resp, err, http.StatusOK) {
+			list = append(list, d.DatasetId)
+		}
+		return list
+	}
+	retire := func(d client.Dataset, status int) {
+		t.Helper()
+		resp, err := k.Raw.RetireDataset(t.Context(), k.County, d.DatasetId, client.RetireDatasetJSONRequestBody{Reason: "误传"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != status {
+			t.Fatalf("retire: %s", resp.Status)
+		}
+	}
+	if got := current(); !slices.Equal(got, []uuid.UUID{second.DatasetId}) {
+		t.Fatalf("in force: %v, want the second version", got)
+	}
+	before := k.rows()
+	retire(second, http.StatusOK)
+	retire(second, http.StatusConflict)
+	if got := current(); !slices.Equal(got, []uuid.UUID{first.DatasetId}) {
+		t.Fatalf("in force: %v, want the first version again", got)
+	}
+	retire(first, http.StatusOK)
+	if got := current(); len(got) != 0 || k.rows() != before {
+		t.Fatalf("in force: %v, %d rows of %d; want none in force and every row kept", got, k.rows(), before)
+	}
+}
+
+func TestCandidate_OldVerdictIsNotShownForANewBoundary(t *testing.T) {
+	t.Parallel()
+	k := newClerk(t)
+	k.loadLayers(k.zips)
+	k.loadDeclarations()
+	run := k.screen()
+	verdicts, _ := k.results(run.RunId)
+	var v client.Verdict
+	for _, v = range verdicts {
+		break
+	}
+	show := func() client.CandidateDetail {
+		resp, err := k.Raw.GetCandidate(t.Context(), k.County, v.Direction, v.Number, nil)
+		return must[client.CandidateDetail](t, resp, err, http.StatusOK)
+	}
+	if d := show(); d.Verdict == nil || d.Stale != nil {
+		t.Fatalf("%+v", d)
+	}
+	k.loadDeclarations() // once more: other datasets
+	if d := show(); d.Verdict != nil || d.Stale == nil || !*d.Stale {
+		t.Fatalf("a verdict on an earlier declaration is shown: %+v", d)
+	}
+}

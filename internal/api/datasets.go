@@ -19,7 +19,7 @@ import (
 const datasetColumns = `
 	d.dataset_id, d.kind, d.year, d.scope, d.status, d.version, d.upload_id, d.file_name, d.layer_name,
 	d.source_crs, d.encoding, d.features, d.area_m2::text, d.summary, d.problem, d.created_at, d.committed_at,
-	d.status = 'committed' AND NOT EXISTS (
+	d.retired_at, d.retired_reason, d.status = 'committed' AND NOT EXISTS (
 		SELECT FROM dataset n WHERE n.county_code = d.county_code AND n.kind = d.kind AND n.year = d.year
 		AND n.scope = d.scope AND n.status = 'committed' AND n.commit_seq > d.commit_seq)`
 
@@ -28,7 +28,8 @@ func scanDataset(row pgx.CollectableRow) (Dataset, error) {
 	var current bool
 	var layer, crs, encoding string
 	err := row.Scan(&d.DatasetId, &d.Kind, &d.Year, &d.Scope, &d.Status, &d.Version, &d.UploadId, &d.FileName, &layer,
-		&crs, &encoding, &d.Features, &d.AreaM2, &d.Summary, &d.Problem, &d.CreatedAt, &d.CommittedAt, &current)
+		&crs, &encoding, &d.Features, &d.AreaM2, &d.Summary, &d.Problem, &d.CreatedAt, &d.CommittedAt,
+		&d.RetiredAt, &d.RetiredReason, &current)
 	d.Current, d.LayerName, d.SourceCrs, d.Encoding = &current, &layer, &crs, &encoding
 	return d, err
 }
@@ -38,24 +39,16 @@ func (s *server) ListDatasets(c echo.Context, county CountyPath, params ListData
 	if _, err := s.county(ctx, county); err != nil {
 		return err
 	}
-	rows, err := s.db.Pool.Query(ctx, `SELECT `+datasetColumns+` FROM dataset d
-		WHERE d.county_code = $1 AND ($2::text IS NULL OR d.kind = $2) AND ($3::text IS NULL OR d.status = $3)
-		ORDER BY d.created_at DESC, d.dataset_id LIMIT 5000`, county, params.Kind, params.Status)
+	current := params.Current != nil && *params.Current
+	rows, err := s.db.Pool.Query(ctx, `SELECT * FROM (SELECT `+datasetColumns+` AS current FROM dataset d
+		WHERE d.county_code = $1 AND ($2::text IS NULL OR d.kind = $2) AND ($3::text IS NULL OR d.status = $3)) t
+		WHERE current OR NOT $4 ORDER BY created_at DESC, dataset_id LIMIT 5000`, county, params.Kind, params.Status, current)
 	if err != nil {
 		return fmt.Errorf("list datasets: %w", err)
 	}
 	list, err := pgx.CollectRows(rows, scanDataset)
 	if err != nil {
 		return fmt.Errorf("list datasets: %w", err)
-	}
-	if params.Current != nil && *params.Current {
-		kept := list[:0]
-		for _, d := range list {
-			if *d.Current {
-				kept = append(kept, d)
-			}
-		}
-		list = kept
 	}
 	return c.JSON(http.StatusOK, list)
 }
@@ -81,6 +74,31 @@ func (s *server) GetDataset(c echo.Context, county CountyPath, id DatasetID) err
 	if err != nil {
 		return err
 	}
+	return c.JSON(http.StatusOK, d)
+}
+
+// RetireDataset takes a committed version out of force. Rows that a finding
+// names are never deleted.
+func (s *server) RetireDataset(c echo.Context, county CountyPath, id DatasetID) error {
+	ctx := c.Request().Context()
+	var in RetireDatasetJSONRequestBody
+	if err := c.Bind(&in); err != nil {
+		return err
+	}
+	tag, err := s.db.Pool.Exec(ctx, `
+		UPDATE dataset SET status = 'retired', retired_at = now(), retired_reason = $3
+		WHERE county_code = $1 AND dataset_id = $2 AND status = 'committed'`, county, id, in.Reason)
+	if err != nil {
+		return fmt.Errorf("retire dataset %s: %w", id, err)
+	}
+	d, err := s.dataset(ctx, county, id)
+	if err != nil {
+		return err
+	}
+	if tag.RowsAffected() == 0 {
+		return conflict("dataset-not-committed", fmt.Sprintf("只有已生效（committed）的版本可以停用，该版本状态为 %s。 Only a committed version can be retired.", d.Status))
+	}
+	s.log.InfoContext(ctx, "dataset retired", "county", county, "dataset", id, "kind", d.Kind, "reason", in.Reason)
 	return c.JSON(http.StatusOK, d)
 }
 
@@ -114,6 +132,9 @@ func (s *server) AddDataset(c echo.Context, county CountyPath) error {
 	id, scope := uuid.New(), ""
 	if in.Scope != nil {
 		scope = *in.Scope
+	}
+	if scope != "" && in.Kind != "CANDIDATE_IN" && in.Kind != "CANDIDATE_OUT" {
+		return badRequest("scope", fmt.Sprintf("%s 是全县数据，不能只属于乡镇 %s：否则其他乡镇会被当作没有该图层。请去掉 scope。 Only a township's declaration has a scope.", in.Kind, scope))
 	}
 	if scope != "" && scope[:6] != county {
 		return badRequest("scope", fmt.Sprintf("乡镇 %s 不属于县 %s。 The township is not of this county.", scope, county))

@@ -7,7 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
 	"sort"
 	"strings"
 
@@ -64,6 +67,11 @@ func (s *server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 			}
 			return echo.NewHTTPError(http.StatusNotFound)
 		}
+		if name := unknownParameter(route, req.URL.Query()); name != "" {
+			p := badRequest("contract", contractDetail)
+			p.Errors = []string{"query " + name + ": 没有这个参数 · no such parameter"}
+			return p
+		}
 		upload := route.Operation.OperationID == "addUpload"
 		if !upload {
 			req.Body = http.MaxBytesReader(c.Response(), req.Body, 2<<20)
@@ -77,6 +85,18 @@ func (s *server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		return next(c)
 	}
+}
+
+// unknownParameter names a query parameter that the contract lacks: a filter
+// that is mistyped and ignored would show everything.
+func unknownParameter(route *routers.Route, query url.Values) string {
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		known := func(list openapi3.Parameters) bool { return list.GetByInAndName("query", name) != nil }
+		if !known(route.Operation.Parameters) && !known(route.PathItem.Parameters) {
+			return name
+		}
+	}
+	return ""
 }
 
 const contractDetail = "请求与接口约定不符，详见 errors；约定见 /docs。 The request does not match the contract at /docs; see errors."

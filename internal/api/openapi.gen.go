@@ -20,6 +20,7 @@ const (
 	DatasetStatusLoading   DatasetStatus = "loading"
 	DatasetStatusQueued    DatasetStatus = "queued"
 	DatasetStatusRefused   DatasetStatus = "refused"
+	DatasetStatusRetired   DatasetStatus = "retired"
 )
 
 // Valid indicates whether the value is a known member of the DatasetStatus enum.
@@ -34,6 +35,8 @@ func (e DatasetStatus) Valid() bool {
 	case DatasetStatusQueued:
 		return true
 	case DatasetStatusRefused:
+		return true
+	case DatasetStatusRetired:
 		return true
 	default:
 		return false
@@ -331,7 +334,10 @@ type CandidateDetail struct {
 	// Geometry GeoJSON 几何 · A GeoJSON geometry
 	Geometry GeoJSON             `json:"geometry"`
 	RunId    *openapi_types.UUID `json:"run_id,omitempty"`
-	Verdict  *Verdict            `json:"verdict,omitempty"`
+
+	// Stale 申报在最近一次筛查之后已更换，须重新筛查 · Declared anew after the latest run; screen again
+	Stale   *bool    `json:"stale,omitempty"`
+	Verdict *Verdict `json:"verdict,omitempty"`
 }
 
 // CandidatePage defines model for CandidatePage.
@@ -357,11 +363,13 @@ type County struct {
 type CountyInput struct {
 	Name string `json:"name"`
 
-	// Rulebook 已登记规则库的版本；缺省为山西 2025 · A registered rulebook; Shanxi 2025 if left out
+	// Rulebook 已登记规则库的版本；新县缺省为山西 2025 · A registered rulebook; Shanxi 2025 for a new county
 	Rulebook *string `json:"rulebook,omitempty"`
 
 	// Srid CGCS2000 3 度带（不加带号）EPSG 4534–4554
-	Srid      int   `json:"srid"`
+	Srid int `json:"srid"`
+
+	// Synthetic 合成数据；新县缺省为否 · Made-up data; a new county is not
 	Synthetic *bool `json:"synthetic,omitempty"`
 }
 
@@ -375,19 +383,21 @@ type Dataset struct {
 	CreatedAt   *time.Time `json:"created_at,omitempty"`
 
 	// Current 现行版本 · In force
-	Current   *bool                  `json:"current,omitempty"`
-	DatasetId openapi_types.UUID     `json:"dataset_id"`
-	Encoding  *string                `json:"encoding,omitempty"`
-	Features  *int                   `json:"features,omitempty"`
-	FileName  string                 `json:"file_name"`
-	Kind      string                 `json:"kind"`
-	LayerName *string                `json:"layer_name,omitempty"`
-	Problem   *Problem               `json:"problem,omitempty"`
-	Scope     string                 `json:"scope"`
-	SourceCrs *string                `json:"source_crs,omitempty"`
-	Status    DatasetStatus          `json:"status"`
-	Summary   map[string]interface{} `json:"summary"`
-	UploadId  openapi_types.UUID     `json:"upload_id"`
+	Current       *bool                  `json:"current,omitempty"`
+	DatasetId     openapi_types.UUID     `json:"dataset_id"`
+	Encoding      *string                `json:"encoding,omitempty"`
+	Features      *int                   `json:"features,omitempty"`
+	FileName      string                 `json:"file_name"`
+	Kind          string                 `json:"kind"`
+	LayerName     *string                `json:"layer_name,omitempty"`
+	Problem       *Problem               `json:"problem,omitempty"`
+	RetiredAt     *time.Time             `json:"retired_at,omitempty"`
+	RetiredReason *string                `json:"retired_reason,omitempty"`
+	Scope         string                 `json:"scope"`
+	SourceCrs     *string                `json:"source_crs,omitempty"`
+	Status        DatasetStatus          `json:"status"`
+	Summary       map[string]interface{} `json:"summary"`
+	UploadId      openapi_types.UUID     `json:"upload_id"`
 
 	// Version 内容哈希 · Hash of the content
 	Version *string `json:"version,omitempty"`
@@ -418,7 +428,7 @@ type DatasetInput struct {
 	// Layer 多图层文件中的图层名 · The layer to take from a file with several
 	Layer *string `json:"layer,omitempty"`
 
-	// Scope 乡镇代码；县级数据为空 · Township code; empty for the county
+	// Scope 乡镇申报（CANDIDATE_*）的乡镇代码；其他数据为空 · The township of a declaration; empty for all else
 	Scope *string `json:"scope,omitempty"`
 
 	// Towgs84 旧坐标系到 CGCS2000 的七参数（m，″，ppm） · Seven parameters of an older datum
@@ -909,6 +919,12 @@ type ListDatasetIssuesParams struct {
 // ListDatasetIssuesParamsSeverity defines parameters for ListDatasetIssues.
 type ListDatasetIssuesParamsSeverity string
 
+// RetireDatasetJSONBody defines parameters for RetireDataset.
+type RetireDatasetJSONBody struct {
+	// Reason 停用原因 · Why
+	Reason string `json:"reason"`
+}
+
 // ListPlanParcelsParams defines parameters for ListPlanParcels.
 type ListPlanParcelsParams struct {
 	Direction *Direction `form:"direction,omitempty" json:"direction,omitempty"`
@@ -982,6 +998,9 @@ type PutCountyJSONRequestBody = CountyInput
 // AddDatasetJSONRequestBody defines body for AddDataset for application/json ContentType.
 type AddDatasetJSONRequestBody = DatasetInput
 
+// RetireDatasetJSONRequestBody defines body for RetireDataset for application/json ContentType.
+type RetireDatasetJSONRequestBody RetireDatasetJSONBody
+
 // AddPlanJSONRequestBody defines body for AddPlan for application/json ContentType.
 type AddPlanJSONRequestBody = PlanInput
 
@@ -1020,6 +1039,9 @@ type ServerInterface interface {
 	// ListDatasetIssues 检查报告 · The check report, row by row
 	// (GET /counties/{county}/datasets/{dataset_id}/issues)
 	ListDatasetIssues(ctx echo.Context, county CountyPath, datasetId DatasetID, params ListDatasetIssuesParams) error
+	// RetireDataset 停用一个数据集版本 · Retire a dataset version
+	// (POST /counties/{county}/datasets/{dataset_id}/retire)
+	RetireDataset(ctx echo.Context, county CountyPath, datasetId DatasetID) error
 	// ListJobs 最近的任务 · Recent jobs
 	// (GET /counties/{county}/jobs)
 	ListJobs(ctx echo.Context, county CountyPath) error
@@ -1355,6 +1377,30 @@ func (w *ServerInterfaceWrapper) ListDatasetIssues(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListDatasetIssues(ctx, county, datasetId, params)
+	return err
+}
+
+// RetireDataset converts echo context to params.
+func (w *ServerInterfaceWrapper) RetireDataset(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "dataset_id" -------------
+	var datasetId DatasetID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "dataset_id", ctx.Param("dataset_id"), &datasetId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter dataset_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RetireDataset(ctx, county, datasetId)
 	return err
 }
 
@@ -2018,6 +2064,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/counties/:county/datasets", wrapper.ListDatasets, options.OperationMiddlewares["listDatasets"]...)
 	router.POST(options.BaseURL+"/counties/:county/datasets", wrapper.AddDataset, options.OperationMiddlewares["addDataset"]...)
 	router.GET(options.BaseURL+"/counties/:county/datasets/:dataset_id", wrapper.GetDataset, options.OperationMiddlewares["getDataset"]...)
+	router.POST(options.BaseURL+"/counties/:county/datasets/:dataset_id/retire", wrapper.RetireDataset, options.OperationMiddlewares["retireDataset"]...)
 	router.GET(options.BaseURL+"/counties/:county/datasets/:dataset_id/issues", wrapper.ListDatasetIssues, options.OperationMiddlewares["listDatasetIssues"]...)
 	router.GET(options.BaseURL+"/counties/:county/layers", wrapper.ListLayers, options.OperationMiddlewares["listLayers"]...)
 	router.GET(options.BaseURL+"/counties/:county/candidates", wrapper.ListCandidates, options.OperationMiddlewares["listCandidates"]...)

@@ -3,7 +3,10 @@ package api
 import (
 	"encoding/json"
 	"errors"
+	"io"
+	"net"
 	"net/http"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/labstack/echo/v4"
@@ -94,6 +97,10 @@ func (s *server) asProblem(err error, c echo.Context) *problem {
 	if c.Request().Context().Err() != nil {
 		return &problem{Status: 499, kind: "client-gone", Title: "客户端已断开 · The client went away"}
 	}
+	if databaseAway(err) {
+		s.log.WarnContext(c.Request().Context(), "database away", "path", c.Request().URL.Path, "err", err)
+		return awayProblem()
+	}
 	s.log.ErrorContext(c.Request().Context(), "request failed", "method", c.Request().Method,
 		"path", c.Request().URL.Path, "err", err)
 	return &problem{Status: http.StatusInternalServerError, kind: "internal", Title: "内部错误 · Internal error",
@@ -113,3 +120,24 @@ func isForeignKey(err error) bool {
 
 // foreignKeyViolation is PostgreSQL's foreign_key_violation.
 const foreignKeyViolation = "23503"
+
+// databaseAway tells whether the database could not be reached, or is starting
+// or stopping (SQLSTATE class 08 and 57P01-57P03).
+func databaseAway(err error) bool {
+	var connect *pgconn.ConnectError
+	var network *net.OpError
+	var pg *pgconn.PgError
+	switch {
+	case errors.As(err, &connect), errors.As(err, &network), errors.Is(err, io.ErrUnexpectedEOF):
+		return true
+	case errors.As(err, &pg):
+		return strings.HasPrefix(pg.Code, "08") || strings.HasPrefix(pg.Code, "57P0")
+	}
+	return false
+}
+
+func awayProblem() *problem {
+	return &problem{Status: http.StatusServiceUnavailable, kind: "database-away",
+		Title:  "数据库暂不可用 · The database is away",
+		Detail: "请稍候重试；若持续如此，请检查 PostgreSQL。 Try again shortly; if it lasts, look at PostgreSQL."}
+}

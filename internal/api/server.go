@@ -113,9 +113,7 @@ func (s *server) ready(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), 2*time.Second)
 	defer cancel()
 	if err := s.db.Pool.Ping(ctx); err != nil {
-		return &problem{Status: http.StatusServiceUnavailable, kind: "database-away",
-			Title:  "数据库暂不可用 · The database is away",
-			Detail: "请稍候重试；若持续如此，请检查 PostgreSQL。 Try again shortly; if it lasts, look at PostgreSQL."}
+		return awayProblem()
 	}
 	return c.String(http.StatusOK, "ready\n")
 }

@@ -70,6 +70,14 @@ func (v *verifier) checked(format string, args ...any) {
 	v.report.Checked = append(v.report.Checked, fmt.Sprintf(format, args...))
 }
 
+// agreed says what was checked, unless a fault was found since there were
+// before of them: a figure that is wrong is not "the same".
+func (v *verifier) agreed(before int, format string, args ...any) {
+	if len(v.report.Faults) == before {
+		v.checked(format, args...)
+	}
+}
+
 // tally is a sum with its own error kept apart (Neumaier).
 type tally struct{ sum, rest, size float64 }
 
@@ -163,6 +171,7 @@ func (v *verifier) verifyPlan(c *Certificate) {
 	}
 	v.checkFixed(selected)
 	v.checkFlowBoxes(flows)
+	before := len(v.report.Faults)
 	objective, net, rows := v.evaluate(selected, flows)
 	v.report.Objective = &objective
 	for k, value := range rows {
@@ -171,15 +180,16 @@ func (v *verifier) verifyPlan(c *Certificate) {
 			v.fault("约束 %q 未满足：左边 %.10g，应 %s %.10g · constraint violated by %.3g", con.ID, value, con.Sense, con.RHS, miss)
 		}
 	}
-	v.checked("%d 个单元、%d 个流量、%d 条约束均满足 · plan obeys all constraints", len(selected), len(flows), len(rows))
+	v.agreed(before, "%d 个单元、%d 个流量、%d 条约束均满足 · plan obeys all constraints", len(selected), len(flows), len(rows))
 	if c.Objective == nil {
 		v.fault("certificate.json 缺少 objective · objective is missing")
 		return
 	}
+	before = len(v.report.Faults)
 	if !agree(*c.Objective, objective, 1e-9, 1e-6) {
 		v.fault("objective 应为 %.17g，证书为 %.17g · objective differs from the plan's", objective, *c.Objective)
 	}
-	v.checked("目标值 %.10g 重算一致 · objective recomputed", objective)
+	v.agreed(before, "目标值 %.10g 重算一致 · objective recomputed", objective)
 	v.verifyBound(c)
 	if c.Bound != nil {
 		v.verifyGaps(c, objective, objective-net)
@@ -336,10 +346,11 @@ func (v *verifier) verifyBound(c *Certificate) {
 	for k, m := range mu {
 		v.slack += math.Abs(m) * max(1e-6, 1e-9*math.Abs(v.p.Constraints[k].RHS))
 	}
+	before := len(v.report.Faults)
 	if !agree(*c.Bound, bound, 1e-9, 1e-9) {
 		v.fault("bound 应为 %.17g，证书为 %.17g · the bound is not what the multipliers and flows give", bound, *c.Bound)
 	}
-	v.checked("下界 %.10g 由乘子和边流量重算一致 · bound recomputed from %d multipliers and %d edge flows", bound, len(mu), len(f))
+	v.agreed(before, "下界 %.10g 由乘子和边流量重算一致 · bound recomputed from %d multipliers and %d edge flows", bound, len(mu), len(f))
 }
 
 func (v *verifier) checkSigns(mu []float64) bool {
@@ -440,6 +451,7 @@ func (v *verifier) verifyGaps(c *Certificate, objective, borders float64) {
 	if v.report.Bound == nil {
 		return
 	}
+	before := len(v.report.Faults)
 	bound := *v.report.Bound
 	tolerance := 1e-9 * max(1, math.Abs(objective), math.Abs(bound))
 	if bound > objective+tolerance+v.slack {
@@ -461,7 +473,7 @@ func (v *verifier) verifyGaps(c *Certificate, objective, borders float64) {
 			v.fault("%s 应为 %.10g，证书为 %.10g · %s differs", g.name, g.want, *g.in, g.name)
 		}
 	}
-	v.checked("gap %.6g、gap_net %.6g 重算一致 · gaps recomputed", *orZero(c.Gap), *orZero(c.GapNet))
+	v.agreed(before, "gap %.6g、gap_net %.6g 重算一致 · gaps recomputed", *orZero(c.Gap), *orZero(c.GapNet))
 	if c.Status == Optimal && objective-bound > tolerance && c.BoundStronger == nil {
 		v.fault("status 为 optimal，但下界 %.17g 未达目标值 %.17g · optimal is not proved", bound, objective)
 	}

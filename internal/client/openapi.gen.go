@@ -27,6 +27,7 @@ const (
 	DatasetStatusLoading   DatasetStatus = "loading"
 	DatasetStatusQueued    DatasetStatus = "queued"
 	DatasetStatusRefused   DatasetStatus = "refused"
+	DatasetStatusRetired   DatasetStatus = "retired"
 )
 
 // Valid indicates whether the value is a known member of the DatasetStatus enum.
@@ -41,6 +42,8 @@ func (e DatasetStatus) Valid() bool {
 	case DatasetStatusQueued:
 		return true
 	case DatasetStatusRefused:
+		return true
+	case DatasetStatusRetired:
 		return true
 	default:
 		return false
@@ -338,7 +341,10 @@ type CandidateDetail struct {
 	// Geometry GeoJSON 几何 · A GeoJSON geometry
 	Geometry GeoJSON             `json:"geometry"`
 	RunId    *openapi_types.UUID `json:"run_id,omitempty"`
-	Verdict  *Verdict            `json:"verdict,omitempty"`
+
+	// Stale 申报在最近一次筛查之后已更换，须重新筛查 · Declared anew after the latest run; screen again
+	Stale   *bool    `json:"stale,omitempty"`
+	Verdict *Verdict `json:"verdict,omitempty"`
 }
 
 // CandidatePage defines model for CandidatePage.
@@ -364,11 +370,13 @@ type County struct {
 type CountyInput struct {
 	Name string `json:"name"`
 
-	// Rulebook 已登记规则库的版本；缺省为山西 2025 · A registered rulebook; Shanxi 2025 if left out
+	// Rulebook 已登记规则库的版本；新县缺省为山西 2025 · A registered rulebook; Shanxi 2025 for a new county
 	Rulebook *string `json:"rulebook,omitempty"`
 
 	// Srid CGCS2000 3 度带（不加带号）EPSG 4534–4554
-	Srid      int   `json:"srid"`
+	Srid int `json:"srid"`
+
+	// Synthetic 合成数据；新县缺省为否 · Made-up data; a new county is not
 	Synthetic *bool `json:"synthetic,omitempty"`
 }
 
@@ -382,19 +390,21 @@ type Dataset struct {
 	CreatedAt   *time.Time `json:"created_at,omitempty"`
 
 	// Current 现行版本 · In force
-	Current   *bool                  `json:"current,omitempty"`
-	DatasetId openapi_types.UUID     `json:"dataset_id"`
-	Encoding  *string                `json:"encoding,omitempty"`
-	Features  *int                   `json:"features,omitempty"`
-	FileName  string                 `json:"file_name"`
-	Kind      string                 `json:"kind"`
-	LayerName *string                `json:"layer_name,omitempty"`
-	Problem   *Problem               `json:"problem,omitempty"`
-	Scope     string                 `json:"scope"`
-	SourceCrs *string                `json:"source_crs,omitempty"`
-	Status    DatasetStatus          `json:"status"`
-	Summary   map[string]interface{} `json:"summary"`
-	UploadId  openapi_types.UUID     `json:"upload_id"`
+	Current       *bool                  `json:"current,omitempty"`
+	DatasetId     openapi_types.UUID     `json:"dataset_id"`
+	Encoding      *string                `json:"encoding,omitempty"`
+	Features      *int                   `json:"features,omitempty"`
+	FileName      string                 `json:"file_name"`
+	Kind          string                 `json:"kind"`
+	LayerName     *string                `json:"layer_name,omitempty"`
+	Problem       *Problem               `json:"problem,omitempty"`
+	RetiredAt     *time.Time             `json:"retired_at,omitempty"`
+	RetiredReason *string                `json:"retired_reason,omitempty"`
+	Scope         string                 `json:"scope"`
+	SourceCrs     *string                `json:"source_crs,omitempty"`
+	Status        DatasetStatus          `json:"status"`
+	Summary       map[string]interface{} `json:"summary"`
+	UploadId      openapi_types.UUID     `json:"upload_id"`
 
 	// Version 内容哈希 · Hash of the content
 	Version *string `json:"version,omitempty"`
@@ -425,7 +435,7 @@ type DatasetInput struct {
 	// Layer 多图层文件中的图层名 · The layer to take from a file with several
 	Layer *string `json:"layer,omitempty"`
 
-	// Scope 乡镇代码；县级数据为空 · Township code; empty for the county
+	// Scope 乡镇申报（CANDIDATE_*）的乡镇代码；其他数据为空 · The township of a declaration; empty for all else
 	Scope *string `json:"scope,omitempty"`
 
 	// Towgs84 旧坐标系到 CGCS2000 的七参数（m，″，ppm） · Seven parameters of an older datum
@@ -916,6 +926,12 @@ type ListDatasetIssuesParams struct {
 // ListDatasetIssuesParamsSeverity defines parameters for ListDatasetIssues.
 type ListDatasetIssuesParamsSeverity string
 
+// RetireDatasetJSONBody defines parameters for RetireDataset.
+type RetireDatasetJSONBody struct {
+	// Reason 停用原因 · Why
+	Reason string `json:"reason"`
+}
+
 // ListPlanParcelsParams defines parameters for ListPlanParcels.
 type ListPlanParcelsParams struct {
 	Direction *Direction `form:"direction,omitempty" json:"direction,omitempty"`
@@ -988,6 +1004,9 @@ type PutCountyJSONRequestBody = CountyInput
 
 // AddDatasetJSONRequestBody defines body for AddDataset for application/json ContentType.
 type AddDatasetJSONRequestBody = DatasetInput
+
+// RetireDatasetJSONRequestBody defines body for RetireDataset for application/json ContentType.
+type RetireDatasetJSONRequestBody RetireDatasetJSONBody
 
 // AddPlanJSONRequestBody defines body for AddPlan for application/json ContentType.
 type AddPlanJSONRequestBody = PlanInput
@@ -1084,6 +1103,7 @@ type ClientInterface interface {
 
 	// PutCountyWithBody 建立或修改一个县 · Create a county or change it
 	//
+	// 未给出的 synthetic、rulebook 保持原样。 What is left out stays as it is.
 	// 平面坐标系在已有数据后不可更改。 The plane cannot change once the county holds data.
 	//
 	// Takes any type of body and a specified content type.
@@ -1093,6 +1113,7 @@ type ClientInterface interface {
 
 	// PutCounty 建立或修改一个县 · Create a county or change it
 	//
+	// 未给出的 synthetic、rulebook 保持原样。 What is left out stays as it is.
 	// 平面坐标系在已有数据后不可更改。 The plane cannot change once the county holds data.
 	//
 	// Takes a body of the `application/json` content type.
@@ -1148,6 +1169,30 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /counties/{county}/datasets/{dataset_id}/issues (the `ListDatasetIssues` operationId).
 	ListDatasetIssues(ctx context.Context, county CountyPath, datasetId DatasetID, params *ListDatasetIssuesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetireDatasetWithBody 停用一个数据集版本 · Retire a dataset version
+	//
+	// 误传的版本可以停用；其数据保留（已有的筛查结论仍引用它），但不再参加新的筛查。同种类、年度、范围此前的版本恢复现行。
+	// 乡镇撤回全部申报，即停用其各个版本。
+	// A version loaded by mistake is taken out of force; its rows stay, since findings name them. The
+	// version before it of the same kind, year and scope is in force again.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /counties/{county}/datasets/{dataset_id}/retire (the `RetireDataset` operationId).
+	RetireDatasetWithBody(ctx context.Context, county CountyPath, datasetId DatasetID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetireDataset 停用一个数据集版本 · Retire a dataset version
+	//
+	// 误传的版本可以停用；其数据保留（已有的筛查结论仍引用它），但不再参加新的筛查。同种类、年度、范围此前的版本恢复现行。
+	// 乡镇撤回全部申报，即停用其各个版本。
+	// A version loaded by mistake is taken out of force; its rows stay, since findings name them. The
+	// version before it of the same kind, year and scope is in force again.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /counties/{county}/datasets/{dataset_id}/retire (the `RetireDataset` operationId).
+	RetireDataset(ctx context.Context, county CountyPath, datasetId DatasetID, body RetireDatasetJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListJobs 最近的任务 · Recent jobs
 	//
@@ -1322,6 +1367,7 @@ func (c *Raw) GetCounty(ctx context.Context, county CountyPath, reqEditors ...Re
 
 // PutCountyWithBody 建立或修改一个县 · Create a county or change it
 //
+// 未给出的 synthetic、rulebook 保持原样。 What is left out stays as it is.
 // 平面坐标系在已有数据后不可更改。 The plane cannot change once the county holds data.
 //
 // Takes any type of body and a specified content type.
@@ -1341,6 +1387,7 @@ func (c *Raw) PutCountyWithBody(ctx context.Context, county CountyPath, contentT
 
 // PutCounty 建立或修改一个县 · Create a county or change it
 //
+// 未给出的 synthetic、rulebook 保持原样。 What is left out stays as it is.
 // 平面坐标系在已有数据后不可更改。 The plane cannot change once the county holds data.
 //
 // Takes a body of the `application/json` content type.
@@ -1467,6 +1514,50 @@ func (c *Raw) GetDataset(ctx context.Context, county CountyPath, datasetId Datas
 // Corresponds with GET /counties/{county}/datasets/{dataset_id}/issues (the `ListDatasetIssues` operationId).
 func (c *Raw) ListDatasetIssues(ctx context.Context, county CountyPath, datasetId DatasetID, params *ListDatasetIssuesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListDatasetIssuesRequest(c.Server, county, datasetId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetireDatasetWithBody 停用一个数据集版本 · Retire a dataset version
+//
+// 误传的版本可以停用；其数据保留（已有的筛查结论仍引用它），但不再参加新的筛查。同种类、年度、范围此前的版本恢复现行。
+// 乡镇撤回全部申报，即停用其各个版本。
+// A version loaded by mistake is taken out of force; its rows stay, since findings name them. The
+// version before it of the same kind, year and scope is in force again.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /counties/{county}/datasets/{dataset_id}/retire (the `RetireDataset` operationId).
+func (c *Raw) RetireDatasetWithBody(ctx context.Context, county CountyPath, datasetId DatasetID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetireDatasetRequestWithBody(c.Server, county, datasetId, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetireDataset 停用一个数据集版本 · Retire a dataset version
+//
+// 误传的版本可以停用；其数据保留（已有的筛查结论仍引用它），但不再参加新的筛查。同种类、年度、范围此前的版本恢复现行。
+// 乡镇撤回全部申报，即停用其各个版本。
+// A version loaded by mistake is taken out of force; its rows stay, since findings name them. The
+// version before it of the same kind, year and scope is in force again.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /counties/{county}/datasets/{dataset_id}/retire (the `RetireDataset` operationId).
+func (c *Raw) RetireDataset(ctx context.Context, county CountyPath, datasetId DatasetID, body RetireDatasetJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetireDatasetRequest(c.Server, county, datasetId, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2412,6 +2503,60 @@ func NewListDatasetIssuesRequest(server string, county CountyPath, datasetId Dat
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewRetireDatasetRequest calls the generic RetireDataset builder with application/json body
+func NewRetireDatasetRequest(server string, county CountyPath, datasetId DatasetID, body RetireDatasetJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRetireDatasetRequestWithBody(server, county, datasetId, "application/json", bodyReader)
+}
+
+// NewRetireDatasetRequestWithBody constructs an http.Request for the RetireDataset method, with any body, and a specified content type
+func NewRetireDatasetRequestWithBody(server string, county CountyPath, datasetId DatasetID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "dataset_id", datasetId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/datasets/%s/retire", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -3661,6 +3806,7 @@ type ClientWithResponsesInterface interface {
 
 	// PutCountyWithBodyWithResponse 建立或修改一个县 · Create a county or change it
 	//
+	// 未给出的 synthetic、rulebook 保持原样。 What is left out stays as it is.
 	// 平面坐标系在已有数据后不可更改。 The plane cannot change once the county holds data.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -3670,6 +3816,7 @@ type ClientWithResponsesInterface interface {
 
 	// PutCountyWithResponse 建立或修改一个县 · Create a county or change it
 	//
+	// 未给出的 synthetic、rulebook 保持原样。 What is left out stays as it is.
 	// 平面坐标系在已有数据后不可更改。 The plane cannot change once the county holds data.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -3735,6 +3882,30 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /counties/{county}/datasets/{dataset_id}/issues (the `ListDatasetIssues` operationId).
 	ListDatasetIssuesWithResponse(ctx context.Context, county CountyPath, datasetId DatasetID, params *ListDatasetIssuesParams, reqEditors ...RequestEditorFn) (*ListDatasetIssuesResponse, error)
+
+	// RetireDatasetWithBodyWithResponse 停用一个数据集版本 · Retire a dataset version
+	//
+	// 误传的版本可以停用；其数据保留（已有的筛查结论仍引用它），但不再参加新的筛查。同种类、年度、范围此前的版本恢复现行。
+	// 乡镇撤回全部申报，即停用其各个版本。
+	// A version loaded by mistake is taken out of force; its rows stay, since findings name them. The
+	// version before it of the same kind, year and scope is in force again.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/datasets/{dataset_id}/retire (the `RetireDataset` operationId).
+	RetireDatasetWithBodyWithResponse(ctx context.Context, county CountyPath, datasetId DatasetID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RetireDatasetResponse, error)
+
+	// RetireDatasetWithResponse 停用一个数据集版本 · Retire a dataset version
+	//
+	// 误传的版本可以停用；其数据保留（已有的筛查结论仍引用它），但不再参加新的筛查。同种类、年度、范围此前的版本恢复现行。
+	// 乡镇撤回全部申报，即停用其各个版本。
+	// A version loaded by mistake is taken out of force; its rows stay, since findings name them. The
+	// version before it of the same kind, year and scope is in force again.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/datasets/{dataset_id}/retire (the `RetireDataset` operationId).
+	RetireDatasetWithResponse(ctx context.Context, county CountyPath, datasetId DatasetID, body RetireDatasetJSONRequestBody, reqEditors ...RequestEditorFn) (*RetireDatasetResponse, error)
 
 	// ListJobsWithResponse 最近的任务 · Recent jobs
 	//
@@ -4344,6 +4515,54 @@ func (r ListDatasetIssuesResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListDatasetIssuesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RetireDatasetResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Dataset
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RetireDatasetResponse) GetJSON200() *Dataset {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RetireDatasetResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RetireDatasetResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RetireDatasetResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RetireDatasetResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RetireDatasetResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -5372,6 +5591,7 @@ func (c *ClientWithResponses) GetCountyWithResponse(ctx context.Context, county 
 
 // PutCountyWithBodyWithResponse 建立或修改一个县 · Create a county or change it
 //
+// 未给出的 synthetic、rulebook 保持原样。 What is left out stays as it is.
 // 平面坐标系在已有数据后不可更改。 The plane cannot change once the county holds data.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -5387,6 +5607,7 @@ func (c *ClientWithResponses) PutCountyWithBodyWithResponse(ctx context.Context,
 
 // PutCountyWithResponse 建立或修改一个县 · Create a county or change it
 //
+// 未给出的 synthetic、rulebook 保持原样。 What is left out stays as it is.
 // 平面坐标系在已有数据后不可更改。 The plane cannot change once the county holds data.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -5499,6 +5720,42 @@ func (c *ClientWithResponses) ListDatasetIssuesWithResponse(ctx context.Context,
 		return nil, err
 	}
 	return ParseListDatasetIssuesResponse(rsp)
+}
+
+// RetireDatasetWithBodyWithResponse 停用一个数据集版本 · Retire a dataset version
+//
+// 误传的版本可以停用；其数据保留（已有的筛查结论仍引用它），但不再参加新的筛查。同种类、年度、范围此前的版本恢复现行。
+// 乡镇撤回全部申报，即停用其各个版本。
+// A version loaded by mistake is taken out of force; its rows stay, since findings name them. The
+// version before it of the same kind, year and scope is in force again.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/datasets/{dataset_id}/retire (the `RetireDataset` operationId).
+func (c *ClientWithResponses) RetireDatasetWithBodyWithResponse(ctx context.Context, county CountyPath, datasetId DatasetID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RetireDatasetResponse, error) {
+	rsp, err := c.RetireDatasetWithBody(ctx, county, datasetId, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRetireDatasetResponse(rsp)
+}
+
+// RetireDatasetWithResponse 停用一个数据集版本 · Retire a dataset version
+//
+// 误传的版本可以停用；其数据保留（已有的筛查结论仍引用它），但不再参加新的筛查。同种类、年度、范围此前的版本恢复现行。
+// 乡镇撤回全部申报，即停用其各个版本。
+// A version loaded by mistake is taken out of force; its rows stay, since findings name them. The
+// version before it of the same kind, year and scope is in force again.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/datasets/{dataset_id}/retire (the `RetireDataset` operationId).
+func (c *ClientWithResponses) RetireDatasetWithResponse(ctx context.Context, county CountyPath, datasetId DatasetID, body RetireDatasetJSONRequestBody, reqEditors ...RequestEditorFn) (*RetireDatasetResponse, error) {
+	rsp, err := c.RetireDataset(ctx, county, datasetId, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRetireDatasetResponse(rsp)
 }
 
 // ListJobsWithResponse 最近的任务 · Recent jobs
@@ -6106,6 +6363,39 @@ func ParseListDatasetIssuesResponse(rsp *http.Response) (*ListDatasetIssuesRespo
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest IssuePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRetireDatasetResponse parses an HTTP response from a RetireDatasetWithResponse call
+func ParseRetireDatasetResponse(rsp *http.Response) (*RetireDatasetResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RetireDatasetResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Dataset
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -164,7 +164,7 @@ func (w *worker) putOff(a args) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	_, err := w.db.Pool.Exec(ctx, `
-		UPDATE job SET status = 'queued', stage = '等待重试'
+		UPDATE job SET status = 'queued', stage = '等待重试 · waiting to be tried again'
 		WHERE county_code = $1 AND job_id = $2 AND status = 'running'`, a.County, a.JobID)
 	if err != nil {
 		w.log.WarnContext(ctx, "put job off", "job", a.JobID, "err", err)

@@ -33,7 +33,7 @@ func Run(ctx context.Context, db *store.DB, county string, planID uuid.UUID, pro
 }
 
 func run(ctx context.Context, db *store.DB, county string, planID uuid.UUID, progress Progress) error {
-	progress.report("读取筛查结果", 0, 4)
+	progress.report("读取筛查结果 · read the screening", 0, 4)
 	s, err := loadPlan(ctx, db, county, planID)
 	if errors.Is(err, errPlanDone) {
 		return nil
@@ -52,7 +52,7 @@ func run(ctx context.Context, db *store.DB, county string, planID uuid.UUID, pro
 	if err := s.load(ctx, db, o.takesPart, minOverlap); err != nil {
 		return err
 	}
-	progress.report("计算地块相邻关系", 1, 4)
+	progress.report("计算地块相邻关系 · adjacency", 1, 4)
 	f, err := lay(ctx, s, o)
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func run(ctx context.Context, db *store.DB, county string, planID uuid.UUID, pro
 	if err != nil {
 		return err
 	}
-	progress.report("求解平衡问题", 2, 4)
+	progress.report("求解平衡问题 · solve", 2, 4)
 	solution, err := balance.Solve(ctx, m.problem, o.search())
 	if err != nil {
 		return fmt.Errorf("solve the balance problem of plan %s: %w", planID, err)
@@ -79,11 +79,11 @@ func run(ctx context.Context, db *store.DB, county string, planID uuid.UUID, pro
 	if err != nil {
 		return err
 	}
-	progress.report("写入方案", 3, 4)
+	progress.report("写入方案 · write the plan", 3, 4)
 	if err := save(ctx, db, county, planID, out, solution.Certificate, artifacts); err != nil {
 		return err
 	}
-	progress.report("完成", 4, 4)
+	progress.report("完成 · done", 4, 4)
 	return nil
 }
 
