@@ -19,6 +19,7 @@ type balanceCmd struct {
 	Solve  balanceSolveCmd  `cmd:"" help:"求解平衡问题并给出证书 · Solve a balance problem and certify the plan."`
 	Verify balanceVerifyCmd `cmd:"" help:"独立验证方案与证书 · Verify a solution from its files alone."`
 
+	Frontier   balanceFrontierCmd   `cmd:"" help:"扫描连片权重 λ，画出费用与边界的权衡曲线 · Sweep the weight of borders."`
 	FromMarxan balanceFromMarxanCmd `cmd:"" help:"由 Marxan 文件夹生成平衡问题 · Write a Marxan folder as a balance problem."`
 }
 
@@ -155,4 +156,44 @@ func (c *balanceFromMarxanCmd) Run() error {
 	fmt.Printf("%d 个单元、%d 条边、%d 条约束 · %d units, %d edges, %d constraints\n",
 		len(p.Units), len(p.Edges), len(p.Constraints), len(p.Units), len(p.Edges), len(p.Constraints))
 	return nil
+}
+
+type balanceFrontierCmd struct {
+	Problem   string        `arg:"" name:"problem_dir" help:"问题文件夹 · Problem folder." type:"path"`
+	Lambdas   []float64     `required:"" help:"边权的倍数，以逗号分隔，如 0,0.5,1,2 · Multiples of the edge weights."`
+	Out       string        `required:"" help:"结果文件，.json 或 .csv · File for the points." type:"path"`
+	TimeLimit time.Duration `default:"10s" help:"每个 λ 的时间上限 · Wall time for each point."`
+	Gap       float64       `default:"0.0001" help:"达到此差距即停 · Gap to stop at."`
+	Threads   int           `default:"0" help:"线程数，0 为全部 · Threads; 0 means all processors."`
+	Seed      int64         `default:"0" help:"随机种子 · Seed of the search."`
+}
+
+// Run sweeps λ and writes a point for each.
+func (c *balanceFrontierCmd) Run(ctx context.Context) error {
+	if c.TimeLimit <= 0 {
+		return &exitError{exitBadInput, errors.New("--time-limit 必须大于 0 · must be positive")}
+	}
+	p, err := balance.ReadProblem(c.Problem)
+	if err != nil {
+		return badInput(err)
+	}
+	opt := balance.Options{TimeLimit: c.TimeLimit, Gap: c.Gap, Threads: c.Threads, Seed: c.Seed}
+	if c.Gap <= 0 {
+		opt.Gap = -1
+	}
+	points, err := balance.Frontier(ctx, p, c.Lambdas, opt)
+	if err != nil {
+		return badInput(err)
+	}
+	show := func(v *float64) string {
+		if v == nil {
+			return "-"
+		}
+		return fmt.Sprintf("%.6g", *v)
+	}
+	for _, x := range points {
+		fmt.Printf("λ %-8g %-10s 费用 cost %-12s 边界 border %-12s 下界 bound %-12s gap %-10s %.2fs\n",
+			x.Lambda, x.Status, show(x.Cost), show(x.Border), show(x.Bound), show(x.Gap), x.Seconds)
+	}
+	return balance.WriteFrontier(c.Out, points)
 }

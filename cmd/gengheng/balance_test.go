@@ -70,6 +70,13 @@ func TestBalanceExitCodes(t *testing.T) {
 	if got := code((&balanceFromMarxanCmd{Marxan: missing, Out: out}).Run()); got != exitBadInput {
 		t.Errorf("from-marxan of a missing folder: exit code %d", got)
 	}
+	frontier := balanceFrontierCmd{Problem: in, Lambdas: []float64{0, 1, 2}, Out: filepath.Join(t.TempDir(), "f.csv"), TimeLimit: time.Minute}
+	if got := code(frontier.Run(context.Background())); got != 0 {
+		t.Errorf("frontier: exit code %d", got)
+	}
+	if frontier.Lambdas = []float64{-1}; code(frontier.Run(context.Background())) != exitBadInput {
+		t.Error("frontier took a negative λ")
+	}
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
 	err := (&balanceSolveCmd{Problem: write(1), Out: out, TimeLimit: time.Minute}).Run(cancelled)
