@@ -3,6 +3,7 @@ package api_test
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/binary"
 	"io"
 	"maps"
 	"path/filepath"
@@ -103,4 +104,23 @@ func zipped(t *testing.T, files map[string][]byte) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// emptied is a zipped shapefile without its features.
+func emptied(t *testing.T, path string) []byte {
+	t.Helper()
+	files := unzip(t, path)
+	for name, b := range files {
+		b = bytes.Clone(b)
+		switch filepath.Ext(name) {
+		case ".shp", ".shx":
+			b = b[:100]
+			binary.BigEndian.PutUint32(b[24:], 50) // the file's length in 16-bit words
+		case ".dbf":
+			b = append(b[:int(b[8])|int(b[9])<<8], 0x1a)
+			binary.LittleEndian.PutUint32(b[4:], 0) // no records
+		}
+		files[name] = b
+	}
+	return zipped(t, files)
 }

@@ -529,3 +529,27 @@ func TestCandidate_OldVerdictIsNotShownForANewBoundary(t *testing.T) {
 		t.Fatalf("a verdict on an earlier declaration is shown: %+v", d)
 	}
 }
+
+func TestEmptyLayer_MustBeConfirmed(t *testing.T) {
+	t.Parallel()
+	k := newClerk(t)
+	k.must(filepath.Join(k.dir, "zip", "XZQ.zip"), client.DatasetInput{Kind: "XZQ"})
+	path := filepath.Join(t.TempDir(), "ZRBHD.zip")
+	if err := os.WriteFile(path, emptied(t, filepath.Join(k.dir, "zip", "ZRBHD.zip")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	yes := true
+	d, err := k.send(path, client.DatasetInput{Kind: "ZRBHD"})
+	var p *client.ProblemError
+	if !errors.As(err, &p) || d.Status != client.DatasetStatusRefused || p.Hint == nil || !strings.Contains(*p.Hint, "confirm_empty") {
+		t.Fatalf("an empty layer is %s: %v", d.Status, err)
+	}
+	if d := k.must(path, client.DatasetInput{Kind: "ZRBHD", ConfirmEmpty: &yes}); *d.Features != 0 || d.Version == nil {
+		t.Fatalf("%+v", d)
+	}
+	if _, err := k.send(path, client.DatasetInput{Kind: "XZQ", Layer: ptr("ZRBHD"), ConfirmEmpty: &yes}); err == nil {
+		t.Fatal("a county without townships was taken")
+	}
+}
+
+func ptr[T any](v T) *T { return &v }

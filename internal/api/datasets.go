@@ -110,6 +110,7 @@ type loadOptions struct {
 	Encoding      string    `json:"encoding,omitempty"`
 	WorkbookID    string    `json:"workbook_id,omitempty"`
 	AcceptRepairs bool      `json:"accept_repairs,omitempty"`
+	ConfirmEmpty  bool      `json:"confirm_empty,omitempty"`
 }
 
 func (s *server) AddDataset(c echo.Context, county CountyPath) error {
@@ -185,6 +186,9 @@ func (s *server) loadOptions(ctx context.Context, county string, in DatasetInput
 	}
 	if in.AcceptRepairs != nil {
 		o.AcceptRepairs = *in.AcceptRepairs
+	}
+	if in.ConfirmEmpty != nil {
+		o.ConfirmEmpty = *in.ConfirmEmpty
 	}
 	if in.WorkbookId != nil {
 		var there bool

@@ -414,6 +414,9 @@ type DatasetAccepted struct {
 type DatasetInput struct {
 	AcceptRepairs *bool `json:"accept_repairs,omitempty"`
 
+	// ConfirmEmpty 确认该约束图层或乡镇申报确无要素 · There truly are none, of a constraint or of a declaration
+	ConfirmEmpty *bool `json:"confirm_empty,omitempty"`
+
 	// Crs 声明坐标系，如 EPSG:4525 · The declared CRS
 	//
 	// Example: EPSG:4525

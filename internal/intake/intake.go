@@ -68,6 +68,9 @@ type Options struct {
 	// AcceptRepairs applies the proposed repairs of geometry. Each is listed
 	// in the report with its change of area.
 	AcceptRepairs bool `json:"accept_repairs,omitempty"`
+	// ConfirmEmpty takes a constraint layer or a declaration without features:
+	// the uploader says that there are none.
+	ConfirmEmpty bool `json:"confirm_empty,omitempty"`
 	// Workbook is the path of the 申报表 that belongs to a declaration's
 	// boundaries; its rows are matched by number. "" = none.
 	Workbook string `json:"-"`

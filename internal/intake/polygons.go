@@ -116,14 +116,28 @@ func (l *load) checkProjection(layer *geodata.Layer) {
 		"the survey is in %s; it should be in Gauss-Krüger on CGCS2000. It was transformed, which may change areas.", layer.SourceCRS)
 }
 
+// mayBeEmpty tells whether a county can truly have none of a kind: a constraint,
+// or a township's declarations; never its survey, townships or slope map.
+func mayBeEmpty(kind Kind) bool { return kind != DLTB && kind != XZQ && kind != PDT }
+
 // checkStaged runs the checks that need all rows, and closes the version.
 func (l *load) checkStaged(ctx context.Context, tx pgx.Tx, s *staged) error {
 	sum := &l.result.Summary
 	defer func() { sum.ofStaged(l.req.Kind, s) }()
 	switch {
+	case s.read == 0 && l.req.Options.ConfirmEmpty && mayBeEmpty(l.req.Kind):
+		l.report.addf(Issue{Severity: survey.Notice, Code: IssueEmpty},
+			"上传者确认本县（或该乡镇）没有此类要素，作为空图层入库。",
+			"the uploader confirms that there are none; stored as an empty layer")
+		l.result.Version = s.version(l.req.Kind)
+		return nil
 	case s.read == 0:
-		return (&Problem{Code: ProblemEmpty, TitleZH: "图层中没有要素", TitleEN: "The layer has no features"}).
-			hint("请核对是否导出了全部要素。", "Check that the features were exported.")
+		p := &Problem{Code: ProblemEmpty, TitleZH: "图层中没有要素", TitleEN: "The layer has no features"}
+		if mayBeEmpty(l.req.Kind) {
+			return p.hint("请核对是否导出了全部要素；确实没有的，以 confirm_empty 再次提交同一上传予以确认。",
+				"Check that the features were exported; if there are truly none, load the same upload with confirm_empty.")
+		}
+		return p.hint("请核对是否导出了全部要素。", "Check that the features were exported.")
 	case s.elsewhere == s.read:
 		return l.allElsewhere(s)
 	}

@@ -29,6 +29,7 @@ const (
 	IssueNumber          = "number_unreadable"  // 数值读不出
 	IssueTextTooLong     = "text_too_long"      // 文字超长
 	IssueDuplicateKey    = "S20c"               // 标识码重复
+	IssueEmpty           = "confirmed-empty"    // 确认为空
 	IssueProjection      = "S15"                // 投影
 	IssueBuiltUpHole     = "S16b"               // 城镇村等用地有洞
 	IssueBuiltUpUnmarked = "S16c"               // 城镇村内图斑无属性码
