@@ -38,6 +38,8 @@ type balanceSolveCmd struct {
 	Gap       float64       `default:"0.0001" help:"达到此差距即停 · Gap to stop at."`
 	Threads   int           `default:"0" help:"线程数，0 为全部 · Threads; 0 means all processors."`
 	Seed      int64         `default:"0" help:"随机种子 · Seed of the search."`
+	PatchArea string        `help:"单元面积表 unit,area[,rule]，与 --min-patch 同用 · Areas of the units, for --min-patch." type:"path"`
+	MinPatch  float64       `help:"每个入选单元所在连片耕地的最小面积 · Least area of the patch around every chosen unit."`
 }
 
 // Run solves the problem; the certificate goes to standard output.
@@ -49,7 +51,7 @@ func (c *balanceSolveCmd) Run(ctx context.Context) error {
 	if c.Gap <= 0 {
 		opt.Gap = -1 // go on until the plan is proved to be the best
 	}
-	certificate, err := balance.SolveDir(ctx, c.Problem, c.Out, opt)
+	certificate, err := c.solve(ctx, opt)
 	if err != nil {
 		return badInput(err)
 	}
@@ -63,6 +65,26 @@ func (c *balanceSolveCmd) Run(ctx context.Context) error {
 		return &exitError{exitUnknown, errors.New("限时内未找到可行方案 · no plan was found in time")}
 	}
 	return nil
+}
+
+func (c *balanceSolveCmd) solve(ctx context.Context, opt balance.Options) (balance.Certificate, error) {
+	if c.PatchArea == "" && c.MinPatch == 0 {
+		return balance.SolveDir(ctx, c.Problem, c.Out, opt)
+	}
+	if c.PatchArea == "" {
+		return balance.Certificate{}, &exitError{exitBadInput, errors.New("--min-patch 需要 --patch-area · --min-patch needs --patch-area")}
+	}
+	certificate, report, err := balance.SolvePatchesDir(ctx, c.Problem, c.Out, c.PatchArea, c.MinPatch, opt)
+	if err != nil {
+		return certificate, err
+	}
+	if report.NoPlanObeys {
+		fmt.Fprintln(os.Stderr, "没有方案能同时满足约束与连片规则（已证明） · no plan obeys the constraints and the patch rule (proved)")
+	}
+	if report.Loss != nil {
+		fmt.Fprintf(os.Stderr, "连片规则：排除 %d 个单元，代价 %.6g · patch rule: %d units excluded, loss %.6g\n", report.Excluded, *report.Loss, report.Excluded, *report.Loss)
+	}
+	return certificate, nil
 }
 
 func printProgress(p balance.Progress) {

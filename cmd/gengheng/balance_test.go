@@ -70,6 +70,25 @@ func TestBalanceExitCodes(t *testing.T) {
 	if got := code((&balanceFromMarxanCmd{Marxan: missing, Out: out}).Run()); got != exitBadInput {
 		t.Errorf("from-marxan of a missing folder: exit code %d", got)
 	}
+	areas := filepath.Join(t.TempDir(), "areas.csv")
+	if err := os.WriteFile(areas, []byte("unit,area\na,4\nb,4\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	patches := func(file string, area float64) int {
+		return code((&balanceSolveCmd{Problem: in, Out: out, TimeLimit: time.Minute, Gap: 1e-4, PatchArea: file, MinPatch: area}).Run(context.Background()))
+	}
+	if got := patches(areas, 8); got != 0 {
+		t.Errorf("a patch rule that both units meet together: exit code %d", got)
+	}
+	if got := code((&balanceVerifyCmd{in, out}).Run()); got != 0 {
+		t.Errorf("verify of its plan: exit code %d", got)
+	}
+	if got := patches(areas, 9); got != exitUnknown {
+		t.Errorf("a patch rule that nothing meets: exit code %d", got)
+	}
+	if patches("", 8) != exitBadInput || patches(filepath.Join(out, "none"), 8) != exitBadInput {
+		t.Error("a patch rule without areas was taken")
+	}
 	frontier := balanceFrontierCmd{Problem: in, Lambdas: []float64{0, 1, 2}, Out: filepath.Join(t.TempDir(), "f.csv"), TimeLimit: time.Minute}
 	if got := code(frontier.Run(context.Background())); got != 0 {
 		t.Errorf("frontier: exit code %d", got)

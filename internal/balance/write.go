@@ -80,7 +80,7 @@ func WriteSolution(dir string, p *Problem, s *Solution) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make solution folder: %w", err)
 	}
-	for _, name := range []string{"solution.csv", "flows.csv", "multipliers.csv", "edge_flows.csv", "certificate.json", "infeasibility.json"} {
+	for _, name := range []string{"solution.csv", "flows.csv", "multipliers.csv", "edge_flows.csv", "certificate.json", "infeasibility.json", "patch.json"} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !os.IsNotExist(err) {
 			return fmt.Errorf("remove earlier %s: %w", name, err)
 		}
