@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"gengheng/internal/geodata"
@@ -111,6 +112,7 @@ func (m *candidateMaker) make(f *geodata.Feature, out *made) {
 	text := d.text
 	township := m.township(text[fields.XZDM], out)
 	base, target := m.class("DLBM", text[fields.DeclaredDLBM], out), m.class("NZDL", text[fields.NZDL], out)
+	m.checkVocabulary(text, target, out)
 	m.compareArea(d.area, out)
 	out.bsm, out.class, out.township = text[fields.DeclaredBSM], text[fields.YT], township
 
@@ -208,6 +210,48 @@ func classCode(s string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// checkVocabulary: a clause that asks for the target, the purpose or the actor
+// does not apply to a parcel which leaves it empty or calls it otherwise.
+func (m *candidateMaker) checkVocabulary(text []string, target string, out *made) {
+	m.checkTarget(text[fields.NZDL], target, out)
+	if m.direction == "out" { // 转进 has one purpose
+		m.checkWord(fields.YT, IssuePurpose, text[fields.YT], m.req.Purposes, out)
+	}
+	m.checkWord(fields.ZTLX, IssueActor, text[fields.ZTLX], m.req.Actors, out)
+}
+
+func (m *candidateMaker) checkTarget(declared, target string, out *made) {
+	issue := Issue{Severity: survey.Warning, Code: IssueTarget, Field: "NZDL"}
+	class, known := land.ClassOf(target)
+	switch {
+	case declared == "":
+		out.say(issue, "拟转地类（NZDL）为空：筛查无法判断转成什么。请补填地类编码。", "the target class (NZDL) is empty, so screening cannot tell what the land becomes; fill in its code.")
+	case !known: // has been reported
+	case m.direction == "in" && !class.Cultivated:
+		out.say(issue, "拟转地类 %s %s 不是耕地：转进地块只能整治为 0101、0102 或 0103。请改正。", "target %s %s is no farmland: a 转进 parcel becomes 0101, 0102 or 0103; correct it.", class.Code, class.Name)
+	case m.direction == "out" && class.Cultivated:
+		out.say(issue, "拟转地类 %s %s 仍是耕地，不是转出。请改正。", "target %s %s is farmland still, which is no 转出; correct it.", class.Code, class.Name)
+	case m.direction == "out" && !class.OutTarget:
+		out.say(issue, "拟转地类 %s %s 不是其他农用地或农业设施建设用地，耕地不能经进出平衡转为这一地类。请核对。",
+			"target %s %s is neither other farm land nor land of farm facilities, which is all that 转出 allows; check.", class.Code, class.Name)
+	}
+}
+
+// checkWord: the words of a declaration are those of the rulebook.
+func (m *candidateMaker) checkWord(field int, code, word string, allowed []string, out *made) {
+	if len(allowed) == 0 || slices.Contains(allowed, word) {
+		return
+	}
+	f := fields.Declaration[field]
+	issue := Issue{Severity: survey.Warning, Code: code, Field: f.Name}
+	list := strings.Join(allowed, "、")
+	if word == "" {
+		out.say(issue, "%[1]s（%[2]s）为空：以它为条件的条款无法判断。请填写：%[3]s。", "%[2]s is empty, so the clauses that ask for it cannot be judged; fill in one of %[3]s.", f.Chinese, f.Name, list)
+		return
+	}
+	out.say(issue, "%[1]s（%[2]s）“%[4]s” 不在规则库中，以它为条件的条款无法判断。请改为：%[3]s。", "%[2]s %[4]q is not a word of the rulebook, so the clauses that ask for it cannot be judged; use one of %[3]s.", f.Chinese, f.Name, list, word)
 }
 
 // recoveryCode is JKHF or GCHF for their Chinese names.

@@ -96,7 +96,7 @@ func TestCandidateFaults(t *testing.T) {
 		{"number twice", "", func(f []feature) { f[1].props["SBBH"] = "1" }, []string{"error number_duplicate 2 SBBH"}, true},
 		{"no township", "", func(f []feature) { f[0].props["XZDM"] = "" }, []string{"error township_invalid 1 XZDM"}, true},
 		{"the township that declares", westTown, func(f []feature) { f[0].props["XZDM"] = "" }, nil, false},
-		{"another township", eastTown, func(f []feature) { f[0].props["XZDM"] = eastTown }, []string{"error township_invalid 2 XZDM"}, true},
+		{"another township", eastTown, func(f []feature) { f[0].props["XZDM"] = eastTown }, []string{"warning township_elsewhere 1 XZDM", "error township_invalid 2 XZDM"}, true},
 		{"unknown township", "", func(f []feature) { f[0].props["XZDM"] = "149901999" }, []string{"error township_invalid 1 XZDM"}, true},
 		{"a village's code", "", func(f []feature) { f[0].props["XZDM"] = westTown + "201" }, nil, false},
 		{"class in words", "", func(f []feature) { f[0].props["NZDL"] = "良田" }, []string{"warning class_unknown 1 NZDL"}, false},
@@ -125,6 +125,85 @@ func TestCandidateFaults(t *testing.T) {
 	}
 }
 
+// Ensure that what a clause may ask for is neither empty nor called otherwise
+// than in the rulebook, and that the target is possible.
+func TestVocabularyOfDeclarations(t *testing.T) {
+	c := newCounty(t)
+	c.purposes, c.actors = []string{"园地", "绿化带"}, []string{"村集体", "工商企业"}
+	for _, tt := range []struct {
+		name       string
+		kind       intake.Kind
+		nzdl       string
+		yt, ztlx   string
+		want, says string
+	}{
+		{"out as it should be", intake.CandidateOut, "果园", "园地", "工商企业", "", ""},
+		{"in has one purpose", intake.CandidateIn, "0101", "", "村集体", "", ""},
+		{"another actor", intake.CandidateOut, "0301", "园地", "企业", "warning actor_invalid 1 ZTLX", "村集体、工商企业"},
+		{"another purpose", intake.CandidateOut, "0301", "绿化", "村集体", "warning purpose_invalid 1 YT", "“绿化”"},
+		{"nothing", intake.CandidateOut, "", "", "", "warning actor_invalid 1 ZTLX|warning purpose_invalid 1 YT|warning target_invalid 1 NZDL", "为空"},
+		{"no actor of 转进", intake.CandidateIn, "0103", "", "", "warning actor_invalid 1 ZTLX", "为空"},
+		{"out to farmland", intake.CandidateOut, "0101", "园地", "村集体", "warning target_invalid 1 NZDL", "仍是耕地"},
+		{"out to bare rock", intake.CandidateOut, "1206", "园地", "村集体", "warning target_invalid 1 NZDL", "裸土地"},
+		{"out to mangroves", intake.CandidateOut, "0303", "园地", "村集体", "warning target_invalid 1 NZDL", "红树林地"},
+		{"out to no class", intake.CandidateOut, "9999", "园地", "村集体", "warning class_unknown 1 NZDL", "9999"},
+		{"in to forest", intake.CandidateIn, "0301", "", "村集体", "warning target_invalid 1 NZDL", "不是耕地"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := declared("1", box(0, 0, 100, 100))
+			f.props["NZDL"], f.props["YT"], f.props["ZTLX"] = tt.nzdl, tt.yt, tt.ztlx
+			req := c.request(tt.kind, shapefile(t, "declared", []feature{f}))
+			c.load(req)
+			if got := strings.Join(c.issues(req), "|"); got != tt.want {
+				t.Errorf("report %s, want %s", got, tt.want)
+			}
+			if said := strings.Join(c.rows(`SELECT message_zh FROM dataset_issue WHERE dataset_id = $1`, req.DatasetID), "\n"); !strings.Contains(said, tt.says) {
+				t.Errorf("the report says %q, not %q", said, tt.says)
+			}
+		})
+	}
+}
+
+// Ensure that a declaration which contradicts the maps is told so: the township
+// it lies in, the patch under it, and what the survey has there.
+func TestDeclarationAgainstTheMaps(t *testing.T) {
+	c := newCounty(t)
+	c.load(c.request("XZQ", shapefile(t, "XZQ", townships())))
+	// patches of 250 m by 200 m in columns: orchard, track, field and so on
+	c.load(c.request("DLTB", shapefile(t, "DLTB", surveyOf(4))))
+	for _, tt := range []struct {
+		name  string
+		rings [][]float64
+		bsm   string
+		class string
+		want  string
+		says  string
+	}{
+		{"as declared", box(0, 0, 250, 200), "149901100000000001", "0201", "", ""},
+		{"a hand's breadth over", box(0, 0, 250, 200.01), "149901100000000001", "0201", "", ""},
+		{"no BSM, no class", box(0, 0, 250, 200), "", "", "", ""},
+		{"most of it elsewhere", box(700, 0, 1400, 200), "", "", "warning township_elsewhere 1 XZDM", "57% 在乡镇 149901101"},
+		{"less than half of it elsewhere", box(700, 0, 1200, 200), "", "", "", ""},
+		{"another patch", box(0, 0, 250, 200), "149901100000000007", "0201", "warning base_patch 1 BSM", "149901100000000001"},
+		{"no such patch", box(0, 0, 250, 200), "149901109999999999", "0201", "warning base_patch 1 BSM", "100%"},
+		{"another class", box(0, 200, 250, 400), "149901100000000002", "0201", "warning base_class 1 DLBM", "1006 农村道路 50000 m²（100%）"},
+		{"partly another class", box(0, 0, 250, 250), "149901100000000001", "0201", "warning base_class 1 DLBM", "（20%）"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := declared("1", tt.rings)
+			f.props["BSM"], f.props["DLBM"] = tt.bsm, tt.class
+			req := c.request(intake.CandidateIn, shapefile(t, "declared", []feature{f}))
+			c.load(req)
+			if got := strings.Join(c.issues(req), "|"); got != tt.want {
+				t.Errorf("report %s, want %s", got, tt.want)
+			}
+			if said := strings.Join(c.rows(`SELECT message_zh FROM dataset_issue WHERE dataset_id = $1`, req.DatasetID), "\n"); !strings.Contains(said, tt.says) {
+				t.Errorf("the report says %q, not %q", said, tt.says)
+			}
+		})
+	}
+}
+
 // Ensure that the 申报表 fills what the boundaries leave empty and wins where
 // they differ, and that rows which match nothing are told.
 func TestWorkbookBesideBoundaries(t *testing.T) {
@@ -133,9 +212,9 @@ func TestWorkbookBesideBoundaries(t *testing.T) {
 		return feature{box(x, 0, x+100, 100), map[string]any{"SBBH": number, "CUN": "甲村"}}
 	}
 	boundaries := shapefile(t, "declared", []feature{bare("1", 0), bare("2", 200)})
-	header := []any{"序号", "申报编号", "乡镇代码", "村", "现状地类", "申报面积（亩）", "权利人同意书号"}
+	header := []any{"序号", "申报编号", "乡镇代码", "村", "现状地类", "拟转地类", "申报面积（亩）", "权利人同意书号"}
 	row := func(number, village string) []any {
-		return []any{1, number, westTown, village, "果园", 15, "同意-" + number}
+		return []any{1, number, westTown, village, "果园", "0103", 15, "同意-" + number}
 	}
 	req := c.request("CANDIDATE_IN", boundaries)
 	req.Options.Workbook = workbook(t, header, row("1", "甲村"), row("2", "乙村"))
@@ -161,11 +240,11 @@ func TestWorkbookBesideBoundaries(t *testing.T) {
 // nothing else.
 func TestWorkbookAlone(t *testing.T) {
 	c := newCounty(t)
-	header := []any{"申报编号", "乡镇代码", "图斑编号", "标识码", "申报面积(m²)"}
+	header := []any{"申报编号", "乡镇代码", "图斑编号", "标识码", "申报面积(m²)", "拟转地类"}
 	area := officialArea(box(0, 0, 250, 200)).Float64()
 	good := workbook(t, header,
-		[]any{"1", westTown, "", "149901100000000001", area},
-		[]any{"2", westTown, "2", "", ""})
+		[]any{"1", westTown, "", "149901100000000001", area, "0103"},
+		[]any{"2", westTown, "2", "", "", "0103"})
 	if problem := c.refuse(c.request("CANDIDATE_IN", good)); problem.Code != intake.ProblemBase {
 		t.Errorf("without a survey: %v", problem)
 	}
@@ -178,10 +257,10 @@ func TestWorkbookAlone(t *testing.T) {
 		t.Errorf("%d candidates are whole patches, want 2", same)
 	}
 	req = c.request("CANDIDATE_IN", workbook(t, header,
-		[]any{"1", westTown, "", "149901100000000001", area / 2},
-		[]any{"2", westTown, "99", "", ""},
-		[]any{"3", "149901", "1", "", ""},
-		[]any{"4", westTown, "", "", ""}))
+		[]any{"1", westTown, "", "149901100000000001", area / 2, "0103"},
+		[]any{"2", westTown, "99", "", "", "0103"},
+		[]any{"3", "149901", "1", "", "", "0103"},
+		[]any{"4", westTown, "", "", "", "0103"}))
 	c.refuse(req)
 	got := strings.Join(c.issues(req), "\n")
 	// row 5 names no township, which is found before its patch could be of use

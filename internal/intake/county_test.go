@@ -168,9 +168,10 @@ func unzip(t testing.TB, path string) map[string][]byte {
 
 // county is a registered county in a database of its own.
 type county struct {
-	t      testing.TB
-	db     *store.DB
-	layers map[intake.Kind]intake.LayerFields
+	t                testing.TB
+	db               *store.DB
+	layers           map[intake.Kind]intake.LayerFields
+	purposes, actors []string
 }
 
 func newCounty(t testing.TB) *county {
@@ -197,7 +198,8 @@ func (c *county) exec(sql string, args ...any) {
 // request makes the rows of an upload and of a queued dataset.
 func (c *county) request(kind intake.Kind, path string) intake.Request {
 	c.t.Helper()
-	req := intake.Request{County: code, DatasetID: uuid.New(), Kind: kind, Year: 2025, Path: path, FileName: filepath.Base(path), Layers: c.layers}
+	req := intake.Request{County: code, DatasetID: uuid.New(), Kind: kind, Year: 2025, Path: path, FileName: filepath.Base(path), Layers: c.layers,
+		Purposes: c.purposes, Actors: c.actors}
 	upload := uuid.New()
 	c.exec(`INSERT INTO upload (county_code, upload_id, file_name, size, sha256) VALUES ($1, $2, $3, 0, '')`, code, upload, req.FileName)
 	c.exec(`INSERT INTO dataset (county_code, dataset_id, kind, year, scope, status, upload_id, file_name, file_sha256)

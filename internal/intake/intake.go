@@ -94,6 +94,9 @@ type Request struct {
 	Options        Options
 	// Layers describes the polygon layers by kind.
 	Layers map[Kind]LayerFields
+	// Purposes 用途 and Actors 主体类型 are the words that a declaration may
+	// use, of which clauses make their conditions. None = not checked.
+	Purposes, Actors []string
 }
 
 // Result is a committed dataset version.
@@ -117,10 +120,10 @@ type Progress func(stage string, done, total int64)
 
 // Stages of a load, as shown to people.
 const (
-	StageRead     = "读入"
-	StageValidity = "几何检查"
-	StageTopology = "拓扑检查"
-	StageCommit   = "提交"
+	StageRead     = "读入 · read"
+	StageValidity = "几何检查 · geometry check"
+	StageTopology = "拓扑检查 · topology check"
+	StageCommit   = "提交 · commit"
 )
 
 // Load loads one file. A file that cannot be taken gives a *Problem, and the

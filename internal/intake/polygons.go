@@ -177,7 +177,10 @@ func (l *load) checkLayer(ctx context.Context, tx pgx.Tx, s *staged) error {
 	case XZQ, PDT:
 		return l.checkTopology(ctx, tx, s)
 	case CandidateIn, CandidateOut:
-		return l.checkTwice(ctx, tx, s)
+		if err := l.checkTwice(ctx, tx, s); err != nil {
+			return err
+		}
+		return l.checkGround(ctx, tx, s)
 	}
 	return nil
 }

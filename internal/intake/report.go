@@ -50,6 +50,12 @@ const (
 	IssueCandidateTwice  = "candidates_overlap" // 申报地块互相重叠
 	IssueClassUnknown    = "class_unknown"      // 地类写法认不出
 	IssueRidgeMissing    = "ridge_missing"      // 田坎系数不全
+	IssueTarget          = "target_invalid"     // 拟转地类为空或不可能
+	IssuePurpose         = "purpose_invalid"    // 用途为空或不在规则库中
+	IssueActor           = "actor_invalid"      // 主体类型为空或不在规则库中
+	IssueElsewhere       = "township_elsewhere" // 地块主要在别的乡镇
+	IssueBasePatch       = "base_patch"         // 申报的标识码不是地块所在的图斑
+	IssueBaseClass       = "base_class"         // 申报的现状地类与地类图斑不同
 )
 
 // keep is the most issues of one code that are stored; all are counted.

@@ -106,7 +106,7 @@ func loadRequest(ctx context.Context, db *store.DB, county string, id uuid.UUID,
 	if err != nil {
 		return req, fmt.Errorf("rulebook of county %s: %w", county, err)
 	}
-	req.Layers = layerFields(rb)
+	req.Layers, req.Purposes, req.Actors = layerFields(rb), rb.Purposes, rb.Actors
 	return req, nil
 }
 
