@@ -1,6 +1,7 @@
 package balance
 
 import (
+	"cmp"
 	"container/heap"
 	"math"
 	"slices"
@@ -28,6 +29,7 @@ type core struct {
 	better   []bool // values of the best plan found, or nil
 	rootMu   []float64
 	rootX    []float64
+	rootD    []float64 // reduced costs of the cells, scaled
 }
 
 type pseudo struct {
@@ -292,6 +294,46 @@ func (c *core) keepRoot(y []float64) {
 	for j := range c.rootX {
 		c.rootX[j] = c.lp.value(int32(j))
 	}
+	c.rootD = make([]float64, len(c.cells))
+	for j := range c.rootD {
+		c.rootD[j] = c.lp.cost[j]
+		for _, e := range c.lp.cols[j] {
+			c.rootD[j] -= y[e.at] * e.v
+		}
+	}
+}
+
+// narrowed is the search over the cells that the relaxation at the root leaves
+// open, and the nearest to these, size in all; the others stay as it has them.
+// It is nil where that is no narrowing.
+func (c *core) narrowed(size int) *core {
+	if c.rootX == nil || len(c.cells) <= size {
+		return nil
+	}
+	order := make([]int32, len(c.cells))
+	distance := make([]float64, len(c.cells))
+	s := slices.Clone(c.base.s)
+	for j, units := range c.cells {
+		order[j] = int32(j)
+		if x := c.rootX[j]; x < integral || x > 1-integral {
+			distance[j] = math.Abs(c.rootD[j])
+		} else {
+			distance[j] = -1 + math.Abs(x-0.5)
+		}
+		for _, u := range units {
+			s[u] = c.rootX[j] > 0.5
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int32) int { return cmp.Compare(distance[a], distance[b]) })
+	order = order[:size]
+	slices.Sort(order)
+	cells := make([][]int32, size)
+	for i, j := range order {
+		cells[i] = c.cells[j]
+	}
+	base := c.pl.start(s)
+	base.objective = base.base
+	return newCore(c.pl, base, cells)
 }
 
 // moveTo sets the cells' bounds to those of the node.

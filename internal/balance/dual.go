@@ -27,23 +27,34 @@ type dual struct {
 	iterates [][]bool  // minimum cuts whose mixture is the relaxation's optimum
 	mixture  []float64 // that mixture: per free unit a value from 0 to 1, or nil
 	levels   [][]bool  // minimum cuts around the best multipliers, by price
+	near     bool      // bestAt is known to be near the best multipliers
 	flowRuns int64
 }
 
 const maxIterates = 24
 
 func newDual(r *reduced, sc *scales) *dual {
-	d := &dual{r: r, sc: sc, best: math.Inf(-1)}
 	total := 0.0
 	for _, w := range r.edgeWeight {
 		total += w
 	}
 	// The sums that a cut can reach stay below 2^60.
-	d.unit = 1
+	unit := 1.0
 	if total > 0 {
 		_, exp := math.Frexp(total)
-		d.unit = math.Ldexp(1, min(59-exp, 900))
+		unit = math.Ldexp(1, min(59-exp, 900))
 	}
+	d := newDualOf(r, sc, unit)
+	d.formGroups()
+	return d
+}
+
+var negInf = math.Inf(-1)
+
+// newDualOf makes the dual without its groups, with unit as the integer capacity
+// of money.
+func newDualOf(r *reduced, sc *scales, unit float64) *dual {
+	d := &dual{r: r, sc: sc, unit: unit, best: negInf}
 	capacity := make([]int64, len(r.edgeWeight))
 	d.limit = make([]int64, len(r.free))
 	for e, w := range r.edgeWeight {
@@ -53,7 +64,6 @@ func newDual(r *reduced, sc *scales) *dual {
 	}
 	d.net = newFlowNet(len(r.free), r.edgeA, r.edgeB, capacity)
 	d.priced = make([]float64, len(r.free))
-	d.formGroups()
 	return d
 }
 
@@ -257,6 +267,9 @@ func (d *dual) maximise(start []float64, tolerance float64, maxSteps int, stop f
 	radius, nulls := 0.25, 0
 	if start != nil {
 		radius = 0.05
+		if d.near {
+			radius = 1e-4
+		}
 	}
 	for range maxSteps {
 		if stop() {

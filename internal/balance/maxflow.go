@@ -1,5 +1,11 @@
 package balance
 
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
 // flowNet finds minimum s-t cuts on a fixed graph whose terminal capacities
 // change: the augmenting-tree method of Boykov and Kolmogorov (IEEE TPAMI 26,
 // 2004) with int64 capacities. The flow of one cut is where the next one starts
@@ -24,11 +30,18 @@ type flowNet struct {
 	sink   []bool  // tree membership where parent != none
 	stamp  []int32
 	dist   []int32
-	time   int32
+	queued []bool
+	parts  []*grower
+}
 
+// grower runs the method on one part of the network that no edge leaves, so that
+// parts can be run side by side.
+type grower struct {
+	*flowNet
+	nodes      []int32 // nil: all
+	time       int32
 	active     []int32 // ring of nodes whose growth is to be tried
 	activeHead int
-	queued     []bool
 	orphans    []int32
 }
 
@@ -49,6 +62,7 @@ func newFlowNet(n int, a, b []int32, capacity []int64) *flowNet {
 		parent: make([]int32, n), sink: make([]bool, n), stamp: make([]int32, n), dist: make([]int32, n),
 		queued: make([]bool, n),
 	}
+	g.parts = []*grower{{flowNet: g}}
 	for e := range a {
 		g.start[a[e]+1]++
 		g.start[b[e]+1]++
@@ -85,6 +99,19 @@ func (g *flowNet) edgeFlow(e int) int64 {
 	return g.cap[i] - g.res[i]
 }
 
+// setEdgeFlow makes the net flow from A to B of edge e the given one, within its
+// capacity; what its ends have left changes with it.
+func (g *flowNet) setEdgeFlow(e int, flow int64) {
+	i := g.arcAB[e]
+	j := g.rev[i]
+	flow = min(max(flow, -g.cap[i]), g.cap[i])
+	moved := flow - (g.cap[i] - g.res[i])
+	g.res[i] -= moved
+	g.res[j] += moved
+	g.terminal[g.head[j]] -= moved
+	g.terminal[g.head[i]] += moved
+}
+
 // inSource and inSink say on which side of every minimum cut a node lies after
 // run; a node in neither may lie on both sides at the same cost.
 func (g *flowNet) inSource(u int32) bool { return g.parent[u] != noParent && !g.sink[u] }
@@ -93,6 +120,39 @@ func (g *flowNet) inSink(u int32) bool   { return g.parent[u] != noParent && g.s
 // run augments to a maximum flow. It gives false when stop asked it to end; the
 // flow is then a valid one, but not maximal, and the sides mean nothing.
 func (g *flowNet) run(stop func() bool) bool {
+	if len(g.parts) == 1 {
+		return g.parts[0].run(stop)
+	}
+	var wg sync.WaitGroup
+	var failed atomic.Bool
+	gate := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for _, p := range g.parts {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			gate <- struct{}{}
+			defer func() { <-gate }()
+			if !p.run(stop) {
+				failed.Store(true)
+			}
+		}()
+	}
+	wg.Wait()
+	return !failed.Load()
+}
+
+// split lets the network be run in parts; no edge may join two of them.
+func (g *flowNet) split(part []int32, parts int) {
+	g.parts = make([]*grower, parts)
+	for i := range g.parts {
+		g.parts[i] = &grower{flowNet: g, nodes: []int32{}}
+	}
+	for u, p := range part {
+		g.parts[p].nodes = append(g.parts[p].nodes, int32(u))
+	}
+}
+
+func (g *grower) run(stop func() bool) bool {
 	g.plantTrees()
 	current := int32(-1)
 	for rounds := 0; ; rounds++ {
@@ -115,34 +175,43 @@ func (g *flowNet) run(stop func() bool) bool {
 	}
 }
 
-func (g *flowNet) plantTrees() {
+func (g *grower) plantTrees() {
 	g.active = g.active[:0]
 	g.activeHead = 0
 	g.orphans = g.orphans[:0]
 	g.time = 0
-	for u := range g.n {
-		g.stamp[u] = 0
-		g.queued[u] = false
-		switch t := g.terminal[u]; {
-		case t == 0:
-			g.parent[u] = noParent
-		default:
-			g.parent[u] = atTerminal
-			g.sink[u] = t < 0
-			g.dist[u] = 1
-			g.activate(int32(u))
+	if g.nodes == nil {
+		for u := range int32(g.n) {
+			g.plant(u)
 		}
+	}
+	for _, u := range g.nodes {
+		g.plant(u)
 	}
 }
 
-func (g *flowNet) activate(u int32) {
+func (g *grower) plant(u int32) {
+	g.stamp[u] = 0
+	g.queued[u] = false
+	switch t := g.terminal[u]; {
+	case t == 0:
+		g.parent[u] = noParent
+	default:
+		g.parent[u] = atTerminal
+		g.sink[u] = t < 0
+		g.dist[u] = 1
+		g.activate(u)
+	}
+}
+
+func (g *grower) activate(u int32) {
 	if !g.queued[u] {
 		g.queued[u] = true
 		g.active = append(g.active, u)
 	}
 }
 
-func (g *flowNet) nextActive() int32 {
+func (g *grower) nextActive() int32 {
 	for g.activeHead < len(g.active) {
 		u := g.active[g.activeHead]
 		g.activeHead++
@@ -162,7 +231,7 @@ func (g *flowNet) nextActive() int32 {
 
 // grow extends u's tree; it gives the arc, from the source tree to the sink
 // tree, by which the trees have met, or -1.
-func (g *flowNet) grow(u int32) int32 {
+func (g *grower) grow(u int32) int32 {
 	inSink := g.sink[u]
 	for i := g.start[u]; i < g.start[u+1]; i++ {
 		if (inSink && g.res[g.rev[i]] == 0) || (!inSink && g.res[i] == 0) {
@@ -190,7 +259,7 @@ func (g *flowNet) grow(u int32) int32 {
 }
 
 // augment pushes as much as the path through bridge carries.
-func (g *flowNet) augment(bridge int32) {
+func (g *grower) augment(bridge int32) {
 	amount := g.res[bridge]
 	root := g.head[g.rev[bridge]]
 	for ; g.parent[root] != atTerminal; root = g.head[g.parent[root]] {
@@ -235,12 +304,12 @@ func (g *flowNet) augment(bridge int32) {
 	}
 }
 
-func (g *flowNet) makeOrphan(u int32) {
+func (g *grower) makeOrphan(u int32) {
 	g.parent[u] = orphaned
 	g.orphans = append(g.orphans, u)
 }
 
-func (g *flowNet) adoptAll() {
+func (g *grower) adoptAll() {
 	for i := 0; i < len(g.orphans); i++ {
 		g.adopt(g.orphans[i])
 	}
@@ -251,7 +320,7 @@ const farAway = int32(1) << 30
 
 // adopt finds an orphan a new parent in its own tree, the one nearest to the
 // terminal, or frees it and orphans its children.
-func (g *flowNet) adopt(u int32) {
+func (g *grower) adopt(u int32) {
 	inSink := g.sink[u]
 	best, bestDist := noParent, farAway
 	for i := g.start[u]; i < g.start[u+1]; i++ {
@@ -289,7 +358,7 @@ func (g *flowNet) adopt(u int32) {
 
 // originDistance walks to v's terminal; farAway when the walk ends at an orphan.
 // It leaves marks, so that later walks in the same round stop early.
-func (g *flowNet) originDistance(v int32) int32 {
+func (g *grower) originDistance(v int32) int32 {
 	d := int32(0)
 	for u := v; ; {
 		if g.stamp[u] == g.time {

@@ -1,7 +1,6 @@
 package balance
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"sync"
@@ -126,6 +125,7 @@ type field struct {
 	active   []int32   // constraints that free units have a term in
 	members  [][]int32 // their units
 	plan     *plan
+	age      int // plans looked at
 	regret   []float64
 	clusters []cluster
 }
@@ -139,6 +139,7 @@ type cluster struct {
 const (
 	maxClusters    = 400
 	maxClusterSize = 2000
+	clusterAge     = 6
 )
 
 func newField(e *engine) *field {
@@ -164,7 +165,11 @@ func (f *field) look(p *plan) {
 		return
 	}
 	f.regrets(p)
-	f.findClusters()
+	// Groups that are a little out of date are groups to try all the same.
+	if f.age%clusterAge == 0 || len(p.s) < regionUnits {
+		f.findClusters()
+	}
+	f.age++
 }
 
 func (f *field) regrets(p *plan) {
@@ -172,35 +177,6 @@ func (f *field) regrets(p *plan) {
 	for u := range f.regret {
 		f.regret[u] = f.e.pl.flipCost(p, int32(u)) - f.worth(int32(u))
 	}
-}
-
-// fractional gives the connected groups of equal fractional value in a mixture,
-// at most mixtureGroups of them, the most undecided ones first.
-func (f *field) fractional(mixture []float64) [][]int32 {
-	r := f.e.r
-	seen := make([]bool, len(mixture))
-	var groups [][]int32
-	for u := range int32(len(mixture)) {
-		if x := mixture[u]; seen[u] || x < integral || x > 1-integral {
-			continue
-		}
-		units := []int32{u}
-		seen[u] = true
-		for i := 0; i < len(units); i++ {
-			for a := r.adjStart[units[i]]; a < r.adjStart[units[i]+1]; a++ {
-				if v := r.adjTo[a]; !seen[v] && math.Abs(mixture[v]-mixture[u]) < integral {
-					seen[v] = true
-					units = append(units, v)
-				}
-			}
-		}
-		slices.Sort(units)
-		groups = append(groups, units)
-	}
-	slices.SortStableFunc(groups, func(a, b []int32) int {
-		return cmp.Compare(math.Abs(mixture[a[0]]-0.5), math.Abs(mixture[b[0]]-0.5))
-	})
-	return groups[:min(len(groups), mixtureGroups)]
 }
 
 // worth is what flipping u gives to the rows, at the multipliers.

@@ -156,9 +156,12 @@ const (
 	repairUnits  = 20000 // mend cuts even where there is a plan
 	maxDualSteps = 1500
 
-	mixtureGroups  = 250 // groups of fractional units, and
+	mixtureGroups  = 600 // groups of fractional units, and
 	mixtureSingles = 120 // single units in the search that rounds the relaxation
 	mixtureNodes   = 600
+
+	mixtureRowSingles = 10   // more single units of each constraint
+	cutSingles        = 1200 // single units where there is no mixture
 )
 
 // contradicted says whether the constraints alone, without borders and with
@@ -216,6 +219,15 @@ func (e *engine) run() {
 	e.multipliers = nil
 	half := e.started.Add(time.Until(e.deadline()) / 2)
 	hurry := func() bool { return e.stop() || time.Now().After(half) }
+	e.largeDual(start, hurry)
+	if e.dual.bestAt != nil {
+		e.certify(e.dual.bestAt)
+		e.roundMixture()
+		if e.finished() {
+			return
+		}
+		start = e.dual.bestAt
+	}
 	e.dual.maximise(start, 1e-8, maxDualSteps, hurry, func() { e.report("bound") })
 	e.certify(e.dual.bestAt)
 	e.report("bound")
@@ -233,6 +245,16 @@ func (e *engine) run() {
 	}
 	if !e.finished() && whole != nil {
 		e.searchWhole(whole, 20000)
+	}
+}
+
+// largeDual takes the quicker ways to the multipliers of large problems.
+func (e *engine) largeDual(start []float64, stop func() bool) {
+	report := func() { e.report("bound") }
+	if rg := newRegional(e.dual); rg != nil {
+		rg.maximise(start, stop, report)
+	} else if climbs(e.r) {
+		e.dual.climb(1e-7, stop, report)
 	}
 }
 
@@ -307,35 +329,78 @@ func (e *engine) firstPlans() {
 
 // roundMixture decides what the relaxation's optimum leaves open. By the theory
 // its fractional units hang together in at most as many groups as constraints
-// bind; these groups and the cheapest single flips are searched exactly.
+// bind; these groups and the cheapest single flips are searched exactly. Without
+// a mixture it starts from the last cut.
 func (e *engine) roundMixture() {
-	if e.dual.mixture == nil || e.stop() {
+	f := newField(e)
+	s := make([]bool, len(e.r.free))
+	var cells [][]int32
+	global, perRow := mixtureSingles, mixtureRowSingles
+	switch {
+	case e.stop():
+		return
+	case e.dual.mixture != nil:
+		for u, x := range e.dual.mixture {
+			s[u] = x > 0.5
+		}
+		list := f.fractions(e.dual.mixture)
+		f.balanced(list, s)
+		cells = f.searched(list)
+		e.pl.offer(s)
+	case len(e.r.free) >= regionUnits && len(e.dual.iterates) > 0:
+		copy(s, e.dual.iterates[len(e.dual.iterates)-1])
+		global = cutSingles
+	default:
 		return
 	}
-	s := make([]bool, len(e.r.free))
-	for u, x := range e.dual.mixture {
-		s[u] = x > 0.5
-	}
-	f := newField(e)
 	base := e.pl.start(s)
 	base.objective = base.base
 	f.regrets(base)
-	cells := f.fractional(e.dual.mixture)
-	inside := map[int32]bool{}
+	inside := make([]bool, len(s))
 	for _, units := range cells {
 		for _, u := range units {
 			inside[u] = true
 		}
 	}
-	for _, mv := range f.cheapest(nil, mixtureSingles, loosener(0, 0)) {
-		if !inside[mv.u] {
-			cells = append(cells, []int32{mv.u})
+	add := func(moves []move) {
+		for _, mv := range moves {
+			if !inside[mv.u] {
+				inside[mv.u] = true
+				cells = append(cells, []int32{mv.u})
+			}
 		}
 	}
+	plain := loosener(0, 0)
+	add(f.cheapest(nil, global, plain))
+	for _, k := range f.active {
+		add(f.cheapest(f.members[k], perRow, plain))
+	}
 	c := newCore(e.pl, base, cells)
+	nodes := 1 // for the relaxation of all cells
+	for _, size := range mixtureSizes {
+		if len(c.cells) <= size {
+			nodes = mixtureNodes
+			continue
+		}
+		c.search(nodes, e.stop)
+		e.nodes += int64(c.nodes)
+		nodes = mixtureNodes
+		n := c.narrowed(size)
+		if n == nil {
+			break
+		}
+		c = n
+	}
 	c.search(mixtureNodes, e.stop)
 	e.nodes += int64(c.nodes)
+	if e.pl.best == nil && len(s) >= regionUnits && e.pl.repair(base, e.multipliers, e.stop) {
+		e.pl.offer(base.s)
+	}
 }
+
+// mixtureSizes are the numbers of cells to which the search that rounds the
+// relaxation is narrowed in turn.
+var mixtureSizes = []int{200, 80, 40}
 
 // wholeProblem is the search over all free units, or nil where it is too large.
 func (e *engine) wholeProblem() *core {
