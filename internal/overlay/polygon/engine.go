@@ -53,7 +53,11 @@ func (e *engine) overlap(a, b *operand, planar float64, zone land.Zone, geometry
 		return out
 	}
 	var g Doubt
-	out.Geometry, g = e.rings(&s)
+	if out.Geometry, g = e.rings(&s); g != 0 {
+		ca, cb := &Candidate{operand: *a, planar: planar}, &Candidate{operand: *b, planar: b.planarArea()}
+		r := e.combineSnapped(ca, cb, zone, intersection, s.planar)
+		out.Geometry, g = r.Geometry, r.Doubt
+	}
 	out.Doubt |= g
 	return out
 }
@@ -150,14 +154,7 @@ func (e *engine) tidy(planar, bound float64) (orb.MultiPolygon, Doubt) {
 	if doubt != 0 {
 		return nil, doubt
 	}
-	sum := 0.0
-	for _, polygon := range mp {
-		for _, ring := range polygon {
-			area, _ := planarRing(ring[:len(ring)-1])
-			sum += area
-		}
-	}
-	if abs(sum-planar) > bound+lost {
+	if abs(planarOf(mp)-planar) > bound+lost {
 		return nil, GreenSum
 	}
 	// What touches is exact; only what rounding may have changed needs proof.
@@ -168,4 +165,15 @@ func (e *engine) tidy(planar, bound float64) (orb.MultiPolygon, Doubt) {
 		}
 	}
 	return mp, 0
+}
+
+// planarOf is the planar area of a canonical multipolygon.
+func planarOf(mp orb.MultiPolygon) (sum float64) {
+	for _, polygon := range mp {
+		for _, ring := range polygon {
+			area, _ := planarRing(ring[:len(ring)-1])
+			sum += area
+		}
+	}
+	return sum
 }

@@ -10,9 +10,10 @@ import (
 )
 
 const (
-	// maxCoordinate is the size from which a coordinate is refused: the exact
-	// predicates hold far beyond, but a double that large is no position.
-	maxCoordinate = 1e15
+	// maxCoordinate is the size from which a coordinate is refused: no position in
+	// a plane of the national grid comes near it, zone prefix included, and an
+	// area on the ellipsoid has no meaning there.
+	maxCoordinate = 1e8
 	// minCoordinate keeps products of coordinates away from underflow, where
 	// they would no longer be exact.
 	minCoordinate = 1e-100

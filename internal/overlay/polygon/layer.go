@@ -21,7 +21,7 @@ type Layer struct {
 // Index takes the features of a dataset version in the plane of zone. The
 // features may overlap each other. It keeps copies of the coordinates.
 //
-// A coordinate that is not finite or beyond 1e15 is refused, with its place. A
+// A coordinate that is not finite or beyond 1e8 is refused, with its place. A
 // feature that is not valid is taken in, but all overlaps with it come back in
 // doubt; [Layer.Invalid] names them.
 func Index(features []orb.MultiPolygon, zone land.Zone) (*Layer, error) {
@@ -219,7 +219,8 @@ func (l *Layer) Overlay(c *Candidate, geometry bool) ([]Overlap, Stats) {
 		o := e.overlap(&c.operand, b, c.planar, l.zone, geometry)
 		o.Feature = int(f)
 		stats.count(e, o.Doubt)
-		if o.Doubt != 0 || o.Planar > Minimum {
+		// What has no geometry is thinner than rounding everywhere.
+		if o.Doubt != 0 || o.Planar > Minimum && !(geometry && o.Geometry == nil) {
 			out = append(out, o)
 			stats.Overlaps++
 		}

@@ -228,10 +228,12 @@ func TestSetOperationsAgainstPostGIS(t *testing.T) {
 					doubtful++
 				case !j.geometryValid:
 					t.Fatalf("%s of %s: geometry not valid: %s\n%s\n%s", operation, p.kind, j.reason, describe(p), wkt.MarshalString(r.Geometry))
-				case math.Abs(planar(r.Geometry)-r.Planar) > 1e-4:
+				case math.Abs(planar(r.Geometry)-r.Planar) > 1e-6:
 					t.Fatalf("%s of %s: geometry has %.9g, sum %.9g\n%s", operation, p.kind, planar(r.Geometry), r.Planar, describe(p))
 				case math.Abs(r.Planar-j.area) > 1e-4:
-					if want := common(); math.Abs(r.Planar-want) > 1e-5 {
+					// Slivers thinner than rounding are left out.
+					slivers := 2e-9 * (prepare(t, p.a).length() + prepare(t, p.b).length())
+					if want := common(); math.Abs(r.Planar-want) > 1e-5+slivers {
 						t.Fatalf("%s of %s: planar %.9g, PostGIS %.9g, exactly %.9g\n%s", operation, p.kind, r.Planar, j.area, want, describe(p))
 					}
 					off++

@@ -75,6 +75,9 @@ func combine(a, b *Candidate, zone land.Zone, r rule) Result {
 	e := engines.Get().(*engine)
 	defer engines.Put(e)
 	out := e.combine(a, b, zone, r)
+	if out.Doubt&^(BadGeometry|GreenSum) == 0 && out.Doubt != 0 {
+		out = e.combineSnapped(a, b, zone, r, out.Planar)
+	}
 	if out.Doubt != 0 {
 		return Result{Doubt: out.Doubt}
 	}
@@ -111,7 +114,36 @@ func (e *engine) combine(a, b *Candidate, zone land.Zone, r rule) Result {
 		return Result{Doubt: doubt}
 	}
 	mp, doubt := e.tidy(planar, bound)
+	if doubt == 0 {
+		// What was thinner than rounding is no longer in it.
+		planar = planarOf(mp)
+	}
 	return Result{Geometry: mp, Planar: planar, Doubt: doubt}
+}
+
+// combineSnapped tries again with the operands put together where they come
+// nearer to each other than rounding can tell; planar is the area that is sure.
+func (e *engine) combineSnapped(a, b *Candidate, zone land.Zone, r rule, planar float64) Result {
+	if a.levels == 0 || b.levels == 0 {
+		return Result{Doubt: BadGeometry}
+	}
+	step := max(rounding(a.pts[0]), rounding(b.pts[0]))
+	sa, sb := snapped(&a.operand, &b.operand, step)
+	out := e.combine(sa, sb, zone, r)
+	if out.Doubt == 0 && abs(out.Planar-planar) > 2*step*(sa.length()+sb.length()) {
+		out.Doubt = GreenSum
+	}
+	return out
+}
+
+// length is the length of the boundary, at most √2 too much.
+func (c *Candidate) length() (sum float64) {
+	for i := 1; i < len(c.pts); i++ {
+		if !c.gap[i-1] {
+			sum += reach(c.pts[i-1], c.pts[i])
+		}
+	}
+	return sum
 }
 
 // size bounds the terms that a polygon's area is the sum of.
@@ -119,12 +151,8 @@ func (c *Candidate) size() float64 {
 	if c.levels == 0 {
 		return 0
 	}
-	length := 0.0
-	for i := 1; i < len(c.pts); i++ {
-		length += abs(c.pts[i][1] - c.pts[i-1][1])
-	}
 	b := c.box()
-	return length * (b.x1 - b.x0)
+	return c.length() * (b.x1 - b.x0)
 }
 
 // parts gives the tidier the parts of both boundaries that the rule takes.
