@@ -19,7 +19,7 @@ import (
 	"gengheng/internal/geodata/frame"
 )
 
-// Limits the child puts on itself (threats.md 5.3).
+// Limits the child puts on itself.
 const (
 	childAddressSpace = 2 << 30 // bytes
 	childCPUSeconds   = 300

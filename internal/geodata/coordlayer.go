@@ -1,6 +1,7 @@
 package geodata
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -72,7 +73,9 @@ func (l *Layer) decodeText(opts Options, at namedPath) (string, error) {
 		return "", fileError(ErrText, at.name, fmt.Sprintf("超过 %d MB", maxTextBytes>>20), fmt.Sprintf("it has more than %d MB", maxTextBytes>>20))
 	}
 	var e evidence
-	e.add(b)
+	for line := range bytes.FieldsFuncSeq(b, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		e.add(line)
+	}
 	charset, notices, err := chooseCharset(opts.Encoding, "", 0, &e)
 	if err != nil {
 		return "", locate(err, at.name, l.Name)

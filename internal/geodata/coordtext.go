@@ -9,9 +9,9 @@ import (
 	"github.com/paulmach/orb"
 )
 
-// 坐标 TXT: the family "[属性描述] / [地块坐标]" that land bureaus exchange
-// (domain.md 5.3). A parcel line ends in "@", point lines follow it. The
-// dialects differ in columns:
+// 坐标 TXT: the family "[属性描述] / [地块坐标]" that land bureaus
+// exchange. A parcel line ends in "@", point lines follow it. The dialects
+// differ in columns:
 //
 //	报批、供地  点数,面积(公顷),地块编号,地块名称,面,图幅号,用途,地类编码,@   J1,圈号,X,Y
 //	增减挂钩    点数,面积,,名称,,,,用途,@                                  J1,X,Y,,圈号,

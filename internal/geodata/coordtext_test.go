@@ -24,7 +24,7 @@ func textFile(t *testing.T, content string) string {
 	return path
 }
 
-// corner of the example of domain.md 5.4.
+// corner of the example of the 进出平衡 dialect.
 const cornerE, cornerN = 560546.252, 4014130.668
 
 func exampleSquare() orb.MultiPolygon {

@@ -56,6 +56,17 @@ func (c *crs) String() string {
 	return c.name
 }
 
+// nameZH puts the datum's Chinese name before the CRS's own.
+func (c *crs) nameZH() string {
+	switch c.datum {
+	case datumXian80:
+		return "西安80（" + c.name + "）"
+	case datumBeijing54:
+		return "北京54（" + c.name + "）"
+	}
+	return c.name
+}
+
 // zones are the zone numbers that eastings may carry in this plane: of the
 // 3-degree and of the 6-degree division, which share meridians.
 func (c *crs) zones() []int {
@@ -79,15 +90,25 @@ func gaussKruger(d datum, meridian float64, prefix int, name string, epsg int) *
 		plane: newMercator(datums[d].ellipsoid, meridian, 1, 500000, 0)}
 }
 
-// epsgBlocks are the runs of consecutive EPSG codes, in zones from the west:
-// 21 of 3 degrees (zones 25-45) or 11 of 6 degrees (zones 13-23), with and
-// without zone prefix.
-var epsgBlocks = []struct {
+type epsgBlock struct {
 	first    int
 	datum    datum
 	sixWide  bool
 	prefixed bool
-}{
+}
+
+// zones is how many codes, one a zone, the block has.
+func (b epsgBlock) zones() int {
+	if b.sixWide {
+		return 11
+	}
+	return 21
+}
+
+// epsgBlocks are the runs of consecutive EPSG codes, in zones from the west:
+// 21 of 3 degrees (zones 25-45) or 11 of 6 degrees (zones 13-23), with and
+// without zone prefix.
+var epsgBlocks = []epsgBlock{
 	{4513, datumCGCS2000, false, true}, {4534, datumCGCS2000, false, false},
 	{4491, datumCGCS2000, true, true}, {4502, datumCGCS2000, true, false},
 	{2349, datumXian80, false, true}, {2370, datumXian80, false, false},
@@ -109,11 +130,11 @@ func crsByEPSG(code int) *crs {
 			plane: newMercator(ellipsoidWGS84, meridian, 0.9996, 500000, 0)}
 	}
 	for _, b := range epsgBlocks {
-		number, count, width := 25, 21, 3
+		number, width := 25, 3
 		if b.sixWide {
-			number, count, width = 13, 11, 6
+			number, width = 13, 6
 		}
-		if code < b.first || code >= b.first+count {
+		if code < b.first || code >= b.first+b.zones() {
 			continue
 		}
 		number += code - b.first

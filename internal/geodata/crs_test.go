@@ -76,7 +76,7 @@ func TestEveryCodeProjectsAsPROJDoes(t *testing.T) {
 }
 
 func TestReferencePointOfTheCounty(t *testing.T) {
-	// domain.md 3.1: 36.255742, 111.673692 is N 4,014,130.668, E 560,546.252.
+	// a point of EPSG:4546 by PROJ: 36.255742, 111.673692 is N 4,014,130.668, E 560,546.252.
 	x, y := crsByEPSG(4546).plane.forward(111.673692, 36.255742)
 	near(t, "EPSG:4546", orb.Point{Round(x), Round(y)}, orb.Point{560546.252, 4014130.668}, 6e-4)
 }

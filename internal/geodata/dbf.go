@@ -129,9 +129,6 @@ func (t *dbfTable) close() error { return t.file.Close() }
 // columns.
 func (t *dbfTable) settle(option, cpg string) ([]Notice, error) {
 	var e evidence
-	for _, c := range t.columns {
-		e.add(c.rawName)
-	}
 	for rows := newRecordReader(t); rows.row < t.records; {
 		record, err := rows.next()
 		if err != nil {
@@ -142,6 +139,9 @@ func (t *dbfTable) settle(option, cpg string) ([]Notice, error) {
 				e.add(trimText(record[c.offset : c.offset+c.length]))
 			}
 		}
+	}
+	for _, c := range t.columns { // last, as samples of values tell people more
+		e.add(c.rawName)
 	}
 	charset, notices, err := chooseCharset(option, cpg, t.ldid, &e)
 	if err != nil {
@@ -247,8 +247,9 @@ func (t *dbfTable) text(raw []byte) (any, *Issue) {
 	text, cut, bad := t.charset.decode(raw)
 	switch {
 	case bad:
-		return text, &Issue{Code: IssueTextInvalid, Severity: SeverityWarning,
-			MessageZH: fmt.Sprintf("文字不能按 %s 解读：%s", t.charset.name, printable(text)), MessageEN: fmt.Sprintf("text is not valid %s: %s", t.charset.name, printable(text))}
+		return text, &Issue{Code: IssueTextInvalid, Severity: SeverityError,
+			MessageZH: fmt.Sprintf("文字不能按 %s 解读：%s；请改正文字或编码", t.charset.name, printable(text)),
+			MessageEN: fmt.Sprintf("text is not valid %s: %s; correct the text or the encoding", t.charset.name, printable(text))}
 	case cut:
 		return nilIfEmpty(text), &Issue{Code: IssueTextTruncated, Severity: SeverityNotice,
 			MessageZH: "文字超出字段宽度，末尾的字被截断：" + printable(text), MessageEN: "the text is longer than its column; its last character was cut off: " + printable(text)}

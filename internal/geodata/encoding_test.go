@@ -1,6 +1,7 @@
 package geodata_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -96,6 +97,66 @@ func TestTextIsReadInEveryEncoding(t *testing.T) {
 	}
 }
 
+// Ensure that an encoding which the user declares against the evidence is
+// refused, with what fits and what the values are in either.
+func TestDeclaredEncodingThatTheTextContradictsIsRefused(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		encode func(string) string
+		texts  []string
+		option string
+		fits   string // "" = taken
+	}{
+		{"GBK as UTF-8", gbk, []string{"一级", "二级", "准保护区"}, "UTF-8", "GB18030"},
+		{"GBK as Big5", gbk, []string{"一级", "二级", "准保护区"}, "Big5", "GB18030"},
+		{"GBK as Latin-1", gbk, []string{"一级", "二级"}, "ISO-8859-1", "GB18030"},
+		{"GBK as UTF-8 that it is by accident", gbk, []string{"联通"}, "UTF-8", "GB18030"},
+		{"UTF-8 as GBK", utf8Text, []string{"一级", "二级", "水源保护区"}, "GBK", "UTF-8"},
+		{"UTF-8 as Big5", utf8Text, []string{"一级", "二级", "水源保护区"}, "BIG5", "UTF-8"},
+		{"Big5 as GBK", big5, []string{"大槐樹鎮", "水源保護區", "永久基本農田"}, "GBK", "Big5"},
+		{"GBK as GBK", gbk, []string{"一级", "二级", "准保护区"}, "GBK", ""},
+		{"rare names", gbk, []string{"峪口", "圪垯", "堍崾"}, "GBK", ""},
+		{"traditional characters in GBK", gbk, []string{"大槐樹鎮", "水源保護區"}, "GBK", ""},
+		{"Big5 as Big5", big5, []string{"大槐樹鎮", "水源保護區"}, "Big5", ""},
+		{"UTF-8 as UTF-8", utf8Text, []string{"㐀村〇一"}, "UTF-8", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := nameTable(c.encode, c.texts...)
+			s.columns[0].name = "NAME"
+			opts := options(t)
+			opts.Encoding = c.option
+			src, err := geodata.Open(t.Context(), zipShape(t, s, "a"), opts)
+			if c.fits == "" {
+				if err != nil {
+					t.Fatalf("refused: %v", err)
+				}
+				src.Close()
+				return
+			}
+			var bad *geodata.FileError
+			if !errors.As(err, &bad) || bad.Code != geodata.ErrEncoding {
+				t.Fatalf("not refused: %v", err)
+			}
+			for _, text := range append(c.texts, "按 "+c.fits+" 读是") {
+				if !strings.Contains(bad.MessageZH, text) {
+					t.Errorf("it does not say %s: %s", text, bad.MessageZH)
+				}
+			}
+		})
+	}
+}
+
+// Ensure that a wrong .cpg yields to the text even where the text is valid in
+// the encoding that it names.
+func TestCPGYieldsToTheText(t *testing.T) {
+	s := nameTable(gbk, "一级", "二级", "准保护区")
+	s.cpg = "BIG5"
+	l, got := read(t, zipShape(t, s, "a"), options(t))
+	if l.Encoding != "GB18030" || got[0].Values[0] != "一级" || !slices.Equal(noticeCodes(l), []string{geodata.NoticeEncodingWrong}) {
+		t.Errorf("read as %s, %v, notices %v", l.Encoding, got[0].Values, noticeCodes(l))
+	}
+}
+
 func TestASCIITablesNeedNoNotice(t *testing.T) {
 	for _, cpg := range []string{"", "UTF-8", "GBK", "ISO-8859-1", "乱写"} {
 		s := nameTable(utf8Text, "A1")
@@ -141,7 +202,7 @@ func TestTextThatNoEncodingExplainsIsReportedByRow(t *testing.T) {
 	if len(got[0].Issues) != 0 || !slices.Equal(codes(got[1]), []string{geodata.IssueTextInvalid}) {
 		t.Fatalf("issues %v, %v", got[0].Issues, got[1].Issues)
 	}
-	if i := got[1].Issues[0]; i.Field != "地名" || i.Row != 2 {
+	if i := got[1].Issues[0]; i.Field != "地名" || i.Row != 2 || i.Severity != geodata.SeverityError {
 		t.Errorf("issue %+v", i)
 	}
 	if l.Encoding != "UTF-8" {

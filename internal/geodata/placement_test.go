@@ -188,13 +188,13 @@ func TestUndeclaredCRSIsRefusedWithCandidates(t *testing.T) {
 		want   []int
 		says   string
 	}{
-		{"six digits in the county", shift(0), demoCounty, []int{4546}, "EPSG:4546"},
-		{"zone 37", shift(37e6), demoCounty, []int{4525}, "EPSG:4525"},
+		{"six digits in the county", shift(0), demoCounty, []int{4546, 2382, 2434}, "EPSG:4546"},
+		{"zone 37", shift(37e6), demoCounty, []int{4525, 2361, 2413}, "EPSG:4525"},
 		{"zone 38 of another county", shift(38e6), demoCounty, nil, "没有合适的"},
-		{"zone 19 of 6 degrees", shift(19e6), demoCounty, []int{4497}, "EPSG:4497"},
-		{"zone 37 without a county", shift(37e6), orb.Bound{}, []int{4525}, "EPSG:4525"},
-		{"six digits without a county", shift(0), orb.Bound{}, []int{4534}, "4554"},
-		{"degrees", func(v orb.Point) orb.Point { return orb.Point{111.6 + v[0]*1e-9, 36.2 + v[1]*1e-9} }, demoCounty, []int{4490}, "EPSG:4490"},
+		{"zone 19 of 6 degrees", shift(19e6), demoCounty, []int{4497, 2333, 21419}, "EPSG:4497"},
+		{"zone 37 without a county", shift(37e6), orb.Bound{}, []int{4525, 2361, 2413}, "EPSG:4525"},
+		{"six digits without a county", shift(0), orb.Bound{}, []int{4534, 2370, 2422}, "4554"},
+		{"degrees", func(v orb.Point) orb.Point { return orb.Point{111.6 + v[0]*1e-9, 36.2 + v[1]*1e-9} }, demoCounty, []int{4490, 4610, 4214}, "EPSG:4490"},
 		{"swapped", func(v orb.Point) orb.Point { return orb.Point{v[1], v[0]} }, demoCounty, nil, "纵横坐标似乎颠倒"},
 		{"small numbers", func(v orb.Point) orb.Point { return orb.Point{v[0] - 559000, v[1] - 4012000} }, demoCounty, nil, "没有合适的"},
 	} {
@@ -218,6 +218,13 @@ func TestUndeclaredCRSIsRefusedWithCandidates(t *testing.T) {
 			}
 			if !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "无坐标系.shp") {
 				t.Errorf("it says %q", err)
+			}
+			if len(c.want) > 0 {
+				for _, word := range []string{"西安80", "北京54", "分不出", "依据", "Xi'an 80"} {
+					if !strings.Contains(err.Error(), word) {
+						t.Errorf("it does not say %s: %q", word, err)
+					}
+				}
 			}
 		})
 	}

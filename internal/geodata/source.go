@@ -43,7 +43,7 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Limits bound what an archive may unpack to (threats.md 5.3).
+// Limits bound what an archive may unpack to.
 type Limits struct {
 	// UploadBytes bounds the archive itself.
 	UploadBytes int64

@@ -37,7 +37,7 @@ func (e *UndeclaredCRSError) Error() string {
 	case e.Swapped:
 		b.WriteString("纵横坐标似乎颠倒了，请先调换。")
 	case len(e.Candidates) == 0:
-		b.WriteString("没有合适的 CGCS2000 坐标系；请查明后在导出时写入坐标系。")
+		b.WriteString("没有合适的坐标系；请查明后在导出时写入坐标系。")
 	default:
 		b.WriteString("可能的坐标系：")
 		for i, c := range e.Candidates {
@@ -49,14 +49,21 @@ func (e *UndeclaredCRSError) Error() string {
 				fmt.Fprintf(&b, "（%.0f%% 落在本县）", 100*c.Share)
 			}
 		}
-		b.WriteString("。请确认后用选项 crs（或 zone）声明。")
+		b.WriteString("。" + evidenceZH + " · the layer declares no CRS; " + evidenceEN)
+		return b.String()
 	}
 	b.WriteString(" · the layer declares no CRS; declare it with the option crs or zone")
 	return b.String()
 }
 
-// undeclared builds the refusal. Only CGCS2000 is proposed: the old datums
-// cannot be told from it by coordinates, and need parameters anyway.
+// What tells the datums apart, if not coordinates.
+const (
+	evidenceZH = "西安80、北京54 与 CGCS2000 同一带的坐标只差几十至百余米，仅凭坐标分不出：请找依据（成果说明、元数据、移交清单、提供单位的证明，或与控制点、已知地物比对），确认后用选项 crs 声明（zone 表示 CGCS2000）；西安80、北京54 还须给出七参数 towgs84"
+	evidenceEN = "coordinates cannot tell CGCS2000 from Xi'an 80 and Beijing 54, which lie some tens of metres to over a hundred apart: find evidence (report, metadata, the deliverer's word, known points), then declare crs (zone means CGCS2000); the old datums need towgs84 as well"
+)
+
+// undeclared builds the refusal. Each plane that fits is proposed on all three
+// datums: the old ones cannot be told from CGCS2000 by coordinates.
 func undeclared(d declaration, opts Options) error {
 	e := &UndeclaredCRSError{File: d.file, Layer: d.layer, Extent: d.extent}
 	e.Swapped = swappedDegrees(d.extent) || swappedMetres(d.extent)
@@ -69,15 +76,41 @@ func undeclared(d declaration, opts Options) error {
 		if share == 0 {
 			continue
 		}
-		e.Candidates = append(e.Candidates, Candidate{EPSG: code, Name: c.name, Share: share})
+		for _, same := range sameOnEveryDatum(code) {
+			e.Candidates = append(e.Candidates, Candidate{EPSG: same.epsg, Name: same.nameZH(), Share: share})
+		}
 	}
 	sort.SliceStable(e.Candidates, func(i, j int) bool { return e.Candidates[i].Share > e.Candidates[j].Share })
-	if opts.County.IsZero() && len(e.Candidates) > 6 {
+	if opts.County.IsZero() && len(e.Candidates) > 18 {
 		// Six-digit eastings without a county fit every zone: show the range.
 		e.Candidates = nil
-		e.Candidates = append(e.Candidates, Candidate{EPSG: 4534, Name: "CGCS2000 / 3度带 中央经线 75°（至 EPSG:4554 中央经线 135°，按本县所在的带选择）", Share: -1})
+		for _, same := range sameOnEveryDatum(4534) {
+			e.Candidates = append(e.Candidates, Candidate{EPSG: same.epsg, Share: -1,
+				Name: fmt.Sprintf("%s（至 EPSG:%d 中央经线135°，按本县所在的带选择）", same.nameZH(), same.epsg+20)})
+		}
 	}
 	return e
+}
+
+// sameOnEveryDatum is a CRS of CGCS2000 and its like on Xi'an 80 and Beijing 54.
+func sameOnEveryDatum(code int) []*crs {
+	all := []*crs{crsByEPSG(code)}
+	for _, old := range []datum{datumXian80, datumBeijing54} {
+		for candidate, d := range epsgGeographic {
+			if code == 4490 && d == old {
+				all = append(all, crsByEPSG(candidate))
+			}
+		}
+		for _, of := range epsgBlocks {
+			for _, b := range epsgBlocks {
+				if of.datum == datumCGCS2000 && b.datum == old && b.sixWide == of.sixWide && b.prefixed == of.prefixed &&
+					code >= of.first && code < of.first+of.zones() {
+					all = append(all, crsByEPSG(b.first+code-of.first))
+				}
+			}
+		}
+	}
+	return all
 }
 
 // plausibleCodes are the CGCS2000 codes that an extent's magnitudes allow.

@@ -175,6 +175,48 @@ func TestDeclaredCRS(t *testing.T) {
 	}
 }
 
+// Ensure that what contradicts a declaration has a title and a hint of its own.
+func TestProblemsOfDeclarationSayWhatToDo(t *testing.T) {
+	c := newCounty(t)
+	features := []feature{{box(0, 0, 100, 100), map[string]any{"BSM": "1", "HXMC": "西山水源保护区", "HXLX": "一级"}}}
+	path := shapefile(t, "STBHHX", features) // GBK, with zone 37 in the eastings
+	for _, tt := range []struct {
+		options intake.Options
+		code    string
+		title   string
+		says    string
+	}{
+		{intake.Options{CRS: "4490"}, "crs-conflict", "坐标与声明的坐标系矛盾", "4490"},
+		{intake.Options{Zone: 38}, "crs-conflict", "坐标与声明的坐标系矛盾", "37"},
+		{intake.Options{Encoding: "UTF-8"}, "encoding", "文字编码与声明不符", "西山水源保护区"},
+		{intake.Options{Encoding: "Big5"}, "encoding", "文字编码与声明不符", "一级"},
+	} {
+		req := c.request("STBHHX", path)
+		req.Options = tt.options
+		problem := c.refuse(req)
+		if problem.Code != tt.code || problem.TitleZH != tt.title || problem.TitleEN == "" || problem.HintZH == "" || problem.HintEN == "" ||
+			!strings.Contains(problem.DetailZH, tt.says) {
+			t.Errorf("%+v: problem %+v", tt.options, problem)
+		}
+	}
+}
+
+// Ensure that text which no encoding explains refuses its row by name.
+func TestInvalidTextRefuses(t *testing.T) {
+	c := newCounty(t)
+	files := unzip(t, shapefile(t, "STBHHX", []feature{{box(0, 0, 100, 100), map[string]any{"BSM": "1", "HXMC": "西山", "HXLX": "XYZXYZ"}}}))
+	for name, content := range files {
+		if strings.HasSuffix(name, ".dbf") {
+			files[name] = bytes.Replace(content, []byte("XYZXYZ"), []byte("\xff\xfe\xff\xffYZ"), 1)
+		}
+	}
+	req := c.request("STBHHX", zipFiles(t, files))
+	problem := c.refuse(req)
+	if problem.Code != intake.ProblemRows || !slices.Contains(c.issues(req), "error text_invalid 1 HXLX") {
+		t.Errorf("problem %v, report %v", problem, c.issues(req))
+	}
+}
+
 // Ensure that an unclosed archive name such as an absolute path is refused, and
 // that a symbolic link inside a zip leads nowhere.
 func TestZipWithLink(t *testing.T) {

@@ -65,10 +65,29 @@ func problemOf(err error) error {
 		Code: strings.ReplaceAll(bad.Code, "_", "-"), TitleZH: "文件读不出", TitleEN: "The file cannot be read",
 		DetailZH: bad.MessageZH, DetailEN: bad.MessageEN, File: bad.File, Layer: bad.Layer, cause: err,
 	}
+	if a, ok := advices[bad.Code]; ok {
+		p.TitleZH, p.TitleEN = a.titleZH, a.titleEN
+		p.hint(a.hintZH, a.hintEN)
+	}
 	if all := strings.Split(err.Error(), "\n"); len(all) > 1 {
 		p.Errors = all
 	}
 	return p
+}
+
+// advices are the titles and hints of problems that are not damage to the file.
+var advices = map[string]struct{ titleZH, titleEN, hintZH, hintEN string }{
+	geodata.ErrCRSConflict: {"坐标与声明的坐标系矛盾", "The coordinates contradict the declared CRS",
+		"请核对 .prj 与选项 crs、zone：以坐标为准改正坐标系定义，或重新导出；不要改动坐标数值。",
+		"Check the .prj and the options crs and zone: correct the definition to what the coordinates are in, or export again; do not edit coordinates."},
+	geodata.ErrAxesSwapped: {"纵横坐标颠倒", "The axes are swapped",
+		"请调换 x、y 后重新导出（x 为东坐标或经度）。", "Swap x and y and export again (x is easting or longitude)."},
+	geodata.ErrCRSUnknown: {"坐标系不能用", "The CRS cannot be used",
+		"请投影到 CGCS2000 3 度带后重新导出；坐标系写错的，用选项 crs 声明正确的。", "Reproject to a CGCS2000 3-degree zone and export again; where the definition is wrong, declare crs."},
+	geodata.ErrCRSShift: {"缺少坐标转换参数", "The transformation parameters are missing",
+		"请向测绘主管部门取得本县七参数，用选项 towgs84 给出；或先转换为 CGCS2000。", "Obtain the county's seven parameters and give them as towgs84, or transform the file to CGCS2000 first."},
+	geodata.ErrEncoding: {"文字编码与声明不符", "The text is not in the declared encoding",
+		"请改正选项 encoding，或不填由程序判断，再重新载入。", "Correct the option encoding, or leave it out, and load again."},
 }
 
 func crsProblem(e *geodata.UndeclaredCRSError) *Problem {
@@ -82,8 +101,8 @@ func crsProblem(e *geodata.UndeclaredCRSError) *Problem {
 		}
 		p.Errors = append(p.Errors, line)
 	}
-	return p.hint("请在选项中声明 crs（如 EPSG:4525）或 zone（带号）后重新载入，或补上 .prj。",
-		"Declare crs (such as EPSG:4525) or zone in the options and load again, or add the .prj.")
+	return p.hint("请先找到坐标系的依据（成果说明、元数据、控制点），再在选项中声明 crs（如 EPSG:4525）或 zone（CGCS2000 带号）后重新载入，或补上 .prj。",
+		"Find evidence of the CRS first (report, metadata, known points), then declare crs (such as EPSG:4525) or zone (of CGCS2000) and load again, or add the .prj.")
 }
 
 // chooseLayer finds the layer that holds the kind: the one asked for, the one

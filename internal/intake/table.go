@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/csv"
 	"errors"
@@ -59,8 +60,13 @@ func readTable(path, name string, want fields.Table) (*table, *Problem) {
 	}
 	t := &table{file: name}
 	switch {
-	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
+	case bytes.HasPrefix(data, []byte("PK\x03\x04")), bytes.HasPrefix(data, []byte("PK\x05\x06")):
+		if names, workbook := zipNames(data); !workbook {
+			return nil, unreadable("这是 zip 压缩包，不是工作簿，里面是：%[1]s。", "This is a zip archive and no workbook; it holds %[1]s.", names)
+		}
 		err = t.readWorkbook(data, want)
+	case kindOfBinary(data) != "":
+		return nil, unreadable("这是 %[1]s 文件，不是表格。", "This is a %[1]s file and no table.", kindOfBinary(data))
 	case bytes.HasPrefix(data, []byte("\xd0\xcf\x11\xe0")):
 		return nil, unreadable("这是旧式 .xls 或加密的工作簿。", "This is an old .xls or an encrypted workbook.")
 	default:
@@ -73,6 +79,40 @@ func readTable(path, name string, want fields.Table) (*table, *Problem) {
 		return nil, unreadable("找不到表头：没有一行含有 %s。", "There is no header row with %s.", mandatoryNames(want))
 	}
 	return t, nil
+}
+
+// zipNames tells whether a zip is a workbook and lists the first names in it.
+func zipNames(data []byte) (names string, workbook bool) {
+	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return "（压缩包已损坏 / damaged）", false
+	}
+	var first []string
+	for _, entry := range archive.File {
+		if entry.Name == "xl/workbook.xml" {
+			return "", true
+		}
+		if len(first) < 5 {
+			first = append(first, strings.ToValidUTF8(entry.Name, "?"))
+		}
+	}
+	if len(archive.File) > len(first) {
+		first = append(first, "…")
+	}
+	return strings.Join(first, "、"), false
+}
+
+// kindOfBinary names the spatial files that are taken for tables by mistake.
+func kindOfBinary(data []byte) string {
+	switch {
+	case bytes.HasPrefix(data, []byte("II*\x00")), bytes.HasPrefix(data, []byte("MM\x00*")):
+		return "TIFF"
+	case bytes.HasPrefix(data, []byte("SQLite format 3\x00")):
+		return "GeoPackage / SQLite"
+	case bytes.HasPrefix(data, []byte{0, 0, 0x27, 0x0a}):
+		return "shapefile"
+	}
+	return ""
 }
 
 func mandatoryNames(t fields.Table) string {

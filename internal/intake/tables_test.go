@@ -102,6 +102,20 @@ func TestRidgeTableFaults(t *testing.T) {
 	}
 }
 
+// Ensure that a spatial file taken for the table is called what it is.
+func TestSpatialFileAsRidgeTable(t *testing.T) {
+	c := newCounty(t)
+	for _, tt := range []struct{ path, says string }{
+		{shapefile(t, "DLTB", surveyOf(1)), "DLTB.shp"},
+		{write(t, "DEM.tif", []byte("II*\x00....")), "TIFF"},
+	} {
+		problem := c.refuse(c.request("KCXS", tt.path))
+		if problem.Code != intake.ProblemTable || !strings.Contains(problem.DetailZH, tt.says) || !strings.Contains(problem.DetailEN, tt.says) {
+			t.Errorf("problem %v, want one that says %s", problem, tt.says)
+		}
+	}
+}
+
 // Ensure that no table, whatever its bytes, does worse than be refused.
 func FuzzReadTable(f *testing.F) {
 	f.Add([]byte(ridges))
