@@ -4,12 +4,13 @@ PORT ?= 8080
 OUT ?= out
 ONCE ?=
 FUZZTIME ?= 10s
+SIZES ?= 10000,100000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo serve test lint bench fuzz doctor clean
+.PHONY: help setup build demo serve test lint bench bench-balance fuzz doctor clean
 
 help: ## 列出各项目标 · list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/^\([a-z]*\):.*## /\1|/' | awk -F '|' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/^\([a-z-]*\):.*## /\1|/' | awk -F '|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
 setup: ## 安装缺少的系统软件（apt） · install what is missing from the system
 	@scripts/setup
@@ -31,6 +32,9 @@ lint: ## 格式、vet、staticcheck · gofmt, vet, staticcheck
 
 bench: build ## 十万图斑县的性能测试 · the county of 100,000 parcels, stage by stage
 	@bin/gengheng bench
+
+bench-balance: build ## 平衡引擎与 HiGHS、CBC 比较（SIZES=10000,100000,1000000） · the balancing engine on generated problems, beside HiGHS and CBC
+	@bin/gengheng balance bench --sizes $(SIZES)
 
 fuzz: build ## 模糊测试（FUZZTIME=10s） · every fuzz target for a while
 	@scripts/fuzz $(FUZZTIME)

@@ -19,6 +19,7 @@ type balanceCmd struct {
 	Solve  balanceSolveCmd  `cmd:"" help:"求解平衡问题并给出证书 · Solve a balance problem and certify the plan."`
 	Verify balanceVerifyCmd `cmd:"" help:"独立验证方案与证书 · Verify a solution from its files alone."`
 
+	Bench      balanceBenchCmd      `cmd:"" hidden:"" help:"与 HiGHS、CBC 比较 · Solve generated problems, beside HiGHS and CBC."`
 	Frontier   balanceFrontierCmd   `cmd:"" help:"扫描连片权重 λ，画出费用与边界的权衡曲线 · Sweep the weight of borders."`
 	FromMarxan balanceFromMarxanCmd `cmd:"" help:"由 Marxan 文件夹生成平衡问题 · Write a Marxan folder as a balance problem."`
 }
