@@ -2,6 +2,7 @@ package balance
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -12,7 +13,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // ReadProblem reads a problem folder (docs/balance.md). Anything malformed is
@@ -26,15 +29,16 @@ func ReadProblem(dir string) (*Problem, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.readEdges(dir, units); err != nil {
-		return nil, err
+	// The two large files side by side; faults are told in the order of reading.
+	edgesRead := make(chan error, 1)
+	go func() { edgesRead <- p.readEdges(dir, units) }()
+	rows, rowsErr := p.readConstraints(dir)
+	var termLines []int32
+	var termsErr error
+	if rowsErr == nil {
+		termLines, termsErr = p.readTerms(dir, rows, units)
 	}
-	rows, err := p.readConstraints(dir)
-	if err != nil {
-		return nil, err
-	}
-	termLines, err := p.readTerms(dir, rows, units)
-	if err != nil {
+	if err := cmp.Or(<-edgesRead, rowsErr, termsErr); err != nil {
 		return nil, err
 	}
 	flows, err := p.readFlows(dir)
@@ -90,6 +94,9 @@ func (p *Problem) readHead(dir string) error {
 func (p *Problem) readUnits(dir string) (map[string]int32, error) {
 	const name = "units.csv"
 	index := map[string]int32{}
+	if info, err := os.Stat(filepath.Join(dir, name)); err == nil {
+		index = make(map[string]int32, min(info.Size(), 1<<30)/32)
+	}
 	err := readTable(dir, name, []string{"unit", "cost", "fixed"}, func(r *record) {
 		u := Unit{ID: r.newID(0, index), Cost: r.number(1)}
 		switch r.field[2] {
@@ -198,6 +205,14 @@ type record struct {
 	field  []string
 	line   int
 	fault  *InputError
+	last   [3]lookedUp // of each column
+}
+
+// lookedUp is an id with its place.
+type lookedUp struct {
+	id    string
+	at    int32
+	known bool
 }
 
 func (r *record) refuse(zh, en string) {
@@ -226,7 +241,11 @@ func (r *record) newID(column int, index map[string]int32) string {
 }
 
 func (r *record) lookup(column int, index map[string]int32) int32 {
+	if last := &r.last[column]; last.known && last.id == r.field[column] {
+		return last.at // lines about one thing tend to stand together
+	}
 	i, known := index[r.field[column]]
+	r.last[column] = lookedUp{r.field[column], i, known}
 	if !known {
 		r.refuse(fmt.Sprintf("%s 的编号 %q 不存在", r.header[column], r.field[column]), fmt.Sprintf("unknown id %q in column %s", r.field[column], r.header[column]))
 	}
@@ -256,55 +275,102 @@ func parseNumber(s string) (float64, *numberFault) {
 // readTable reads one CSV file with the given header and hands every line to
 // take. It stops at the first line that is refused.
 func readTable(dir, name string, header []string, take func(*record)) error {
-	f, err := os.Open(filepath.Join(dir, name))
+	data, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
 		return fileFault(name, err)
 	}
-	defer f.Close()
-	return parseTable(f, name, header, take)
+	return parseText(unsafe.String(unsafe.SliceData(data), len(data)), name, header, take)
 }
 
 func parseTable(in io.Reader, name string, header []string, take func(*record)) error {
-	src := csv.NewReader(in)
+	data, err := io.ReadAll(in)
+	if err != nil {
+		return fmt.Errorf("%s：读取失败 · cannot be read: %w", name, err)
+	}
+	return parseText(unsafe.String(unsafe.SliceData(data), len(data)), name, header, take)
+}
+
+// parseText takes lines without quotes apart by itself, which is several times
+// quicker than encoding/csv, and leaves everything from the first quote on to
+// that package.
+func parseText(text, name string, header []string, take func(*record)) error {
+	r := &record{file: name, header: header, field: make([]string, 0, len(header)+1)}
+	first := true
+	for len(text) > 0 {
+		line, rest, _ := strings.Cut(text, "\n")
+		if strings.IndexByte(line, '"') >= 0 {
+			return r.parseQuoted(text, first, take)
+		}
+		r.line++
+		text = rest
+		if line = strings.TrimSuffix(line, "\r"); line == "" {
+			continue
+		}
+		r.field = r.field[:0]
+		for {
+			i := strings.IndexByte(line, ',')
+			if i < 0 {
+				break
+			}
+			r.field = append(r.field, line[:i])
+			line = line[i+1:]
+		}
+		r.field = append(r.field, line)
+		if err := r.accept(first, take); err != nil {
+			return err
+		}
+		first = false
+	}
+	if first {
+		return &InputError{name, 0, "文件为空，缺少表头", "the file is empty; the header is missing"}
+	}
+	return nil
+}
+
+// parseQuoted goes on with encoding/csv after r.line lines.
+func (r *record) parseQuoted(text string, first bool, take func(*record)) error {
+	src := csv.NewReader(strings.NewReader(text))
 	src.ReuseRecord = true
 	src.FieldsPerRecord = -1
-	r := &record{file: name, header: header}
-	for first := true; ; first = false {
+	before := r.line
+	for ; ; first = false {
 		fields, err := src.Read()
 		if errors.Is(err, io.EOF) {
-			if first {
-				return &InputError{name, 0, "文件为空，缺少表头", "the file is empty; the header is missing"}
-			}
 			return nil
 		}
 		if err != nil {
 			var syntax *csv.ParseError
 			if errors.As(err, &syntax) {
-				return &InputError{name, syntax.Line, "CSV 格式错误：" + syntax.Err.Error(), "CSV syntax: " + syntax.Err.Error()}
+				return &InputError{r.file, before + syntax.Line, "CSV 格式错误：" + syntax.Err.Error(), "CSV syntax: " + syntax.Err.Error()}
 			}
-			return fmt.Errorf("%s：读取失败 · cannot be read: %w", name, err)
+			return fmt.Errorf("%s：读取失败 · cannot be read: %w", r.file, err)
 		}
-		r.line, _ = src.FieldPos(0)
-		r.field = fields
-		if first {
-			if err := checkHeader(r, header); err != nil {
-				return err
-			}
-			continue
-		}
-		if len(fields) != len(header) {
-			return &InputError{name, r.line, fmt.Sprintf("应有 %d 列，实有 %d 列", len(header), len(fields)), fmt.Sprintf("%d columns expected, %d found", len(header), len(fields))}
-		}
-		for _, s := range fields {
-			if !utf8.ValidString(s) {
-				return &InputError{name, r.line, "不是 UTF-8 文本", "is not UTF-8 text"}
-			}
-		}
-		take(r)
-		if r.fault != nil {
-			return r.fault
+		line, _ := src.FieldPos(0)
+		r.line, r.field = before+line, fields
+		if err := r.accept(first, take); err != nil {
+			return err
 		}
 	}
+}
+
+// accept checks a line's shape and hands it to take.
+func (r *record) accept(first bool, take func(*record)) error {
+	if first {
+		return checkHeader(r, r.header)
+	}
+	if len(r.field) != len(r.header) {
+		return &InputError{r.file, r.line, fmt.Sprintf("应有 %d 列，实有 %d 列", len(r.header), len(r.field)), fmt.Sprintf("%d columns expected, %d found", len(r.header), len(r.field))}
+	}
+	for _, s := range r.field {
+		if !utf8.ValidString(s) {
+			return &InputError{r.file, r.line, "不是 UTF-8 文本", "is not UTF-8 text"}
+		}
+	}
+	take(r)
+	if r.fault != nil {
+		return r.fault
+	}
+	return nil
 }
 
 func checkHeader(r *record, header []string) error {

@@ -36,10 +36,7 @@ func VerifyDir(problemDir, outDir string) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	v := &verifier{p: p, dir: outDir, unit: map[string]int{}, row: map[string]int{}, flow: map[string]int{}}
-	for i := range p.Units {
-		v.unit[p.Units[i].ID] = i
-	}
+	v := &verifier{p: p, dir: outDir, row: map[string]int{}, flow: map[string]int{}}
 	for i := range p.Constraints {
 		v.row[p.Constraints[i].ID] = i
 	}
@@ -47,6 +44,9 @@ func VerifyDir(problemDir, outDir string) (Report, error) {
 		v.flow[p.Flows[i].ID] = i
 	}
 	v.report.Checked, v.report.Unchecked, v.report.Faults = []string{}, []string{}, []string{}
+	if v.present("edge_flows.csv") {
+		v.readAhead()
+	}
 	v.verify()
 	if len(v.report.Faults) > 0 {
 		return v.report, fmt.Errorf("%w：%s", ErrNotVerified, v.report.Faults[0])
@@ -58,6 +58,7 @@ type verifier struct {
 	p               *Problem
 	dir             string
 	unit, row, flow map[string]int
+	ahead           chan edgeFlowFile
 	report          Report
 	slack           float64 // what a plan within the rows' tolerance may undercut the bound by
 }
@@ -211,11 +212,28 @@ func missedBy(con *Constraint, value float64) float64 {
 	return max(below, above)
 }
 
+// unitAt finds a unit by its id, which most likely is the expected one.
+func (v *verifier) unitAt(id string, expected int) (int, bool) {
+	if expected < len(v.p.Units) && v.p.Units[expected].ID == id {
+		return expected, true
+	}
+	if v.unit == nil {
+		v.unit = make(map[string]int, len(v.p.Units))
+		for i := range v.p.Units {
+			v.unit[v.p.Units[i].ID] = i
+		}
+	}
+	i, known := v.unit[id]
+	return i, known
+}
+
 func (v *verifier) readSelection() ([]bool, bool) {
 	selected := make([]bool, len(v.p.Units))
 	seen := make([]bool, len(v.p.Units))
+	next := 0
 	err := readTable(v.dir, "solution.csv", []string{"unit", "selected"}, func(r *record) {
-		i, known := v.unit[r.field[0]]
+		i, known := v.unitAt(r.field[0], next)
+		next = i + 1
 		switch {
 		case !known:
 			r.refuse("单元不存在", "unknown unit")
@@ -333,6 +351,9 @@ func (v *verifier) verifyBound(c *Certificate) {
 		v.report.Unchecked = append(v.report.Unchecked, "没有下界 · there is no bound")
 		return
 	}
+	if v.ahead == nil {
+		v.readAhead() // to say that it is missing
+	}
 	mu, ok := v.readAmounts("multipliers.csv", "constraint", "multiplier", v.row)
 	f, okFlows := v.readEdgeFlows()
 	if !ok || !okFlows || !v.checkSigns(mu) {
@@ -364,7 +385,21 @@ func (v *verifier) checkSigns(mu []float64) bool {
 	return true
 }
 
-func (v *verifier) readEdgeFlows() ([]float64, bool) {
+// readAhead reads the edge flows, the largest file, while the plan is checked.
+func (v *verifier) readAhead() {
+	v.ahead = make(chan edgeFlowFile, 1)
+	go func() {
+		flows, err := v.parseEdgeFlows()
+		v.ahead <- edgeFlowFile{flows, err}
+	}()
+}
+
+type edgeFlowFile struct {
+	flows []float64
+	err   error
+}
+
+func (v *verifier) parseEdgeFlows() ([]float64, error) {
 	flows := make([]float64, 0, len(v.p.Edges))
 	err := readTable(v.dir, "edge_flows.csv", []string{"a", "b", "flow"}, func(r *record) {
 		i := len(flows)
@@ -386,6 +421,12 @@ func (v *verifier) readEdgeFlows() ([]float64, bool) {
 		}
 		flows = append(flows, f)
 	})
+	return flows, err
+}
+
+func (v *verifier) readEdgeFlows() ([]float64, bool) {
+	file := <-v.ahead
+	flows, err := file.flows, file.err
 	if err != nil {
 		v.fault("%v", err)
 		return nil, false

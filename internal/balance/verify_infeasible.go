@@ -52,7 +52,7 @@ func (v *verifier) checkConflict(c *Conflict) {
 func (v *verifier) leastPlan(inf *Infeasibility) ([]bool, []float64, bool) {
 	selected, seen := make([]bool, len(v.p.Units)), make([]bool, len(v.p.Units))
 	for _, s := range inf.Plan {
-		i, known := v.unit[s.Unit]
+		i, known := v.unitAt(s.Unit, 0)
 		if !known || seen[i] || (s.Selected != 0 && s.Selected != 1) {
 			v.fault("infeasibility.json 的 plan 中单元 %q 不存在、重复或取值错误 · unknown, repeated or bad unit", s.Unit)
 			return nil, nil, false
