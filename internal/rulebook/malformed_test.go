@@ -60,13 +60,17 @@ func malformed(check func(string) (string, string), overlap string) []mistake {
 		{"unknown source field", "fields: {name: [MC]}", "fields: {names: [MC]}",
 			`m.yaml:17: 未知的键 "names" / unknown key "names"`},
 		{"duplicate clause", "id: OUT-P1", "id: OUT-01",
-			"m.yaml:31: 条款 \"OUT-01\" 重复 / duplicate clause \"OUT-01\"\n" +
+			"m.yaml: 缺少条款 OUT-P1：请补上，或在 omits 中说明不用的理由 / the clauses OUT-P1 are lacking: add them, or say in omits why they are left out\n" +
+				"m.yaml:31: 条款 \"OUT-01\" 重复 / duplicate clause \"OUT-01\"\n" +
 				"m.yaml:39: planning.priorities 缺少条款 OUT-01 的权重 / planning.priorities lacks a weight for clause OUT-01\n" +
 				`m.yaml:48: "OUT-P1" 不是评分条款 / "OUT-P1" is not a score clause`},
 		{"clause id of another form", "id: OUT-01", "id: OUT 1",
-			`m.yaml:20: "id" 的值 "OUT 1" 格式不符（^(OUT|IN|BAL|PRC)-[0-9A-Za-z]{1,12}$） / "id" has the value "OUT 1", which is not of the form ^(OUT|IN|BAL|PRC)-[0-9A-Za-z]{1,12}$`},
+			"m.yaml: 缺少条款 OUT-01：请补上，或在 omits 中说明不用的理由 / the clauses OUT-01 are lacking: add them, or say in omits why they are left out\n" +
+				`m.yaml:20: "id" 的值 "OUT 1" 格式不符（^(OUT|IN|BAL|PRC)-[0-9A-Za-z]{1,12}$） / "id" has the value "OUT 1", which is not of the form ^(OUT|IN|BAL|PRC)-[0-9A-Za-z]{1,12}$`},
 		{"id and direction disagree", "id: OUT-01", "id: IN-01",
-			`m.yaml:20: 条款 IN-01 的方向应为 in / clause IN-01 must have direction in`},
+			"m.yaml: 缺少条款 OUT-01：请补上，或在 omits 中说明不用的理由 / the clauses OUT-01 are lacking: add them, or say in omits why they are left out\n" +
+				`m.yaml:20: 条款 IN-01 的方向应为 in / clause IN-01 must have direction in` + "\n" +
+				"m.yaml:62: 条款 IN-01 已在规则库中，不能再列入 omits / clause IN-01 is in the rulebook and cannot be omitted"},
 		{"citation of nothing", "english: pbf\n    citation: [S1]", "english: pbf\n    citation:\n      - S1\n      - S9",
 			`m.yaml:26: 依据 "S9" 不在 sources 中 / citation "S9" is not among the sources`},
 		{"no citation", "english: pbf\n    citation: [S1]\n", "english: pbf\n",
@@ -75,7 +79,7 @@ func malformed(check func(string) (string, string), overlap string) []mistake {
 			`m.yaml:20: 条款 OUT-01 没有检查项（checks） / clause OUT-01 has no checks`},
 
 		replaced("unknown test", "      - test: touch\n        layer: YJJBNTTB\n        severity: block\n",
-			`m.yaml:26: "test" 的值 "touch" 未知，可用：overlap, within, slope, neighbours, target, belt_width, document, derived, min_patch, score_share, score_grade, score_cluster, score_near, score_size, balance, deadline, gate / "test" has the unknown value "touch"; known: overlap, within, slope, neighbours, target, belt_width, document, derived, min_patch, score_share, score_grade, score_cluster, score_near, score_size, balance, deadline, gate`),
+			`m.yaml:26: "test" 的值 "touch" 未知，可用：overlap, within, slope, neighbours, target, declared, surveyed, township, belt_width, document, derived, min_patch, score_share, score_grade, score_cluster, score_near, score_size, balance, deadline, gate / "test" has the unknown value "touch"; known: overlap, within, slope, neighbours, target, declared, surveyed, township, belt_width, document, derived, min_patch, score_share, score_grade, score_cluster, score_near, score_size, balance, deadline, gate`),
 		replaced("unknown severity", "      - test: overlap\n        layer: YJJBNTTB\n        severity: fatal\n",
 			`m.yaml:28: "severity" 的值 "fatal" 未知，可用：block, warn, manual, score / "severity" has the unknown value "fatal"; known: block, warn, manual, score`),
 		replaced("severity of another test", "      - test: overlap\n        layer: YJJBNTTB\n        severity: score\n",

@@ -15,6 +15,9 @@ const (
 	TestSlope        Test = "slope"
 	TestNeighbours   Test = "neighbours"
 	TestTarget       Test = "target"
+	TestDeclared     Test = "declared"
+	TestSurveyed     Test = "surveyed"
+	TestTownship     Test = "township"
 	TestBeltWidth    Test = "belt_width"
 	TestDocument     Test = "document"
 	TestDerived      Test = "derived"
@@ -82,14 +85,38 @@ type Surrounding struct {
 // class or purpose is what the clause forbids or wants looked at.
 type Target struct{}
 
+// Declared: the declaration must fill in Field with a value of the rulebook
+// (purpose, actor) or a land class (target_dlbm). What is empty or not listed is
+// a finding with outcome missing: clauses that ask for the field would pass it
+// over in silence.
+type Declared struct{ Field string }
+
+// Surveyed: hit, as a whole, where the survey has, under the candidate and over
+// the check's tolerance, no parcel of the class that is declared (base_dlbm), or
+// where the declared BSM is that of a parcel elsewhere. What is not declared is
+// no hit.
+type Surveyed struct{}
+
+// Township: hit, as a whole, where more of the candidate lies in another
+// township (the first nine digits of the layer's code) than in the one that
+// declares it. Where less than half of it lies in any, the outcome is missing.
+type Township struct{}
+
 // BeltWidth: every row of Along with a parcel of DLTB of its classes within
 // TouchM metres of the candidate applies. Where the row has a MaxWidthM, the part
 // of the candidate further than MaxWidthM + ToleranceM from those parcels,
 // measured outward from their boundary, is a hit. Where the row has Documents
 // and the declaration names none of them, the finding's outcome is missing.
+//
+// With a BeltRatio, only what is a belt by its shape counts, whatever purpose is
+// declared: the rectangle of its area and perimeter is at least that many times
+// as long as wide and no wider than BeltBreadthM, and half of that length or
+// more runs along the row's parcels.
 type BeltWidth struct {
 	Along              []Belt
 	TouchM, ToleranceM float64
+	BeltRatio          float64 // 0: whatever the shape
+	BeltBreadthM       float64 // 0: any
 }
 
 // Belt is the rule along one kind of linear land.
@@ -178,6 +205,9 @@ func (Within) test() Test       { return TestWithin }
 func (Slope) test() Test        { return TestSlope }
 func (Neighbours) test() Test   { return TestNeighbours }
 func (Target) test() Test       { return TestTarget }
+func (Declared) test() Test     { return TestDeclared }
+func (Surveyed) test() Test     { return TestSurveyed }
+func (Township) test() Test     { return TestTownship }
 func (BeltWidth) test() Test    { return TestBeltWidth }
 func (Evidence) test() Test     { return TestDocument }
 func (Derived) test() Test      { return TestDerived }

@@ -132,10 +132,12 @@ func (p *parser) rulebook(root *yaml.Node) *Rulebook {
 	p.defaults = p.toleranceDefaults(o.require("tolerance_defaults"))
 	rb.Sources = p.sources(o)
 	rb.Documents = p.documents(o)
+	rb.Placeholders = o.texts("placeholders")
 	rb.Purposes = o.texts("purposes")
 	rb.Actors = o.texts("actors")
 	rb.Layers = p.layers(o)
 	rb.Clauses = p.clauses(o)
+	rb.Omits = p.omits(o, rb)
 	rb.Planning = p.planning(o.require("planning"))
 	o.done()
 	return rb

@@ -32,6 +32,9 @@ var specs = map[Test]spec{
 	TestSlope:        {layer: true, directions: screened, severities: decisions, params: (*parser).slope},
 	TestNeighbours:   {layer: true, only: survey, directions: screened, severities: decisions, params: (*parser).neighbours},
 	TestTarget:       {directions: screened, severities: decisions, params: noParams(Target{})},
+	TestDeclared:     {directions: screened, severities: []Severity{Manual}, params: (*parser).declared},
+	TestSurveyed:     {layer: true, only: survey, directions: screened, severities: decisions, params: noParams(Surveyed{})},
+	TestTownship:     {layer: true, directions: screened, severities: decisions, params: noParams(Township{})},
 	TestBeltWidth:    {layer: true, only: survey, directions: screened, severities: decisions, params: (*parser).beltWidth},
 	TestDocument:     {directions: screened, severities: []Severity{Manual}, params: (*parser).evidence},
 	TestDerived:      {directions: screened, severities: decisions, params: (*parser).derived},
@@ -47,7 +50,8 @@ var specs = map[Test]spec{
 }
 
 // tests lists the kinds in the order of their declaration in checks.go.
-var tests = []Test{TestOverlap, TestWithin, TestSlope, TestNeighbours, TestTarget, TestBeltWidth,
+var tests = []Test{TestOverlap, TestWithin, TestSlope, TestNeighbours, TestTarget,
+	TestDeclared, TestSurveyed, TestTownship, TestBeltWidth,
 	TestDocument, TestDerived, TestMinPatch, TestScoreShare, TestScoreGrade, TestScoreCluster,
 	TestScoreNear, TestScoreSize, TestBalance, TestDeadline, TestGate}
 
@@ -60,6 +64,9 @@ func (p *parser) check(n *yaml.Node, c Clause) Check {
 		p.fits(o, k, s, c)
 	}
 	k.Layer = p.layerOf(o, s, known, c)
+	if l, ok := p.rb.Layer(k.Layer); ok && k.Test == TestTownship && len(l.Code) == 0 {
+		p.fail(o.line, "图层 %s 的 fields 没有给出 %s 的来源字段", "layer %s names no source field for %s", k.Layer, "code")
+	}
 	k.Where = p.conditions(o, "where", func(line int, field string) []string { return p.featureField(line, field, k.Layer) })
 	if known && !s.where && len(k.Where) > 0 {
 		p.fail(o.line, "检查 %s 不用 where", "a check of test %s takes no where", k.Test)

@@ -43,8 +43,13 @@ func (p *parser) neighbours(o *object) Params {
 	return v
 }
 
+func (p *parser) declared(o *object) Params {
+	return Declared{Field: oneOf(o, "field", "purpose", "actor", "target_dlbm")}
+}
+
 func (p *parser) beltWidth(o *object) Params {
-	v := BeltWidth{TouchM: o.requiredNumber("touch_m", 0, 100), ToleranceM: o.requiredNumber("tolerance_m", 0, 100)}
+	v := BeltWidth{TouchM: o.requiredNumber("touch_m", 0, 100), ToleranceM: o.requiredNumber("tolerance_m", 0, 100),
+		BeltRatio: o.number("belt_ratio", 1, 1000, 0), BeltBreadthM: o.number("belt_breadth_m", 0.1, 1000, 0)}
 	for _, n := range o.items("along") {
 		e := p.object(n, "along")
 		row := Belt{Classes: p.classes(e, "classes"), MaxWidthM: e.number("max_width_m", 0.1, 1000, 0), Documents: p.documentRefs(e, "documents")}

@@ -67,10 +67,10 @@ func describe(rb *rulebook.Rulebook) string {
 
 // TestShanxi2025Clauses: every clause of the plan is there, none more.
 func TestShanxi2025Clauses(t *testing.T) {
-	want := strings.Fields(`OUT-00 OUT-01 OUT-01b OUT-02 OUT-03 OUT-04 OUT-05 OUT-06 OUT-07 OUT-08 OUT-P1 OUT-P2 OUT-P3
-		IN-00 IN-01 IN-02a IN-02b IN-02c IN-02d IN-02e IN-03a IN-03b IN-03c IN-04 IN-05 IN-06 IN-07 IN-08 IN-09 IN-10 IN-11
-		IN-P1 IN-P2 IN-P3 IN-P4 IN-P5
-		BAL-1 BAL-2 BAL-3 BAL-4 BAL-5 BAL-6 BAL-7 PRC-1 PRC-2 PRC-3 PRC-4 PRC-5 PRC-6`)
+	want := rulebook.Catalogue
+	if len(want) != 49 {
+		t.Errorf("the catalogue has %d clauses", len(want))
+	}
 	rb := shanxi(t)
 	var got []string
 	for _, c := range rb.Clauses {
@@ -187,8 +187,7 @@ func TestCountyChanges(t *testing.T) {
 	}
 }
 
-// minimal is a small valid document; the lines of the malformed ones refer to it.
-const minimal = `format: gengheng-rulebook/1
+const minimalRules = `format: gengheng-rulebook/1
 id: test-2025
 title: 测试
 english: test
@@ -236,7 +235,22 @@ planning:
   default_gdlx: PD
   enforced: [area]
   priorities: {OUT-P1: 10}
+omits:
 `
+
+// minimal is a small valid document; the lines of the malformed ones refer to it.
+var minimal = minimalRules + omitting("OUT-01", "OUT-P1")
+
+// omitting leaves out every clause but some, on lines of their own.
+func omitting(but ...string) string {
+	text := ""
+	for _, id := range rulebook.Catalogue {
+		if !slices.Contains(but, id) {
+			text += "  - {clause: " + id + ", reason: 测试不用}\n"
+		}
+	}
+	return text
+}
 
 func TestMinimal(t *testing.T) {
 	rb, err := rulebook.Parse("m.yaml", []byte(minimal))
@@ -282,7 +296,7 @@ func TestNotADocument(t *testing.T) {
 		{"comments only", "# nothing\n", "m.yaml: 规则库文件是空的 / the rulebook is empty"},
 		{"a list", "- a\n- b\n", "m.yaml:1: 规则库 rulebook应为键值对 / 规则库 rulebook must be a mapping"},
 		{"syntax, from where the list begins", "a: [1\nb: 2\n", "m.yaml:1: 不是有效的 YAML：did not find expected ',' or ']' / not valid YAML: did not find expected ',' or ']'"},
-		{"two documents", minimal + "---\na: 1\n", "m.yaml:49: 只能有一个 YAML 文档 / there must be one YAML document only"},
+		{"two documents", minimal + "---\na: 1\n", "m.yaml:97: 只能有一个 YAML 文档 / there must be one YAML document only"},
 		{"anchor", "a: &x 1\nb: *x\n", "m.yaml:1: 不支持锚点和别名（& *） / anchors and aliases (& *) are not supported"},
 		{"too large", strings.Repeat("#", 1<<20+1), "m.yaml: 规则库文件超过 1048576 字节 / the rulebook is larger than 1048576 bytes"},
 	} {
@@ -341,4 +355,61 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestCatalogue: a clause that a document lacks is refused by name, unless the
+// document says why it does without.
+func TestCatalogue(t *testing.T) {
+	text := string(shanxi(t).Document)
+	from := strings.Index(text, "  - id: IN-03a\n")
+	to := strings.Index(text, "  - id: IN-03b\n")
+	without := text[:from] + text[to:]
+	_, err := rulebook.Parse("m.yaml", []byte(without))
+	if err == nil || !strings.HasPrefix(err.Error(), "m.yaml: 缺少条款 IN-03a：请补上，或在 omits 中说明不用的理由 / the clauses IN-03a are lacking") {
+		t.Errorf("a rulebook without IN-03a: %v", err)
+	}
+	rb, err := rulebook.Parse("m.yaml", []byte(without+"omits:\n  - {clause: IN-03a, reason: 全县没有生态保护红线}\n"))
+	if err != nil || len(rb.Omits) != 1 || rb.Omits[0] != (rulebook.Omission{Clause: "IN-03a", Reason: "全县没有生态保护红线"}) {
+		t.Errorf("omitted with a reason: %v", err)
+	}
+	for _, c := range []struct{ omits, want string }{
+		{"omits:\n  - {clause: IN-03b, reason: 试}\n", "已在规则库中"},
+		{"omits:\n  - {clause: IN-03z, reason: 试}\n", "条款目录中没有"},
+		{"omits:\n  - {clause: IN-03a}\n", "reason"},
+	} {
+		if _, err := rulebook.Parse("m.yaml", []byte(text+c.omits)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: %v", c.omits, err)
+		}
+	}
+}
+
+// TestTargets: every land class is either a target that OUT admits or one that a
+// check forbids; and of 转进 only cultivated land is a target.
+func TestTargets(t *testing.T) {
+	rb := shanxi(t)
+	forbids := func(ids []string, class, purpose string) bool {
+		for _, id := range ids {
+			c, _ := rb.Clause(id)
+			for _, k := range c.Checks {
+				asks := slices.ContainsFunc(k.When, func(w rulebook.Condition) bool { return w.Field == "target_dlbm" })
+				if k.Test == rulebook.TestTarget && k.Severity == rulebook.Block && asks && k.AppliesTo(func(field string) []string {
+					return []string{map[string]string{"target_dlbm": class, "purpose": purpose}[field]}
+				}) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	for _, class := range land.Classes() {
+		if got := forbids([]string{"OUT-00", "OUT-02", "OUT-06"}, class.Code, "园地"); got == class.OutTarget {
+			t.Errorf("OUT forbids the target %s %s: %v", class.Code, class.Name, got)
+		}
+		if got := forbids([]string{"IN-00"}, class.Code, ""); got == class.Cultivated {
+			t.Errorf("IN-00 forbids the target %s %s: %v", class.Code, class.Name, got)
+		}
+	}
+	if forbids([]string{"OUT-00", "OUT-06"}, "0304", "生态退耕") {
+		t.Error("land returned to wetland by the state's task is forbidden")
+	}
 }

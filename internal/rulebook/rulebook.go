@@ -31,12 +31,21 @@ type Rulebook struct {
 
 	Sources   []Source
 	Documents []Document
-	Purposes  []string // 用途 that a declaration may name
-	Actors    []string // 主体类型
-	Layers    []Layer
-	Clauses   []Clause
-	Planning  Planning
+	// Placeholders are words that stand where a document's number should stand
+	// and name no document (无, 办理中); signs without a letter or digit never do.
+	Placeholders []string
+	Purposes     []string // 用途 that a declaration may name
+	Actors       []string // 主体类型
+	Layers       []Layer
+	Clauses      []Clause
+	// Omits are the clauses of the catalogue that the document leaves out, with
+	// the reason: what is not judged must be said.
+	Omits    []Omission
+	Planning Planning
 }
+
+// Omission is a clause that a document leaves out on purpose.
+type Omission struct{ Clause, Reason string }
 
 // Source is a law, notice or standard that clauses rest on.
 type Source struct {

@@ -2,11 +2,14 @@ package screening
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strconv"
 
 	"github.com/paulmach/orb"
+	"github.com/paulmach/orb/planar"
 
+	"gengheng/internal/land"
 	"gengheng/internal/rulebook"
 )
 
@@ -15,6 +18,10 @@ import (
 func (j *job) testBelt(ctx context.Context, f *finding, p rulebook.BeltWidth) ([]*finding, error) {
 	c := f.candidate
 	wide, missing := *f, *f
+	length, breadth := rectangle(c.geom)
+	if p.BeltRatio > 0 && (length < p.BeltRatio*breadth || p.BeltBreadthM > 0 && breadth > p.BeltBreadthM) {
+		return nil, nil
+	}
 	for _, row := range p.Along {
 		along := j.survey.mosaic.Near(c.geom, p.TouchM, func(i int) bool {
 			return slices.Contains(row.Classes, j.survey.parcels[i].dlbm)
@@ -22,9 +29,18 @@ func (j *job) testBelt(ctx context.Context, f *finding, p rulebook.BeltWidth) ([
 		if len(along) == 0 {
 			continue
 		}
+		if p.BeltRatio > 0 {
+			runs, err := j.runsAlong(ctx, c.geom, along, length, breadth, p.TouchM)
+			if err != nil {
+				return nil, err
+			}
+			if !runs {
+				continue
+			}
+		}
 		if len(row.Documents) > 0 && !slices.ContainsFunc(row.Documents, c.has) {
 			missing.outcome = outcomeMissing
-			missing.detail = documentsWanted(j.book, nil, row.Documents)
+			missing.detail = documentsWanted(j.book, c, nil, row.Documents)
 		}
 		if row.MaxWidthM == 0 {
 			continue
@@ -53,6 +69,25 @@ func (j *job) testBelt(ctx context.Context, f *finding, p rulebook.BeltWidth) ([
 		found = append(found, &missing)
 	}
 	return found, nil
+}
+
+// rectangle is the one with the area and perimeter of a shape, in metres of the
+// plane: a measure of how narrow it is that small bends do not disturb.
+func rectangle(shape orb.MultiPolygon) (length, breadth float64) {
+	half, area := planar.Length(shape)/2, math.Abs(planar.Area(shape))
+	root := math.Sqrt(max(0, half*half/4-area))
+	return half/2 + root, half/2 - root
+}
+
+// runsAlong tells whether a strip runs along some survey parcels for at least
+// half of its length: how long, a narrow zone beside them tells by its area.
+func (j *job) runsAlong(ctx context.Context, strip orb.MultiPolygon, along []int, length, breadth, touch float64) (bool, error) {
+	zone := touch + min(2, breadth/2)
+	over, err := j.beyond(ctx, strip, along, zone)
+	if err != nil {
+		return false, err
+	}
+	return (land.AdditiveArea(strip, j.zone)-land.AdditiveArea(over, j.zone))/zone >= length/2, nil
 }
 
 // beyond takes away what lies within a width of some survey parcels.

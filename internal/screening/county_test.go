@@ -50,12 +50,14 @@ type shape struct {
 type plot struct {
 	dlbm, gdpdjb, kcxs, zzsxdm, tbxhdm, czcsxm string
 	gddb                                       int
+	tbmj                                       string // "": that of the boundary; "NULL"
 	geom                                       orb.MultiPolygon
 }
 
 // declared is a candidate; the number is its name in a test.
 type declared struct {
 	number, base, target, purpose, actor, gdlx string
+	bsm                                        string
 	documents                                  map[string]string
 	attrs                                      map[string]any
 	geom                                       orb.MultiPolygon
@@ -80,6 +82,10 @@ func newCountyWith(t testing.TB, book *rulebook.Rulebook, without ...string) *co
 	c.exec(`INSERT INTO upload (county_code, upload_id, file_name, size, sha256) VALUES ($1, $2, 'synthetic.zip', 1, 'x')`, code, c.upload)
 	for _, l := range book.Layers {
 		if l.Optional || slices.Contains(without, l.Kind) || l.Kind == "KCXS" {
+			continue
+		}
+		if l.Kind == "XZQ" {
+			c.layer(l.Kind, shape{code: township + "000", name: "甲镇", geom: rect(-20000, -20000, 20000, 20000)})
 			continue
 		}
 		c.layer(l.Kind)
@@ -159,8 +165,8 @@ func (c *county) survey(plots ...plot) {
 	id := c.dataset("DLTB", "")
 	for i, p := range plots {
 		c.exec(`INSERT INTO parcel (county_code, dataset_id, fid, bsm, tbbh, dlbm, dlmc, gdpdjb, kcxs, zzsxdm, tbxhdm, czcsxm, gddb, tbmj, area_m2, geom)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''), nullif($9, '')::numeric, nullif($10, ''), nullif($11, ''), nullif($12, ''), nullif($13, 0), $14::text::numeric, $14::text::numeric, $15::bytea::geometry)`,
-			code, id, i+1, fmt.Sprintf("BSM%03d", i+1), fmt.Sprint(i+1), p.dlbm, className(p.dlbm), p.gdpdjb, p.kcxs, p.zzsxdm, p.tbxhdm, p.czcsxm, p.gddb, official(p.geom), c.wkb(p.geom))
+			VALUES ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''), nullif($9, '')::numeric, nullif($10, ''), nullif($11, ''), nullif($12, ''), nullif($13, 0), nullif(coalesce(nullif($16, ''), $14::text), 'NULL')::numeric, $14::text::numeric, $15::bytea::geometry)`,
+			code, id, i+1, fmt.Sprintf("BSM%03d", i+1), fmt.Sprint(i+1), p.dlbm, className(p.dlbm), p.gdpdjb, p.kcxs, p.zzsxdm, p.tbxhdm, p.czcsxm, p.gddb, official(p.geom), c.wkb(p.geom), p.tbmj)
 	}
 }
 
@@ -185,9 +191,9 @@ func (c *county) declareFor(township, direction string, list ...declared) {
 		if d.attrs == nil {
 			d.attrs = map[string]any{}
 		}
-		c.exec(`INSERT INTO candidate (county_code, dataset_id, fid, direction, number, township_code, base_dlbm, target_dlbm, purpose, actor, gdlx, documents, attrs, area_m2, geom)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::text::numeric, $15::bytea::geometry)`,
-			code, id, i+1, direction, d.number, township, d.base, d.target, d.purpose, d.actor, d.gdlx, d.documents, d.attrs, official(d.geom), c.wkb(d.geom))
+		c.exec(`INSERT INTO candidate (county_code, dataset_id, fid, direction, number, township_code, base_dlbm, target_dlbm, purpose, actor, gdlx, documents, attrs, area_m2, geom, base_bsm)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::text::numeric, $15::bytea::geometry, $16)`,
+			code, id, i+1, direction, d.number, township, d.base, d.target, d.purpose, d.actor, d.gdlx, d.documents, d.attrs, official(d.geom), c.wkb(d.geom), d.bsm)
 	}
 }
 

@@ -77,8 +77,7 @@ func (j *job) decide(ctx context.Context) error {
 			return nil
 		}
 		if v.candidate.direction == rulebook.Out {
-			j.netOut(v, inside[i])
-			return nil
+			return j.netOut(v, inside[i])
 		}
 		return j.netIn(v, inside[i])
 	})
@@ -119,7 +118,7 @@ func (j *job) exempt(c *candidate) bool {
 		for n := range j.book.Clauses[i].Checks {
 			k := &j.book.Clauses[i].Checks[n]
 			p, ok := k.Params.(rulebook.Within)
-			if !ok || !p.ExemptFromBalance || j.book.Clauses[i].Direction != c.direction || !k.AppliesTo(c.values) || !j.present(k) {
+			if !ok || !p.ExemptFromBalance || j.book.Clauses[i].Direction != c.direction || !j.applies(k, c) || !j.present(k) {
 				continue
 			}
 			// What lies outside the task is cut away, or forbids the whole.

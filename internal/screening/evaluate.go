@@ -100,7 +100,7 @@ func (j *job) check(ctx context.Context, c *candidate) ([]*finding, error) {
 		}
 		for n := range clause.Checks {
 			k := &clause.Checks[n]
-			if !k.AppliesTo(c.values) {
+			if !j.applies(k, c) {
 				continue
 			}
 			f := &finding{candidate: c, clause: clause, check: k, kind: k.Layer, version: j.version(k.Layer)}
@@ -164,6 +164,12 @@ func (j *job) testOne(f *finding) (bool, error) {
 	case rulebook.Target:
 		f.outcome, f.whole = outcomeHit, true
 		return true, nil
+	case rulebook.Declared:
+		return f.testDeclared(p, j.book), nil
+	case rulebook.Surveyed:
+		return j.testSurveyed(f), nil
+	case rulebook.Township:
+		return j.testTownship(f), nil
 	case rulebook.Evidence:
 		f.testEvidence(p, j.book)
 		return true, nil
@@ -198,7 +204,30 @@ func (j *job) testOverlap(f *finding) bool {
 		return false
 	}
 	f.parts, f.pending, f.features = in, asUnion, j.touched(f.check.Layer, in)
+	f.detail = f.levels()
 	return true
+}
+
+// levels names the levels of what a check finds because they are not among
+// those it lists: a code or a misspelt word must be seen by a person.
+func (f *finding) levels() [2]string {
+	if !slices.ContainsFunc(f.check.Where, func(c rulebook.Condition) bool { return c.Field == "level" && len(c.NotIn) > 0 }) {
+		return [2]string{}
+	}
+	var zh, en []string
+	for _, t := range f.features {
+		z, e := "“"+t.Level+"”", strconv.Quote(t.Level)
+		if t.Level == "" {
+			z, e = "未填", "none"
+		}
+		if !slices.Contains(zh, z) {
+			zh, en = append(zh, z), append(en, e)
+		}
+	}
+	if len(zh) == 0 {
+		return [2]string{}
+	}
+	return [2]string{"图层所注类别：" + strings.Join(zh, "、"), "the layer says: " + strings.Join(en, ", ")}
 }
 
 func (j *job) testWithin(f *finding, p rulebook.Within) bool {
@@ -209,11 +238,10 @@ func (j *job) testWithin(f *finding, p rulebook.Within) bool {
 	}
 	in, out := j.selected(f, also)
 	f.features = j.touched(f.check.Layer, out)
-	// Where the parts fill the candidate without overlapping, as survey parcels
-	// do, what is not selected is the rest.
-	if math.Abs(sum(in)+sum(out)-f.candidate.m2) <= numericalTouch/2 {
-		f.parts, f.pending = out, asUnion
-		return len(out) > 0
+	// One part that fills the candidate leaves no rest. Sums of several parts
+	// prove nothing: features may overlap each other and leave a gap elsewhere.
+	if slices.ContainsFunc(in, func(p part) bool { return math.Abs(p.m2-f.candidate.m2) <= numericalTouch/2 }) {
+		return false
 	}
 	f.parts, f.pending = in, asRest
 	return true
@@ -386,7 +414,7 @@ func (f *finding) testEvidence(p rulebook.Evidence, book *rulebook.Rulebook) {
 		anyOf = p.AnyOf
 	}
 	if len(wanted)+len(anyOf) > 0 {
-		f.outcome, f.detail = outcomeMissing, documentsWanted(book, wanted, anyOf)
+		f.outcome, f.detail = outcomeMissing, documentsWanted(book, f.candidate, wanted, anyOf)
 		return
 	}
 	f.outcome = outcomeNote
@@ -401,7 +429,7 @@ func (f *finding) testEvidence(p rulebook.Evidence, book *rulebook.Rulebook) {
 }
 
 // documentsWanted says which documents are absent.
-func documentsWanted(book *rulebook.Rulebook, all, anyOf []string) [2]string {
+func documentsWanted(book *rulebook.Rulebook, c *candidate, all, anyOf []string) [2]string {
 	names := func(codes []string) []string {
 		var list []string
 		for _, code := range codes {
@@ -417,6 +445,12 @@ func documentsWanted(book *rulebook.Rulebook, all, anyOf []string) [2]string {
 	if len(anyOf) > 0 {
 		zh = append(zh, "缺少"+strings.Join(names(anyOf), "或"))
 		en = append(en, "missing: one of "+strings.Join(anyOf, ", "))
+	}
+	for _, code := range append(slices.Clone(all), anyOf...) {
+		if text, ok := c.placeholders[code]; ok {
+			zh = append(zh, book.DocumentName(code)+"填的是“"+text+"”，不是文件")
+			en = append(en, code+" says "+strconv.Quote(text)+", which is no document")
+		}
 	}
 	return [2]string{strings.Join(zh, "；"), strings.Join(en, "; ")}
 }

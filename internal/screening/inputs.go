@@ -42,13 +42,16 @@ type candidate struct {
 	number    string
 	township  string
 	baseDLBM  string
+	baseBSM   string
 	target    string
 	purpose   string
 	method    string
 	gdlx      string
 	actor     string
 	documents map[string]string
-	attrs     map[string]any
+	// placeholders are what stood for a document and is none.
+	placeholders map[string]string
+	attrs        map[string]any
 	// area is the official area of geom, m2 its additive one.
 	area land.Area
 	m2   float64
@@ -62,8 +65,6 @@ func (c *candidate) values(field string) []string {
 		return []string{c.purpose}
 	case "target_dlbm":
 		return []string{c.target}
-	case "base_dlbm":
-		return []string{c.baseDLBM}
 	case "actor":
 		return []string{c.actor}
 	case "method":
@@ -163,7 +164,7 @@ func (j *job) version(kind string) string {
 }
 
 const candidatesSQL = `
-SELECT fid, direction, number, township_code, base_dlbm, target_dlbm, purpose, method, gdlx, actor,
+SELECT fid, direction, number, township_code, base_dlbm, base_bsm, target_dlbm, purpose, method, gdlx, actor,
        documents, attrs, area_m2::text, ST_AsBinary(geom)
 FROM candidate WHERE county_code = $1 AND dataset_id = $2 ORDER BY fid`
 
@@ -181,11 +182,12 @@ func (j *job) readCandidates(ctx context.Context) error {
 		list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*candidate, error) {
 			c := &candidate{dataset: d.ID}
 			var wkb []byte
-			err := row.Scan(&c.fid, &c.direction, &c.number, &c.township, &c.baseDLBM, &c.target, &c.purpose,
+			err := row.Scan(&c.fid, &c.direction, &c.number, &c.township, &c.baseDLBM, &c.baseBSM, &c.target, &c.purpose,
 				&c.method, &c.gdlx, &c.actor, &c.documents, &c.attrs, &c.area, &wkb)
 			if err != nil {
 				return nil, err
 			}
+			c.dropPlaceholders(j.book)
 			c.geom, err = decode(wkb)
 			c.m2 = land.AdditiveArea(c.geom, j.zone)
 			return c, err
@@ -198,6 +200,9 @@ func (j *job) readCandidates(ctx context.Context) error {
 	slices.SortStableFunc(j.candidates, func(a, b *candidate) int {
 		return cmp.Or(cmp.Compare(a.direction, b.direction), cmp.Compare(a.number, b.number))
 	})
+	if len(j.candidates) == 0 {
+		return j.nothingDeclared()
+	}
 	for i, c := range j.candidates {
 		c.index = i
 		if i > 0 && j.candidates[i-1].number == c.number && j.candidates[i-1].direction == c.direction {

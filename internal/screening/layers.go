@@ -59,13 +59,14 @@ func (j *job) overlaid() map[string][]rulebook.Direction {
 	for _, clause := range j.book.Clauses {
 		for _, k := range clause.Checks {
 			switch k.Test {
-			case rulebook.TestOverlap, rulebook.TestWithin, rulebook.TestSlope, rulebook.TestScoreShare, rulebook.TestScoreGrade:
+			case rulebook.TestOverlap, rulebook.TestWithin, rulebook.TestSlope, rulebook.TestTownship, rulebook.TestScoreShare, rulebook.TestScoreGrade:
 				add(k.Layer, clause.Direction)
 			}
 		}
 	}
-	// What cultivated land a 转出 parcel takes is counted by survey parcel.
+	// What a parcel is now, and what cultivated land it takes, the survey says.
 	add(kindSurvey, rulebook.Out)
+	add(kindSurvey, rulebook.In)
 	return need
 }
 

@@ -33,7 +33,7 @@ func (j *job) netIn(v *verdict, parts []part) error {
 	}
 	k, err := j.ridges.Coefficient(gdlx, s.class)
 	if err != nil {
-		j.missingRidges(c, err)
+		j.missingRidges(c, gdlx, s.class)
 		return nil
 	}
 	v.ridge = &k
@@ -68,7 +68,7 @@ func (j *job) tooSteep(v *verdict) bool {
 	for _, clause := range j.book.ClausesFor(rulebook.In) {
 		for _, k := range clause.Checks {
 			p, ok := k.Params.(rulebook.Slope)
-			if ok && p.Scope == rulebook.Majority && k.Severity == rulebook.Block && p.Class == v.slope && k.AppliesTo(v.candidate.values) {
+			if ok && p.Scope == rulebook.Majority && k.Severity == rulebook.Block && p.Class == v.slope && j.applies(&k, v.candidate) {
 				v.name = verdictForbidden
 				v.notes = append(v.notes, reason{Clause: clause.ID, Outcome: outcomeHit,
 					Zh: "裁切后剩余部分" + k.Finding, En: "after clipping, " + k.FindingEnglish})
@@ -79,32 +79,56 @@ func (j *job) tooSteep(v *verdict) bool {
 	return false
 }
 
-// missingRidges records that the net area cannot be known: without its
-// coefficient it would be overstated.
-func (j *job) missingRidges(c *candidate, err error) {
+// missingRidges: without its coefficient a net area would be overstated.
+func (j *job) missingRidges(c *candidate, gdlx string, class land.SlopeClass) {
+	zh, en := "缺少田坎系数表，请上传后重新筛查", "the table of ridge coefficients is missing: upload it and screen again"
+	if len(j.of(kindRidges)) > 0 {
+		zh = fmt.Sprintf("田坎系数表没有耕地类型 %s、坡度级 %s 的系数，请补充后重新上传并筛查", gdlx, class)
+		en = fmt.Sprintf("the table of ridge coefficients has no row for GDLX %s, slope class %s: add it, upload the table and screen again", gdlx, class)
+	}
+	j.missingNet(c, kindRidges, zh, en)
+}
+
+// missingNet records why the net area of a candidate cannot be known.
+func (j *job) missingNet(c *candidate, kind, zh, en string) {
 	clause, _ := j.book.Clause("BAL-1")
 	if clause.ID == "" {
-		clause.ID = kindRidges
+		clause.ID = kind
 	}
-	check := &rulebook.Check{Test: rulebook.TestDerived, Layer: kindRidges, Severity: rulebook.Manual,
+	check := &rulebook.Check{Test: rulebook.TestDerived, Layer: kind, Severity: rulebook.Manual,
 		Finding: "无法计算净面积", FindingEnglish: "the net area cannot be computed"}
 	j.findings[c.index] = append(j.findings[c.index], &finding{
-		candidate: c, clause: &clause, check: check, outcome: outcomeMissing, kind: kindRidges, version: j.version(kindRidges),
-		detail: [2]string{err.Error() + "，请上传田坎系数表后重新筛查", "upload the table of ridge coefficients and screen again"},
+		candidate: c, clause: &clause, check: check, outcome: outcomeMissing, kind: kind, version: j.version(kind), detail: [2]string{zh, en},
 	})
+}
+
+// surveyArea is the area of a survey parcel that its parts share. TBMJ is what
+// the survey says, but one that is far from its own boundary (1 %, as for
+// declared areas) is an error, by which no land may gain or vanish.
+func surveyArea(p *parcel) (area land.Area, credible bool) {
+	drawn := rounded(p.m2)
+	if p.noTBMJ {
+		return drawn, true
+	}
+	limit := max(land.SquareMetre, drawn/100)
+	if off := p.tbmj - drawn; off > limit || -off > limit {
+		return drawn, false
+	}
+	return p.tbmj, true
 }
 
 // netOut is the cultivated land that a 转出 parcel takes: of every survey parcel
 // the share of its TBMJ, less its own ridges.
-func (j *job) netOut(v *verdict, parts []part) {
+func (j *job) netOut(v *verdict, parts []part) error {
 	var (
 		graded, weight float64
 		bySlope        [6]float64
 		inside         = map[int32]float64{}
 		order          []int32
+		without, wrong []*parcel
 	)
 	if j.survey == nil || j.layers[kindSurvey] == nil {
-		return
+		return nil
 	}
 	features := j.layers[kindSurvey].features
 	for _, p := range parts {
@@ -121,9 +145,16 @@ func (j *job) netOut(v *verdict, parts []part) {
 		if m2 <= numericalTouch {
 			continue
 		}
-		shares, err := land.Split(p.tbmj, []float64{m2, max(0, p.m2-m2)})
+		gross, credible := surveyArea(p)
+		if p.noTBMJ {
+			without = append(without, p)
+		}
+		if !credible {
+			wrong = append(wrong, p)
+		}
+		shares, err := land.Split(gross, []float64{m2, max(0, p.m2-m2)})
 		if err != nil {
-			continue
+			return fmt.Errorf("share of parcel %s under candidate %s: %w", p.bsm, v.candidate.number, err)
 		}
 		net := land.NetArea(shares[0], p.kcxs)
 		v.net += net
@@ -149,7 +180,31 @@ func (j *job) netOut(v *verdict, parts []part) {
 	if v.slope.Valid() {
 		v.source = "DLTB.GDPDJB " + j.version(kindSurvey)
 	}
+	if len(without) > 0 {
+		v.note(fmt.Sprintf("%d 个图斑没有图斑面积（TBMJ），按图形的椭球面积计算，如 %s", len(without), without[0].bsm),
+			fmt.Sprintf("%d survey parcels have no TBMJ, the ellipsoidal area of the boundary was taken, e.g. %s", len(without), without[0].bsm))
+	}
+	if len(wrong) > 0 {
+		p := wrong[0]
+		j.missingNet(v.candidate, kindSurvey,
+			fmt.Sprintf("图斑 %s 的图斑面积（TBMJ）%s m² 与图形的椭球面积 %s m² 相差超过 1%%（这样的图斑共 %d 个），请核对国土调查数据后重新筛查；暂按图形计算", p.bsm, p.tbmj, rounded(p.m2), len(wrong)),
+			fmt.Sprintf("TBMJ %[2]s m² of parcel %[1]s differs from the ellipsoidal area %[3]s m² of its boundary by more than 1%% (such parcels: %[4]d): check the survey and screen again; for now the boundary counts", p.bsm, p.tbmj, rounded(p.m2), len(wrong)))
+	}
+	usable := v.candidate.m2
+	if v.remainder != nil {
+		usable = land.AdditiveArea(v.remainder, j.zone)
+	}
+	if more := sum(parts) - usable; more > surveyOverlap {
+		j.missingNet(v.candidate, kindSurvey,
+			fmt.Sprintf("地类图斑在该地块内相互重叠 %s m²，净面积会重复计算，请改正国土调查数据后重新筛查", rounded(more)),
+			fmt.Sprintf("survey parcels overlap each other by %s m² inside it, which would count twice: correct the survey and screen again", rounded(more)))
+	}
+	return nil
 }
+
+// surveyOverlap is how much, in m², the survey's parcels may overlap each other
+// inside a candidate before its net area is in doubt.
+const surveyOverlap = 1
 
 // qualityIn is the 等别 that new farmland can be expected to reach: as declared,
 // else that of the cultivated land it borders, weighted by shared boundary,

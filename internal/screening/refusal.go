@@ -1,6 +1,11 @@
 package screening
 
-import "encoding/json"
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
 
 // Codes of refusals; the type of the RFC 9457 document is
 // "urn:gengheng:problem:" and the code.
@@ -8,6 +13,7 @@ const (
 	refusedNumbers   = "number-declared-twice" // 申报编号重复
 	refusedTerrain   = "dem-unusable"          // 高程模型不可用
 	refusedRulebook  = "rulebook-invalid"      // 规则库无效
+	refusedEmpty     = "nothing-declared"      // 没有申报地块
 	refusedUndefined = "run-missing"           // 没有筛查任务
 )
 
@@ -36,6 +42,25 @@ func (r *Refusal) MarshalJSON() ([]byte, error) {
 		Hint     string `json:"hint"`
 		HintEN   string `json:"hint_en"`
 	}{"urn:gengheng:problem:" + r.Code, r.TitleZH, 422, r.DetailZH, r.TitleEN, r.DetailEN, r.HintZH, r.HintEN})
+}
+
+// nothingDeclared: a screening of nothing would look like a county without
+// conflicts. What else is missing is said at once.
+func (j *job) nothingDeclared() error {
+	r := &Refusal{Code: refusedEmpty, TitleZH: "没有申报地块", TitleEN: "nothing is declared",
+		DetailZH: fmt.Sprintf("县 %s %d 年度没有转进或转出申报地块", j.county, j.year),
+		DetailEN: fmt.Sprintf("county %s has no declared parcel for %d", j.county, j.year),
+		HintZH:   "请先上传乡镇申报", HintEN: "upload the townships' declarations first"}
+	if list := j.missing(); len(list) > 0 {
+		names := make([]string, len(list))
+		for i, kind := range list {
+			info, _ := j.book.Layer(kind)
+			names[i] = cmp.Or(info.Name, kind)
+		}
+		r.DetailZH += "；还缺少图层或表：" + strings.Join(names, "、")
+		r.DetailEN += "; it also lacks " + strings.Join(list, ", ")
+	}
+	return r
 }
 
 func unusableTerrain(cause error) error {

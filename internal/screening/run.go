@@ -36,6 +36,8 @@ type job struct {
 	borders  []*overlay.Border
 	findings [][]*finding
 	verdicts []*verdict
+	// covered is the area that each clause hits, by candidate.index and clause.
+	covered []map[string]float64
 }
 
 // Run screens every candidate of a county's year and writes verdicts, findings
@@ -72,7 +74,7 @@ func (j *job) run(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, judge := range []func(context.Context) error{j.evaluate, j.decide, j.write} {
+	for _, judge := range []func(context.Context) error{j.evaluate, j.decide, j.cover, j.write} {
 		if err := judge(ctx); err != nil {
 			return err
 		}

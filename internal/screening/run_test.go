@@ -30,7 +30,7 @@ func TestMissingLayerIsNeverSilence(t *testing.T) {
 	a := c.screen()
 	// The layers that only rank parcels make nothing unknown.
 	a.expect("I1", "unknown", "IN-02b/1 missing", "IN-02b/2 missing", "IN-03a/1 missing", "IN-P2/1 missing")
-	a.expect("I2", "unknown", "IN-02b/1 missing", "IN-02b/2 missing", "IN-03a/1 missing", "IN-05/1 note", "IN-05/2 missing", "IN-P2/1 missing")
+	a.expect("I2", "unknown", "IN-00/5 hit", "IN-02b/1 missing", "IN-02b/2 missing", "IN-03a/1 missing", "IN-05/1 note", "IN-05/2 missing", "IN-P2/1 missing")
 	// The yearly task concerns only what claims to be of it.
 	a.expect("O1", "unknown", "OUT-01/1 missing", "OUT-07/1 missing")
 	a.expect("O2", "unknown", "OUT-01/1 missing", "OUT-03/1 missing", "OUT-03/2 note", "OUT-07/1 missing")
@@ -416,4 +416,96 @@ func TestCountyChangesTheRules(t *testing.T) {
 	a.expect("I1", "eligible", "IN-03a/1 tolerated "+m2(t, 100, 100, 105, 200))
 	a.expect("I2", "needs_review", "IN-03a/1 hit "+m2(t, 300, 100, 310, 200))
 	a.expect("I3", "forbidden", "IN-02c/1 hit "+m2(t, 115, 300, 200, 400))
+}
+
+// TestSurveyAreaMustBeThatOfItsBoundary: by a wrong TBMJ no land gains or vanishes.
+func TestSurveyAreaMustBeThatOfItsBoundary(t *testing.T) {
+	c := newCounty(t, "DLTB", "PDT")
+	areas := []string{"0", "10", "1000000000", "10050.00", "NULL", "10200.00"}
+	var plots []plot
+	var list []declared
+	for i, tbmj := range areas {
+		x := 100 * float64(i)
+		plots = append(plots, plot{dlbm: "0103", gdpdjb: "1", tbmj: tbmj, geom: rect(x, 0, x+100, 100)})
+		list = append(list, field("O"+tbmj, rect(x, 0, x+100, 100)))
+	}
+	c.survey(plots...)
+	c.declare("out", list...)
+	a := c.screen()
+	for i, tbmj := range areas {
+		x := 100 * float64(i)
+		v := a.verdicts["O"+tbmj]
+		net := official(rect(x, 0, x+100, 100))
+		switch tbmj {
+		case "10050.00": // within 1 %
+			a.expect("O"+tbmj, "eligible")
+			net = tbmj
+		case "NULL":
+			a.expect("O"+tbmj, "eligible")
+			if !strings.Contains(fmt.Sprint(v.Reasons), "没有图斑面积（TBMJ），按图形的椭球面积计算") {
+				t.Errorf("%s: no note in %v", tbmj, v.Reasons)
+			}
+		default:
+			a.expect("O"+tbmj, "unknown", "BAL-1/0 missing")
+			if f := a.findings["O"+tbmj]; len(f) > 0 && (f[0].Layer != "DLTB" || !strings.Contains(f[0].Zh, fmt.Sprintf("BSM%03d 的图斑面积（TBMJ）", i+1))) {
+				t.Errorf("%s: %s", tbmj, f[0].Zh)
+			}
+		}
+		if number(t, v.Net)-number(t, net) > 0.011 || number(t, net)-number(t, v.Net) > 0.011 {
+			t.Errorf("TBMJ %s: net %s, want %s", tbmj, v.Net, net)
+		}
+	}
+	t.Run("survey parcels overlap", func(t *testing.T) {
+		c := newCounty(t, "DLTB", "PDT")
+		c.survey(plot{dlbm: "0103", gdpdjb: "1", geom: rect(0, 0, 100, 100)}, plot{dlbm: "0103", gdpdjb: "1", geom: rect(50, 0, 150, 100)})
+		c.declare("out", field("O1", rect(0, 0, 150, 100)))
+		a := c.screen()
+		a.expect("O1", "unknown", "BAL-1/0 missing")
+	})
+}
+
+// TestNothingDeclaredIsRefused: a screening of nothing is no clean county, and
+// what the county lacks is told at once.
+func TestNothingDeclaredIsRefused(t *testing.T) {
+	c := ordinary(t, "STBHHX", "KCXS", "GBZNT")
+	for range 2 {
+		err := screening.Run(t.Context(), c.db, code, c.queue(), nil)
+		var refusal *screening.Refusal
+		if !errors.As(err, &refusal) || refusal.Code != "nothing-declared" {
+			t.Fatalf("a year without declarations: %v", err)
+		}
+		for _, part := range []string{"2025 年度没有转进或转出申报地块", "还缺少图层或表：高标准农田项目区、田坎系数表、生态保护红线", "it also lacks GBZNT, KCXS, STBHHX"} {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%v does not say %q", err, part)
+			}
+		}
+		c.declare("in") // an empty file is no declaration either
+	}
+	// What no candidate has come so far as to need is missing all the same.
+	c = ordinary(t, "STBHHX", "KCXS", "STTGRW", "PDT")
+	c.declare("out", field("O1", rect(600, 100, 700, 200)))
+	if a, want := c.screen(), []string{"KCXS", "STBHHX", "STTGRW"}; !slices.Equal(a.missing, want) {
+		t.Errorf("missing %v, want %v", a.missing, want)
+	}
+}
+
+func TestRidgeTableMessages(t *testing.T) {
+	c := ordinary(t, "KCXS")
+	c.declare("in", orchard("I1", rect(100, 100, 200, 200)))
+	c2 := ordinary(t)
+	c2.exec(`DELETE FROM kcxs WHERE gdlx = 'TT'`)
+	c2.declare("in", orchard("I1", rect(100, 100, 200, 200)))
+	for _, k := range []struct {
+		c    *county
+		want string
+	}{
+		{c, "无法计算净面积；缺少田坎系数表，请上传后重新筛查；依据"},
+		{c2, "无法计算净面积；田坎系数表没有耕地类型 TT、坡度级 2 的系数，请补充后重新上传并筛查；依据"},
+	} {
+		a := k.c.screen()
+		a.expect("I1", "unknown", "BAL-1/0 missing")
+		if zh := a.findings["I1"][0].Zh; !strings.HasPrefix(zh, k.want) {
+			t.Errorf("message %q, want %q", zh, k.want)
+		}
+	}
 }

@@ -23,7 +23,7 @@ func (j *job) near(ctx context.Context) (map[*rulebook.Check][]bool, error) {
 			}
 			subjects := make([]orb.MultiPolygon, len(j.candidates))
 			for _, c := range j.candidates {
-				if c.direction == clause.Direction && k.AppliesTo(c.values) {
+				if c.direction == clause.Direction && j.applies(k, c) {
 					subjects[c.index] = c.geom
 				}
 			}
@@ -109,7 +109,7 @@ func (j *job) score(v *verdict, near map[*rulebook.Check][]bool) {
 				continue
 			}
 			scored = true
-			if k.AppliesTo(c.values) && j.present(k) {
+			if j.applies(k, c) && j.present(k) {
 				sum += j.scoreCheck(c, k, near)
 			}
 		}

@@ -3,6 +3,7 @@ package screening_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -302,7 +303,7 @@ func TestTargetsAndDocuments(t *testing.T) {
 	a.expect("shed", "unknown", "OUT-08/1 missing")
 	a.expect("road", "eligible", "OUT-08/2 note")
 	a.expect("road without", "unknown", "OUT-08/2 missing")
-	a.expect("forest", "unknown", "IN-05/1 missing")
+	a.expect("forest", "unknown", "IN-00/5 hit", "IN-05/1 missing")
 	for number, want := range map[string]string{
 		"company": "缺少流转合同号", "road without": "缺少批准文号或设施农用地备案号", "greening approved": "已申报批准文号 PZWH-2025-001，请人工核对",
 	} {
@@ -397,8 +398,253 @@ func TestDeclaredTwice(t *testing.T) {
 	both := hundredths(t, additive(rect(150, 150, 200, 200))+additive(rect(100, 195, 130, 200))).String()
 	a.expect("I1", "needs_review", "IN-09/2 hit "+both)
 	a.expect("I2", "needs_review", "IN-09/2 hit "+m2(t, 150, 150, 200, 200))
-	a.expect("I3", "needs_review", "IN-09/2 hit "+m2(t, 100, 195, 130, 200))
+	// The land is all of the other township.
+	a.expect("I3", "forbidden", "IN-00/4 hit", "IN-09/2 hit "+m2(t, 100, 195, 130, 200))
 	if f := a.findings["I1"][0].Features; len(f) != 2 || f[0]["name"] != "I2" || f[1]["name"] != "I3" {
 		t.Errorf("the others are %v", f)
+	}
+}
+
+// TestSurveySaysWhatLandIs: a declared class, or none, does not switch the forest
+// clause off.
+func TestSurveySaysWhatLandIs(t *testing.T) {
+	c := newCounty(t, "DLTB", "PDT")
+	c.survey(
+		plot{dlbm: "0201", geom: rect(0, 0, 500, 500)},
+		plot{dlbm: "0301", geom: rect(0, 500, 500, 1000)},
+		plot{dlbm: "0103", gdpdjb: "1", geom: rect(500, 0, 1000, 1000)})
+	c.layer("PDT", shape{level: "1", geom: rect(0, 0, 1000, 1000)})
+	c.layer("LDYZT", shape{level: "国家级公益林", geom: rect(300, 700, 310, 800)})
+	with := func(number, base, bsm string, g orb.MultiPolygon) declared {
+		d := orchard(number, g)
+		d.base, d.bsm = base, bsm
+		return d
+	}
+	c.declare("in",
+		with("honest", "0301", "BSM002", rect(100, 600, 200, 640)),
+		with("liar", "0201", "", rect(300, 700, 400, 800)),
+		with("silent", "", "", rect(100, 700, 200, 800)),
+		with("sliver", "0201", "BSM001", rect(100, 400, 150, 500.1)),
+		with("edge", "0201", "", rect(200, 400, 250, 501)),
+		with("elsewhere", "0201", "BSM002", rect(300, 100, 400, 200)),
+		with("last year's number", "0201", "BSM999", rect(300, 300, 400, 400)))
+	c.declare("out", field("O1", rect(600, 100, 700, 200)))
+	a := c.screen()
+	// Inside a wood they are surrounded besides.
+	a.expect("honest", "unknown", "IN-02e/1 hit", "IN-05/1 missing", "IN-08/2 hit")
+	green := m2(t, 300, 700, 310, 800)
+	a.expect("liar", "unknown", "IN-00/5 hit", "IN-02b/1 hit "+green, "IN-02e/1 hit", "IN-05/1 missing", "IN-05/2 hit "+green, "IN-08/2 hit")
+	a.expect("silent", "unknown", "IN-02e/1 hit", "IN-05/1 missing", "IN-08/2 hit")
+	a.expect("sliver", "eligible")
+	a.expect("edge", "unknown", "IN-05/1 missing")
+	a.expect("elsewhere", "needs_review", "IN-00/5 hit")
+	a.expect("last year's number", "eligible")
+	for number, want := range map[string]string{"liar": "申报地类 0201，调查为 0301", "elsewhere": "申报的图斑 BSM002 在别处"} {
+		if zh := a.findings[number][0].Zh; !strings.Contains(zh, want) {
+			t.Errorf("%s: %q does not say %q", number, zh, want)
+		}
+	}
+}
+
+// TestWhatIsNotDeclaredIsUnknown: a purpose, an actor or a target that is empty
+// or not in the rulebook makes clauses silent, and so the verdict unknown; a
+// target that cannot be is forbidden.
+func TestWhatIsNotDeclaredIsUnknown(t *testing.T) {
+	c := ordinary(t)
+	out := func(number, target, purpose, actor string) declared {
+		d := field(number, rect(600, 100, 700, 200))
+		d.target, d.purpose, d.actor = target, purpose, actor
+		return d
+	}
+	in := func(number, target string) declared {
+		d := orchard(number, rect(100, 100, 200, 200))
+		d.target = target
+		return d
+	}
+	c.declare("out",
+		out("good", "0201", "园地", "农户"), out("B1", "0307", "林地", "企业"), out("B2", "0307", "绿化", "农户"), out("B3", "", "", ""),
+		out("B4", "0101", "园地", "农户"), out("B5", "9999", "园地", "农户"), out("B6", "湖泊", "园地", "农户"),
+		out("B7", "1206", "园地", "农户"), out("B8", "0303", "园地", "农户"))
+	c.declare("in", in("forest", "0301"), in("none", ""), in("nonsense", "耕"))
+	// Each on the same land: only what is declared twice for 转进 is a finding.
+	twice := "IN-09/2 hit " + m2(t, 100, 100, 200, 200)
+	a := c.screen()
+	a.expect("good", "eligible")
+	a.expect("B1", "unknown", "OUT-05/3 missing")
+	a.expect("B2", "unknown", "OUT-02/5 missing")
+	a.expect("B3", "unknown", "OUT-02/5 missing", "OUT-02/6 missing", "OUT-05/3 missing")
+	a.expect("B4", "forbidden", "OUT-00/2 hit")
+	a.expect("B5", "unknown", "OUT-02/6 missing")
+	a.expect("B6", "unknown", "OUT-02/6 missing")
+	a.expect("B7", "forbidden", "OUT-00/2 hit")
+	a.expect("B8", "forbidden", "OUT-00/3 hit")
+	a.expect("forest", "forbidden", "IN-00/2 hit", twice)
+	a.expect("none", "unknown", "IN-00/3 missing", twice)
+	a.expect("nonsense", "unknown", "IN-00/3 missing", twice)
+	for number, want := range map[string]string{
+		"B1": "主体类型（ZTLX）应为规则库所列；申报为“企业”，认不出，应为：农户、村集体、工商企业",
+		"B3": "用途（YT）应为规则库所列；未申报，应为：园地、林地", "B6": "申报为“湖泊”，认不出",
+	} {
+		if zh := a.findings[number][0].Zh; !strings.Contains(zh, want) {
+			t.Errorf("%s: %q does not say %q", number, zh, want)
+		}
+	}
+}
+
+func TestPlaceholdersAreNoDocuments(t *testing.T) {
+	c := newCounty(t, "DLTB", "PDT")
+	c.survey(plot{dlbm: "0301", geom: rect(0, 0, 1000, 1000)})
+	c.layer("PDT", shape{level: "1", geom: rect(0, 0, 1000, 1000)})
+	var list []declared
+	for i, text := range []string{"无", "/", "办理中", "——", " n/a ", "林资〔2025〕3号", "无锡林〔2025〕1号"} {
+		d := orchard(fmt.Sprintf("I%d %s", i, text), rect(float64(i)*100, 100, float64(i)*100+50, 200))
+		d.base, d.documents = "0301", map[string]string{"LYYJ": text}
+		list = append(list, d)
+	}
+	c.declare("in", list...)
+	a := c.screen()
+	for i, d := range list {
+		outcome := "missing"
+		if i > 4 {
+			outcome = "note"
+		}
+		if said := a.said(d.number); !slices.Contains(said, "IN-05/1 "+outcome) {
+			t.Errorf("%s: %v, want IN-05/1 %s", d.number, said, outcome)
+		}
+	}
+	if zh := a.findings[list[2].number][1].Zh; !strings.Contains(zh, "林业审查意见文号填的是“办理中”，不是文件") {
+		t.Errorf("message %q", zh)
+	}
+}
+
+func TestTownshipIsWhereTheLandLies(t *testing.T) {
+	c := ordinary(t)
+	c.layer("XZQ", shape{code: township, geom: rect(0, 0, 1000, 600)}, shape{code: "149901101", name: "乙镇", geom: rect(0, 600, 1000, 900)})
+	c.declare("in", orchard("I1", rect(100, 100, 200, 200)), orchard("mostly here", rect(100, 540, 200, 640)),
+		orchard("mostly there", rect(300, 560, 400, 660)), orchard("nowhere", rect(100, 860, 200, 960)))
+	c.declare("out", field("O1", rect(600, 700, 700, 800)))
+	a := c.screen()
+	a.expect("I1", "eligible")
+	a.expect("mostly here", "eligible")
+	a.expect("mostly there", "forbidden", "IN-00/4 hit")
+	a.expect("nowhere", "unknown", "IN-00/4 missing")
+	a.expect("O1", "forbidden", "OUT-00/4 hit")
+	if zh := a.findings["mostly there"][0].Zh; !strings.Contains(zh, "申报乡镇为 149901100，地块 60.0% 位于 149901101") {
+		t.Errorf("message %q", zh)
+	}
+}
+
+// TestZonesOfThePlan: what is not known to agree with farming is shown to a person.
+func TestZonesOfThePlan(t *testing.T) {
+	c := ordinary(t)
+	zones := []string{"村庄建设用地区", "0701", "", "农田保护区", "一般农业区"}
+	var shapes []shape
+	var list []declared
+	for i, level := range zones {
+		x := float64(i) * 80
+		shapes = append(shapes, shape{level: level, geom: rect(x, 0, x+50, 500)})
+		list = append(list, orchard(fmt.Sprint("I", i), rect(x, 100, x+50, 200)))
+	}
+	c.layer("GTKJGH", shapes...)
+	c.declare("in", list...)
+	a := c.screen()
+	for i := range zones {
+		x := float64(i) * 80
+		if i < 3 {
+			a.expect(list[i].number, "needs_review", "IN-10/1 hit "+m2(t, x, 100, x+50, 200))
+			continue
+		}
+		a.expect(list[i].number, "eligible")
+	}
+	if zh := a.findings["I1"][0].Zh; !strings.Contains(zh, "图层所注类别：“0701”") {
+		t.Errorf("message %q does not name the zone", zh)
+	}
+}
+
+// TestForestStripsAreBelts: a belt by another name is a belt; a wood is none.
+func TestForestStripsAreBelts(t *testing.T) {
+	c := newCounty(t, "DLTB", "PDT")
+	c.survey(
+		plot{dlbm: "1003", geom: rect(0, 0, 1000, 20)},
+		plot{dlbm: "0103", gdpdjb: "1", geom: rect(0, 20, 1000, 480)},
+		plot{dlbm: "1101", geom: rect(0, 480, 1000, 500)})
+	forest := func(number, purpose string, g orb.MultiPolygon) declared {
+		d := field(number, g)
+		d.target, d.purpose = "0301", purpose
+		return d
+	}
+	c.declare("out",
+		forest("strip", "林地", rect(0, 20, 200, 40)),
+		forest("strip within the limit", "林地", rect(300, 20, 500, 25)),
+		forest("wood", "林地", rect(0, 100, 100, 200)),
+		forest("wood beside the road", "林地", rect(600, 20, 700, 100)),
+		forest("strip across", "林地", rect(800, 20, 820, 180)),
+		forest("strip along the river", "林地", rect(0, 460, 200, 480)),
+		forest("shelter", "农田防护林", rect(300, 60, 500, 70)),
+		forest("shelter along the road", "农田防护林", rect(840, 20, 1000, 32)))
+	a := c.screen()
+	a.expect("strip", "eligible_after_clip", "OUT-04/2 hit "+m2(t, 0, 25.5, 200, 40))
+	a.expect("strip within the limit", "eligible")
+	a.expect("wood", "eligible")
+	a.expect("wood beside the road", "eligible")
+	a.expect("strip across", "eligible")
+	a.expect("strip along the river", "unknown", "OUT-04/2 missing")
+	a.expect("shelter", "eligible")
+	a.expect("shelter along the road", "needs_review", "OUT-04/3 hit "+m2(t, 840, 25.5, 1000, 32))
+}
+
+// TestWithinTakesNoOverlapForCover: the same feature twice covers no more.
+func TestWithinTakesNoOverlapForCover(t *testing.T) {
+	c := ordinary(t)
+	half := shape{level: "2025", geom: rect(600, 0, 650, 500)}
+	again := half
+	half.bsm, again.bsm = "A", "B"
+	c.layer("STTGRW", half, again)
+	d := field("O1", rect(600, 100, 700, 200))
+	d.target, d.purpose, d.documents = "0301", "生态退耕", map[string]string{"TGRW": "林发〔2025〕9号"}
+	c.declare("out", d)
+	a := c.screen()
+	a.expect("O1", "eligible_after_clip", "OUT-03/1 hit "+m2(t, 650, 100, 700, 200), "OUT-03/2 note")
+}
+
+// TestSummaryCountsLandOnce: what several checks of a clause find on the same
+// land is one area, and what they find beside each other is the sum.
+func TestSummaryCountsLandOnce(t *testing.T) {
+	c := newCounty(t, "DLTB", "PDT")
+	c.survey(
+		plot{dlbm: "0201", geom: rect(0, 0, 480, 1000)},
+		plot{dlbm: "1206", geom: rect(480, 0, 500, 1000)},
+		plot{dlbm: "0103", gdpdjb: "1", geom: rect(500, 0, 1000, 1000)})
+	c.layer("PDT", shape{level: "1", geom: rect(0, 0, 500, 600)}, shape{level: "5", geom: rect(0, 600, 400, 1000)}, shape{level: "1", geom: rect(400, 600, 500, 1000)})
+	c.layer("SHSMH", shape{geom: rect(470, 100, 490, 200)})
+	c.declare("in", orchard("bare", rect(400, 100, 500, 200)), orchard("steep", rect(340, 700, 440, 800)))
+	a := c.screen()
+	a.expect("bare", "eligible_after_clip", "IN-00/1 hit "+m2(t, 480, 100, 500, 200),
+		"IN-02d/1 hit "+m2(t, 470, 100, 490, 200), "IN-02d/2 hit "+m2(t, 480, 100, 500, 200))
+	a.expect("steep", "forbidden", "IN-01/1 hit "+m2(t, 340, 700, 440, 800), "IN-01/2 hit "+m2(t, 340, 700, 400, 800), "IN-08/1 hit")
+	want := map[string]string{"IN-02d": m2(t, 470, 100, 500, 200), "IN-01": m2(t, 340, 700, 440, 800)}
+	for _, s := range a.summary.Clauses {
+		if m2, ok := want[s.Clause]; ok && s.OverlapM2.String() != m2 {
+			t.Errorf("%s covers %s m², want %s", s.Clause, s.OverlapM2, m2)
+		}
+		delete(want, s.Clause)
+	}
+	if len(want) > 0 {
+		t.Errorf("not in the summary: %v", want)
+	}
+}
+
+// TestMainDitchesSeparateNothing: 干渠 is looked through as other ditches are.
+func TestMainDitchesSeparateNothing(t *testing.T) {
+	c := newCounty(t, "DLTB", "PDT")
+	c.survey(
+		plot{dlbm: "0201", geom: rect(0, 0, 100, 100)},
+		plot{dlbm: "1107A", geom: rect(100, 0, 106, 100)},
+		plot{dlbm: "0103", gdpdjb: "1", gddb: 7, geom: rect(106, 0, 300, 100)},
+		plot{dlbm: "0103", gdpdjb: "1", gddb: 12, geom: rect(0, 103, 300, 300)})
+	c.layer("PDT", shape{level: "1", geom: rect(0, 0, 1000, 1000)})
+	c.declare("in", orchard("I1", rect(0, 0, 100, 100)))
+	if v := c.screen().verdicts["I1"]; v.Quality == nil || *v.Quality != "7.000" {
+		t.Errorf("across the ditch lies land of grade 7: %v", *v.Quality)
 	}
 }

@@ -81,7 +81,7 @@ func (j *job) derive(c *candidate) {
 		for n := range clause.Checks {
 			k := &clause.Checks[n]
 			p, ok := k.Params.(rulebook.Derived)
-			if !ok || clause.Direction != c.direction || !k.AppliesTo(c.values) {
+			if !ok || clause.Direction != c.direction || !j.applies(k, c) {
 				continue
 			}
 			f := &finding{candidate: c, clause: clause, check: k, outcome: outcomeHit}

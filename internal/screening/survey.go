@@ -18,6 +18,8 @@ type survey struct {
 	parcels  []parcel
 	mosaic   *overlay.Mosaic
 	clusters map[string]*clusters
+	// bsm are those of the BSM that candidates declare which the survey has.
+	bsm map[string]bool
 }
 
 // parcel is one row of DLTB.
@@ -36,8 +38,10 @@ type parcel struct {
 	czcsxm  string
 	// gddb is 耕地等别 1 (best) to 15; 0 where the survey has none.
 	gddb int
-	tbmj land.Area
-	kcxs land.RidgeCoefficient
+	// tbmj is 0 where noTBMJ.
+	tbmj   land.Area
+	noTBMJ bool
+	kcxs   land.RidgeCoefficient
 	// m2 is the additive area of the geometry.
 	m2 float64
 }
@@ -66,11 +70,15 @@ func (p *parcel) value(field string) string {
 const parcelsSQL = `
 SELECT fid, coalesce(bsm, ''), coalesce(tbbh, ''), dlbm, coalesce(dlmc, ''), coalesce(qsxz, ''), coalesce(gdlx, ''),
        coalesce(gdpdjb, ''), coalesce(tbxhdm, ''), coalesce(zzsxdm, ''), coalesce(czcsxm, ''), coalesce(gddb, 0),
-       coalesce(tbmj, area_m2)::text, coalesce(kcxs, 0)::text, ST_AsBinary(geom)
+       coalesce(tbmj, 0)::text, tbmj IS NULL, coalesce(kcxs, 0)::text, ST_AsBinary(geom)
 FROM parcel WHERE county_code = $1 AND dataset_id = $2 ORDER BY fid`
 
 func (j *job) readSurvey(ctx context.Context) error {
-	j.survey = &survey{clusters: map[string]*clusters{}}
+	j.survey = &survey{clusters: map[string]*clusters{}, bsm: map[string]bool{}}
+	declared := map[string]bool{}
+	for _, c := range j.candidates {
+		declared[c.baseBSM] = true
+	}
 	var mosaic overlay.MosaicBuilder
 	// The same few codes stand in every row: keep one copy of each.
 	words := map[string]string{}
@@ -91,7 +99,7 @@ func (j *job) readSurvey(ctx context.Context) error {
 			kcxs    string
 			geom    []byte
 			targets = []any{&p.fid, &p.bsm, &p.tbbh, &p.dlbm, &p.dlmc, &p.qsxz, &p.gdlx, &p.gdpdjb, &p.tbxhdm,
-				&p.zzsxdm, &p.czcsxm, &p.gddb, &p.tbmj, &kcxs, &geom}
+				&p.zzsxdm, &p.czcsxm, &p.gddb, &p.tbmj, &p.noTBMJ, &kcxs, &geom}
 		)
 		_, err = pgx.ForEachRow(rows, targets, func() error {
 			shape, err := decode(geom)
@@ -100,6 +108,9 @@ func (j *job) readSurvey(ctx context.Context) error {
 			}
 			if p.kcxs, err = land.ParseRidgeCoefficient(kcxs); err != nil {
 				return err
+			}
+			if declared[p.bsm] {
+				j.survey.bsm[p.bsm] = true
 			}
 			p.dataset, p.m2 = d.ID, land.AdditiveArea(shape, j.zone)
 			for _, s := range []*string{&p.dlbm, &p.dlmc, &p.qsxz, &p.gdlx, &p.gdpdjb, &p.tbxhdm, &p.zzsxdm, &p.czcsxm} {
@@ -117,10 +128,11 @@ func (j *job) readSurvey(ctx context.Context) error {
 	return nil
 }
 
-// isTrack tells the narrow land that does not separate fields: 农村道路、沟渠、田坎.
+// isTrack tells the narrow land that does not separate fields: 农村道路、沟渠、干渠、
+// 田坎.
 func (s *survey) isTrack(i int) bool {
 	switch s.parcels[i].dlbm {
-	case "1006", "1107", "1203":
+	case "1006", "1107", "1107A", "1203":
 		return true
 	}
 	return false

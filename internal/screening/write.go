@@ -155,16 +155,27 @@ func (j *job) read() []dataset {
 	return list
 }
 
-// missing lists the kinds whose absence some finding reports.
+// missing lists the layers and tables that the clauses of the rulebook need and
+// the county lacks, whether or not a candidate has come so far as to need them.
 func (j *job) missing() []string {
 	list := []string{}
-	for _, findings := range j.findings {
-		for _, f := range findings {
-			if f.outcome == outcomeMissing && f.kind != "" && len(j.of(f.kind)) == 0 && !slices.Contains(list, f.kind) {
-				list = append(list, f.kind)
-			}
+	add := func(k *rulebook.Check) {
+		if j.lacks(k) && !slices.Contains(list, k.Layer) {
+			list = append(list, k.Layer)
 		}
 	}
+	for i := range j.book.Clauses {
+		clause := &j.book.Clauses[i]
+		if clause.Direction != rulebook.In && clause.Direction != rulebook.Out {
+			continue
+		}
+		for n := range clause.Checks {
+			add(&clause.Checks[n])
+		}
+	}
+	// Net areas need these, whatever the clauses read.
+	add(&rulebook.Check{Layer: kindSurvey})
+	add(&rulebook.Check{Layer: kindRidges})
 	slices.Sort(list)
 	return list
 }
@@ -178,7 +189,8 @@ type Summary struct {
 
 // ClauseSummary counts candidates by outcome of one clause: Candidates did not
 // pass it, because of a hit or because something is missing (Missing of them).
-// OverlapM2 is the sum of the hits' areas, each rounded to 0.01 m².
+// OverlapM2 sums over the candidates what the clause hits of each, rounded to
+// 0.01 m²; what several of its checks find counts once.
 type ClauseSummary struct {
 	Clause     string    `json:"clause"`
 	Candidates int       `json:"candidates"`
@@ -204,8 +216,9 @@ func (j *job) summary() Summary {
 				c = &ClauseSummary{Clause: f.clause.ID}
 				by[f.clause.ID] = c
 			}
-			if f.outcome == outcomeHit && f.measured {
-				c.OverlapM2 += rounded(f.m2)
+			if m2, ok := j.covered[i][f.clause.ID]; ok && !counted[f.clause.ID] {
+				counted[f.clause.ID] = true
+				c.OverlapM2 += rounded(m2)
 			}
 			once := func(what string, n *int) {
 				if key := f.clause.ID + " " + what; !counted[key] {
