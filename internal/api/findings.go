@@ -75,6 +75,10 @@ var overlapKey = map[ListOverlapsParamsBy]string{
 	"candidate": `direction || '/' || number`,
 }
 
+// ListOverlaps counts the land of a candidate once, however many findings of a
+// group lie on it: the area on the ellipsoid of their union, its edges densified
+// as for the official area. Of findings that know how much but not where (cells
+// of a DEM) the greatest counts.
 func (s *server) ListOverlaps(c echo.Context, county CountyPath, id RunID, params ListOverlapsParams) error {
 	ctx := c.Request().Context()
 	if err := s.finished(ctx, county, id); err != nil {
@@ -85,8 +89,13 @@ func (s *server) ListOverlaps(c echo.Context, county CountyPath, id RunID, param
 		return badRequest("by", "by 应为 clause、township 或 candidate。")
 	}
 	rows, err := s.db.Pool.Query(ctx, `
-		SELECT `+by+` AS key, count(*), count(DISTINCT direction || '/' || number), coalesce(sum(overlap_m2), 0)::numeric(18,2)::text
-		`+findingWhere+` AND overlap_m2 IS NOT NULL GROUP BY 1 ORDER BY 1`,
+		WITH land AS (
+			SELECT `+by+` AS key, count(*) AS findings,
+				CASE WHEN count(*) = 1 THEN max(overlap_m2)
+				ELSE least(sum(overlap_m2), greatest(max(overlap_m2),
+					ST_Area(ST_Transform(ST_Segmentize(ST_Union(geom), 70), 4490)::geography)::numeric(18,2))) END AS m2
+			`+findingWhere+` AND overlap_m2 IS NOT NULL GROUP BY 1, direction, number)
+		SELECT key, sum(findings)::bigint, count(*), sum(m2)::numeric(18,2)::text FROM land GROUP BY 1 ORDER BY 1`,
 		county, id, params.Clause, params.Direction, params.Township, nil, params.Outcome)
 	if err != nil {
 		return fmt.Errorf("sum overlaps: %w", err)
