@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -36,12 +37,18 @@ func (c areaCmd) print(ctx context.Context, out, faults io.Writer) (err error) {
 			return err
 		}
 	}
+	if err := readable(c.File); err != nil {
+		return err
+	}
 	src, err := geodata.Open(ctx, c.File, opts)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
 	layers := src.Layers()
+	if len(layers) == 0 && src.Rasters() > 0 {
+		return fmt.Errorf("%s 是栅格（GeoTIFF），没有可以量算面积的面要素 · it is a raster, which has no polygons to measure", c.File)
+	}
 	if c.Layer != "" {
 		l, err := src.Layer(c.Layer)
 		if err != nil {
@@ -59,8 +66,30 @@ func (c areaCmd) print(ctx context.Context, out, faults io.Writer) (err error) {
 		}
 	}
 	fmt.Fprintf(w, "合计 total\t%d 个\t%s\t%s\n", t.measured, t.area, t.area.MuText())
-	if t.refused > 0 {
+	switch {
+	case t.measured+t.refused == 0:
+		return fmt.Errorf("%s 没有要素 · there are no features", c.File)
+	case t.refused > 0:
 		return fmt.Errorf("%d 个图形或图层无法计算，未计入合计 · %d features or layers could not be measured and are not in the total", t.refused, t.refused)
+	}
+	return nil
+}
+
+// readable refuses what is no single file to measure. A folder is taken only if
+// it is a file geodatabase: whatever else lies in it was not asked for.
+func readable(file string) error {
+	info, err := os.Stat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("找不到文件 %s，请核对路径 · no such file: %w", file, err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("没有权限读取 %s · permission denied: %w", file, err)
+	case err != nil:
+		return fmt.Errorf("不能读取 %s · cannot be read: %w", file, err)
+	case info.IsDir() && !geodata.IsGeodatabase(file):
+		return fmt.Errorf("%s 是文件夹，不是文件地理数据库（.gdb）；请给出其中的一个文件，如 DLTB.shp · it is a folder and no file geodatabase; name one file in it", file)
+	case !info.IsDir() && !info.Mode().IsRegular():
+		return fmt.Errorf("%s 不是普通文件 · it is no regular file", file)
 	}
 	return nil
 }
@@ -98,6 +127,14 @@ func printLayer(ctx context.Context, out, faults io.Writer, l *geodata.Layer, t 
 			}
 		}
 		if f.Geom == nil {
+			fmt.Fprintf(out, "%d\t%s\t-\t-\n", f.Row, id)
+			t.refused++
+			continue
+		}
+		if bad := geodata.Validate(f.Geom); bad != nil {
+			// the rings enclose no area that could be named
+			fmt.Fprintf(faults, "%s 第 %d 行 row（%s）：几何无效：%s，位于（东 %.3f，北 %.3f），不计面积；请改正 · invalid geometry: %s at E %.3f N %.3f, not measured; correct it\n",
+				l.Name, f.Row, id, bad.ZH, bad.At[0], bad.At[1], bad.EN, bad.At[0], bad.At[1])
 			fmt.Fprintf(out, "%d\t%s\t-\t-\n", f.Row, id)
 			t.refused++
 			continue

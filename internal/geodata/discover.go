@@ -47,7 +47,7 @@ func discoverFolder(dir, prefix string) (*found, error) {
 			name = prefix
 		}
 		if d.IsDir() {
-			if isGeodatabase(p) {
+			if IsGeodatabase(p) {
 				f.gdal = append(f.gdal, gdalFile{namedPath{p, name}, "OpenFileGDB"})
 				return fs.SkipDir
 			}
@@ -68,9 +68,10 @@ func discoverFolder(dir, prefix string) (*found, error) {
 	return f, nil
 }
 
-// isGeodatabase: every file geodatabase has its catalogue under this name. The
-// folder's own name may have been lost when it was zipped.
-func isGeodatabase(dir string) bool {
+// IsGeodatabase tells a file geodatabase from other folders: every one has its
+// catalogue under this name. The folder's own name may have been lost when it
+// was zipped.
+func IsGeodatabase(dir string) bool {
 	for _, name := range []string{"a00000001.gdbtable", "A00000001.gdbtable", "a00000001.GDBTABLE"} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.Mode().IsRegular() {
 			return true
