@@ -1,6 +1,8 @@
 package polygon
 
 import (
+	"slices"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -99,4 +101,57 @@ func cpuTime(b *testing.B) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+// BenchmarkOneCandidate is one candidate against all five layers, made ready
+// and overlaid with geometry: what an upload waits for.
+func BenchmarkOneCandidate(b *testing.B) {
+	c := syntheticCounty()
+	var layers []*Layer
+	for _, features := range c.layers {
+		layers = append(layers, layerOf(b, features...))
+	}
+	var times []float64
+	i := 0
+	for b.Loop() {
+		begin := time.Now()
+		cand := prepare(b, c.candidates[i%len(c.candidates)])
+		for _, l := range layers {
+			l.Overlay(cand, true)
+		}
+		times = append(times, float64(time.Since(begin).Nanoseconds())/1e3)
+		i++
+	}
+	slices.Sort(times)
+	for _, q := range []struct {
+		name string
+		at   int
+	}{{"p50-µs", len(times) / 2}, {"p95-µs", len(times) * 95 / 100}, {"p99-µs", len(times) * 99 / 100}} {
+		b.ReportMetric(times[q.at], q.name)
+	}
+}
+
+// BenchmarkTwoGoroutines is the five layers with geometry on two goroutines.
+func BenchmarkTwoGoroutines(b *testing.B) {
+	c := syntheticCounty()
+	var layers []*Layer
+	for _, features := range c.layers {
+		layers = append(layers, layerOf(b, features...))
+	}
+	begin := cpuTime(b)
+	for b.Loop() {
+		var wait sync.WaitGroup
+		for worker := range 2 {
+			wait.Go(func() {
+				for i := worker; i < len(c.candidates); i += 2 {
+					cand := prepare(b, c.candidates[i])
+					for _, l := range layers {
+						l.Overlay(cand, true)
+					}
+				}
+			})
+		}
+		wait.Wait()
+	}
+	b.ReportMetric(float64(cpuTime(b)-begin)/1e6/float64(b.N), "cpu-ms/op")
 }

@@ -20,6 +20,14 @@ type engine struct {
 
 var engines = sync.Pool{New: func() any { return new(engine) }}
 
+// release gives the engine back. It forgets the polygons, lest it keep a layer
+// in memory that nobody uses any more.
+func (e *engine) release() {
+	e.feature = operand{}
+	e.forward.a, e.forward.b, e.exchanged.a, e.exchanged.b = nil, nil, nil, nil
+	engines.Put(e)
+}
+
 // overlap computes a ∩ b and its certificates. planar is the planar area of a.
 func (e *engine) overlap(a, b *operand, planar float64, zone land.Zone, geometry bool) Overlap {
 	e.forward.reset(a, b, geometry)

@@ -205,7 +205,7 @@ func (s *Stats) count(e *engine, d Doubt) {
 func (l *Layer) Overlay(c *Candidate, geometry bool) ([]Overlap, Stats) {
 	var stats Stats
 	e := engines.Get().(*engine)
-	defer engines.Put(e)
+	defer e.release()
 	e.found = l.tree.search(&c.around, e.found[:0])
 	slices.Sort(e.found)
 	var out []Overlap

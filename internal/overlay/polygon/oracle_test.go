@@ -176,6 +176,7 @@ func TestAgainstPostGIS(t *testing.T) {
 // More pairs, and others, by hand: go test -run AgainstPostGIS -pairs 1000000 -seed 7.
 var (
 	oraclePairs = flag.Int("pairs", 20000, "pairs that PostGIS judges")
+	gridPairs   = flag.Int("grid", 20000, "pairs of sets of squares whose overlap is counted")
 	exactPairs  = flag.Int("exact", 1500, "pairs that are compared with rational numbers")
 	oracleSeed  = flag.Uint64("seed", 5, "seed of the random pairs")
 )

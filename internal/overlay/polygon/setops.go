@@ -73,7 +73,7 @@ func Union(polygons []*Candidate, zone land.Zone) Result {
 
 func combine(a, b *Candidate, zone land.Zone, r rule) Result {
 	e := engines.Get().(*engine)
-	defer engines.Put(e)
+	defer e.release()
 	out := e.combine(a, b, zone, r)
 	if out.Doubt&^(BadGeometry|GreenSum) == 0 && out.Doubt != 0 {
 		out = e.combineSnapped(a, b, zone, r, out.Planar)
