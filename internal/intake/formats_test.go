@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"gengheng/internal/geodata/geodatatest"
@@ -192,6 +193,53 @@ func TestBuiltUpMarks(t *testing.T) {
 	req := c.request("DLTB", shapefile(t, "DLTB", features))
 	c.load(req)
 	if got, want := c.issues(req), []string{"error S16c 2 CZCSXM", "error S16c 5 CZCSXM", "error S16c 6 CZCSXM"}; !slices.Equal(got, want) {
+		t.Errorf("report %v, want %v", got, want)
+	}
+}
+
+// Ensure that the code of a town or village and the 坐落单位 of the patches in it
+// are held against each other, whichever layer comes later.
+func TestBuiltUpCodes(t *testing.T) {
+	c := newCounty(t)
+	town := func(code, kind string) string {
+		return shapefile(t, "CZCDYD", []feature{{box(0, 0, 500, 400), map[string]any{"CZCDM": code, "CZCMC": "x", "CZCLX": kind}}})
+	}
+	features := surveyOf(4) // four patches of village 149901100201 lie inside: 1, 2, 5, 6
+	for _, i := range []int{0, 1, 4, 5} {
+		features[i].props["CZCSXM"] = "203"
+	}
+	features[1].props["ZLDWDM"] = "1499011002020000000"
+	survey := shapefile(t, "DLTB", features)
+	for _, tt := range []struct {
+		name, code, kind string
+		survey, towns    string
+	}{
+		{"the village", "1499011002010000000", "203", "error S16d 2 ZLDWDM", "error S16d 1 CZCDM"},
+		{"another village", "1499011002990000000", "203", "error S16d 1 ZLDWDM|error S16d 2 ZLDWDM|error S16d 5 ZLDWDM|error S16d 6 ZLDWDM", "error S16d 1 CZCDM"},
+		{"a town over both villages", "1499011002010000000", "202", "", ""},
+		{"the township", "1499011000000000000", "203", "", ""},
+		{"another township", "1499011010000000000", "202", "error S16d 1 ZLDWDM|error S16d 2 ZLDWDM|error S16d 5 ZLDWDM|error S16d 6 ZLDWDM", "error S16d 1 CZCDM"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			path := town(tt.code, tt.kind)
+			c.load(c.request("CZCDYD", path))
+			req := c.request("DLTB", survey)
+			c.load(req)
+			if got := strings.Join(c.issues(req), "|"); got != tt.survey {
+				t.Errorf("the survey's report %s, want %s", got, tt.survey)
+			}
+			req = c.request("CZCDYD", path)
+			c.load(req)
+			if got := strings.Join(c.issues(req), "|"); got != tt.towns {
+				t.Errorf("the towns' report %s, want %s", got, tt.towns)
+			}
+		})
+	}
+	features[0].props["CZCSXM"] = ""
+	c.load(c.request("DLTB", shapefile(t, "DLTB", features)))
+	req := c.request("CZCDYD", town("1499011002010000000", "202"))
+	c.load(req)
+	if got, want := c.issues(req), []string{"error S16c 1"}; !slices.Equal(got, want) {
 		t.Errorf("report %v, want %v", got, want)
 	}
 }

@@ -113,7 +113,7 @@ func (m *layerMaker) check(code, level string, f *geodata.Feature, out *made) {
 		}
 		return
 	case CZCDYD:
-		m.checkBuiltUp(code, level, f, out)
+		m.checkTown(code, level, f, out)
 	}
 	if m.level >= 0 && level == "" {
 		out.say(Issue{Severity: survey.Warning, Code: IssueLevel, Field: m.columns[m.level]},
@@ -121,8 +121,8 @@ func (m *layerMaker) check(code, level string, f *geodata.Feature, out *made) {
 	}
 }
 
-// checkBuiltUp is rule S16 for the polygons of 城镇村等用地 themselves.
-func (m *layerMaker) checkBuiltUp(code, level string, f *geodata.Feature, out *made) {
+// checkTown is rule S16 for the polygons of 城镇村等用地 themselves.
+func (m *layerMaker) checkTown(code, level string, f *geodata.Feature, out *made) {
 	for _, polygon := range f.Geom {
 		if len(polygon) > 1 {
 			at := polygon[1][0]

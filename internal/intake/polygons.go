@@ -3,7 +3,6 @@ package intake
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"iter"
 	"log/slog"
 	"slices"
@@ -173,7 +172,9 @@ func (l *load) checkLayer(ctx context.Context, tx pgx.Tx, s *staged) error {
 		if err := l.checkTopology(ctx, tx, s); err != nil {
 			return err
 		}
-		return l.checkBuiltUpMarks(ctx, tx, s)
+		return l.checkBuiltUp(ctx, tx, s)
+	case CZCDYD:
+		return l.checkBuiltUp(ctx, tx, s)
 	case XZQ, PDT:
 		return l.checkTopology(ctx, tx, s)
 	case CandidateIn, CandidateOut:
@@ -220,33 +221,6 @@ func (l *load) checkScatter(s *staged) {
 		l.report.addf(issue, "第 %d 行（%s）：图形在（东 %.0f，北 %.0f），离其余图形 300 km 以上。请核对坐标，或剔除该行。",
 			"row %d (%s): the geometry lies at E %.0f N %.0f, over 300 km from the others; check it or drop the row.", s.rows[i], s.labels[i], at[0], at[1])
 	}
-}
-
-// checkBuiltUpMarks is rule S16: a patch inside 城镇村等用地 carries CZCSXM.
-func (l *load) checkBuiltUpMarks(ctx context.Context, tx pgx.Tx, s *staged) error {
-	built, ok, err := currentDataset(ctx, tx, l.req.County, CZCDYD, l.req.Year)
-	if err != nil || !ok {
-		return err
-	}
-	rows, err := tx.Query(ctx, `
-		SELECT DISTINCT p.fid FROM layer_feature c
-		JOIN parcel p ON p.county_code = c.county_code AND p.geom && c.geom AND ST_Covers(c.geom, p.geom)
-		WHERE c.county_code = $1 AND c.dataset_id = $2 AND p.dataset_id = $3 AND p.czcsxm IS NULL
-		ORDER BY p.fid`, l.req.County, built, l.req.DatasetID)
-	if err != nil {
-		return fmt.Errorf("look for patches inside towns: %w", err)
-	}
-	fids, err := pgx.CollectRows(rows, pgx.RowTo[int])
-	if err != nil {
-		return fmt.Errorf("look for patches inside towns: %w", err)
-	}
-	for _, fid := range fids {
-		i := fid - 1
-		l.report.addf(Issue{Severity: survey.Error, Code: IssueBuiltUpUnmarked, Row: s.rows[i], BSM: s.keys[i], Field: "CZCSXM"},
-			"第 %d 行（%s）：图斑在城镇村等用地范围内，CZCSXM 为空。请补填 201–205。",
-			"row %d (%s): the patch lies inside a town or village and has no CZCSXM; fill in 201-205.", s.rows[i], s.labels[i])
-	}
-	return nil
 }
 
 // checkTwice finds land that is declared twice in one declaration.

@@ -33,6 +33,7 @@ const (
 	IssueProjection      = "S15"                // 投影
 	IssueBuiltUpHole     = "S16b"               // 城镇村等用地有洞
 	IssueBuiltUpUnmarked = "S16c"               // 城镇村内图斑无属性码
+	IssueBuiltUpCode     = "S16d"               // 城镇村代码与坐落单位不符
 	IssueOverlap         = "S17b"               // 重叠
 	IssueGap             = "S17c"               // 缝隙
 	IssueBeyondCounty    = "S17d"               // 越出行政区
