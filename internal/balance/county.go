@@ -57,6 +57,12 @@ type countySpec struct {
 // at random; roads run across), farmland in smooth patches, requests and sources
 // among it, and per township a balance of area, paddy and quality with transfers.
 func (c countySpec) problem() *Problem {
+	p, _ := c.build()
+	return p
+}
+
+// build gives the problem and which of its units are farmland before the plan.
+func (c countySpec) build() (*Problem, []bool) {
 	rng := rand.New(rand.NewPCG(c.seed, 7))
 	side := int(math.Ceil(math.Sqrt(float64(c.units) * 1.9)))
 	parcel, count := growParcels(rng, side, c.units)
@@ -81,10 +87,12 @@ func (c countySpec) problem() *Problem {
 	}
 	c.addRows(p)
 	required := make([]float64, len(p.Constraints))
+	before := make([]bool, count)
 	for u := range count {
 		unit := Unit{ID: fmt.Sprintf("P%06d", u)}
 		mu := area[u] / 666.67
 		farmland := smooth(u, 17, 23, 1)+0.5*rng.Float64() > 0.72
+		before[u] = farmland
 		paddy := 0.0
 		if smooth(u, 5, 4, 3) > 0.6 {
 			paddy = area[u]
@@ -125,7 +133,7 @@ func (c countySpec) problem() *Problem {
 		p.Constraints[k].RHS = math.Round(r*100) / 100
 	}
 	c.addEdges(rng, p, parcel, side)
-	return p
+	return p, before
 }
 
 func growParcels(rng *rand.Rand, side, units int) ([]int32, int) {

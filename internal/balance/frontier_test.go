@@ -104,3 +104,23 @@ func TestFrontierOfACounty(t *testing.T) {
 		t.Error("a negative λ was taken")
 	}
 }
+
+// BenchmarkFrontier sweeps 20 λ over a county of 100,000 parcels.
+func BenchmarkFrontier(b *testing.B) {
+	p := countySpec{100000, 25, false, 0.01, 1}.problem()
+	var lambdas []float64
+	for i := range 20 {
+		lambdas = append(lambdas, 0.1*math.Pow(1.25, float64(i)))
+	}
+	for b.Loop() {
+		points, err := Frontier(context.Background(), p, lambdas, Options{TimeLimit: 2500 * time.Millisecond})
+		if err != nil {
+			b.Fatal(err)
+		}
+		worst := 0.0
+		for _, x := range points {
+			worst = max(worst, *x.GapNet)
+		}
+		b.ReportMetric(worst*1e6, "worst-gap_net-ppm")
+	}
+}

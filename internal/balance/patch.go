@@ -418,10 +418,14 @@ func (ps *patchSearch) settlePatches(h *Problem, plan []bool, prices []float64, 
 				continue
 			}
 		}
-		for _, u := range c.under {
-			if h.Units[u].Fixed == Free {
-				h.Units[u].Fixed = FixZero
+		// What an earlier round joined may be apart again: it is released.
+		for _, u := range c.units {
+			if ps.p.Units[u].Fixed == Free {
+				h.Units[u].Fixed = Free
 			}
+		}
+		for _, u := range c.under {
+			h.Units[u].Fixed = FixZero
 		}
 	}
 	if round < 6 {

@@ -191,3 +191,30 @@ func TestPatchAreasAreRead(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkPatches asks for patches of 50 mu in a county of 100,000 parcels.
+func BenchmarkPatches(b *testing.B) {
+	p, before := countySpec{100000, 25, false, 0.01, 1}.build()
+	rule := PatchRule{MinArea: 50 * 666.67, Area: make([]float64, len(p.Units)), Applies: make([]bool, len(p.Units))}
+	for u := range rule.Area {
+		rule.Area[u], rule.Applies[u] = 3100, !before[u]
+	}
+	for _, t := range p.Terms {
+		if int(t.Constraint) < 75 && t.Constraint%3 == 0 {
+			rule.Area[t.Unit] = t.Coefficient
+		}
+	}
+	for b.Loop() {
+		s, report, err := SolvePatches(context.Background(), p, rule, Options{TimeLimit: 60 * time.Second})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if s.Selected == nil {
+			b.Fatalf("no plan: %+v", report)
+		}
+		b.ReportMetric(float64(report.ViolatingWithout), "violating")
+		b.ReportMetric(float64(report.Inequalities), "inequalities")
+		b.ReportMetric(*report.Loss / *report.ObjectiveWithout * 1e6, "loss-ppm")
+		b.ReportMetric(*report.Gap*1e6, "gap-ppm")
+	}
+}

@@ -165,7 +165,7 @@ func BenchmarkSession(b *testing.B) {
 			_ = session.Lock(free[rng.IntN(len(free))], rng.IntN(2) == 0)
 		}
 		start := time.Now()
-		s, err := session.Solve(context.Background(), 300*time.Millisecond)
+		s, err := session.Solve(context.Background(), 250*time.Millisecond)
 		if err != nil || s.Selected == nil {
 			b.Fatal(err, s.Status)
 		}
