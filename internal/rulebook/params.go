@@ -110,13 +110,13 @@ type Township struct{}
 //
 // With a BeltRatio, only what is a belt by its shape counts, whatever purpose is
 // declared: the rectangle of its area and perimeter is at least that many times
-// as long as wide and no wider than BeltBreadthM, and half of that length or
+// as long as wide, or no wider than BeltBreadthM; and half of that length or
 // more runs along the row's parcels.
 type BeltWidth struct {
 	Along              []Belt
 	TouchM, ToleranceM float64
 	BeltRatio          float64 // 0: whatever the shape
-	BeltBreadthM       float64 // 0: any
+	BeltBreadthM       float64
 }
 
 // Belt is the rule along one kind of linear land.

@@ -19,7 +19,7 @@ func (j *job) testBelt(ctx context.Context, f *finding, p rulebook.BeltWidth) ([
 	c := f.candidate
 	wide, missing := *f, *f
 	length, breadth := rectangle(c.geom)
-	if p.BeltRatio > 0 && (length < p.BeltRatio*breadth || p.BeltBreadthM > 0 && breadth > p.BeltBreadthM) {
+	if p.BeltRatio > 0 && length < p.BeltRatio*breadth && breadth > p.BeltBreadthM {
 		return nil, nil
 	}
 	for _, row := range p.Along {
