@@ -28,6 +28,14 @@ type regional struct {
 // regions assigns the free units to regions: those whose constraints hang
 // together, leaving aside constraints that touch many of the units.
 func regions(r *reduced) ([]int32, int) {
+	part, count := localRegions(r)
+	for u := range part {
+		part[u] %= maxGroups
+	}
+	return part, min(count, maxGroups)
+}
+
+func localRegions(r *reduced) ([]int32, int) {
 	n := len(r.free)
 	m := len(r.rhs)
 	touched := make([]int, m)
@@ -92,9 +100,9 @@ func regions(r *reduced) ([]int32, int) {
 		}
 	}
 	for u := range part {
-		part[u] = max(part[u], 0) % maxGroups
+		part[u] = max(part[u], 0)
 	}
-	return part, min(len(number), maxGroups)
+	return part, len(number)
 }
 
 // newRegional splits the problem of d, or gives nil where it is too small or has

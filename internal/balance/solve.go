@@ -23,6 +23,8 @@ type Options struct {
 	Seed      int64         // of the search's random choices
 	Progress  func(Progress)
 	Conflicts func([]Conflict) // told before solving what cannot be met, if anything
+
+	whole bool // this is a block of another problem, not to be split again
 }
 
 // Progress is one report of a running Solve. Objective is nil until there is a
@@ -63,6 +65,7 @@ type engine struct {
 	edgeFlows   []float64
 	bound       float64 // certified, with constant
 	tree        float64 // bound by branch and bound, with constant
+	treeFrom    string  // what tree rests on
 	exhausted   bool    // a branch and bound over all free units was exhausted
 	nodes       int64
 	lastReport  time.Time
@@ -240,8 +243,13 @@ func (e *engine) run() {
 		e.searchWhole(whole, 1<<20)
 		return
 	}
-	if !e.finished() && e.pl.best != nil {
+	if !e.finished() && e.pl.best != nil && !(e.opt.whole && whole != nil) {
 		e.neighbourhoods()
+	}
+	if best := e.pl.best; !e.finished() && best != nil {
+		if e.strengthen(); e.pl.best != best && !e.finished() {
+			e.neighbourhoods()
+		}
 	}
 	if !e.finished() && whole != nil {
 		e.searchWhole(whole, 20000)
@@ -421,7 +429,14 @@ func (e *engine) searchWhole(whole *core, maxNodes int) {
 		e.certify(whole.rootMu)
 	}
 	if !e.exhausted && whole.proof && !math.IsInf(whole.lower, 0) {
-		e.tree = (whole.lower+whole.fixed)*e.sc.omega + e.r.constant
+		e.strengthened((whole.lower+whole.fixed)*e.sc.omega+e.r.constant, "open nodes of a branch and bound over all free units")
+	}
+}
+
+// strengthened keeps a bound that rests on more than the certificate's sum.
+func (e *engine) strengthened(bound float64, from string) {
+	if bound > e.tree {
+		e.tree, e.treeFrom = bound, from
 	}
 }
 
@@ -482,7 +497,7 @@ func (e *engine) fillPlan(s *Solution) {
 			s.BoundStronger = &StrongerBound{value, "exhausted branch and bound over all free units"}
 		}
 	case e.tree > e.bound:
-		s.BoundStronger = &StrongerBound{min(e.tree, objective), "open nodes of a branch and bound over all free units"}
+		s.BoundStronger = &StrongerBound{min(e.tree, objective), e.treeFrom}
 	}
 }
 
