@@ -135,7 +135,7 @@ func (r *reduced) blocks(mu, f []float64) ([]block, float64) {
 const (
 	blockUnits = 600   // a block that is solved for proof
 	blocksMost = 20000 // free units in all
-	priceSteps = 8
+	priceSteps = 12
 )
 
 // strengthen seeks a bound beyond the relaxation's: with the linking constraints
@@ -350,8 +350,11 @@ func (m *priceModel) next(list []block, mu []float64) bool {
 		}
 		m.lp.setBounds(j, lo, up)
 	}
-	if m.lp.run(math.Inf(1), 5000, e.stop) != lpOptimal {
-		return false
+	if status := m.lp.run(math.Inf(1), 5000, e.stop); status != lpOptimal {
+		m.lp.refactor(nil) // once more from a fresh basis
+		if m.lp.run(math.Inf(1), 5000, e.stop) != lpOptimal {
+			return false
+		}
 	}
 	before := slices.Clone(mu)
 	for j, k := range m.linking {

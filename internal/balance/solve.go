@@ -243,13 +243,11 @@ func (e *engine) run() {
 		e.searchWhole(whole, 1<<20)
 		return
 	}
+	if !e.finished() && e.pl.best != nil {
+		e.strengthen()
+	}
 	if !e.finished() && e.pl.best != nil && !(e.opt.whole && whole != nil) {
 		e.neighbourhoods()
-	}
-	if best := e.pl.best; !e.finished() && best != nil {
-		if e.strengthen(); e.pl.best != best && !e.finished() {
-			e.neighbourhoods()
-		}
 	}
 	if !e.finished() && whole != nil {
 		e.searchWhole(whole, 20000)
