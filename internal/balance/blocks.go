@@ -228,12 +228,15 @@ func (e *engine) solveBlocks(list []block) (sum float64, proved bool) {
 	proved = true
 	for b := range list {
 		s := list[b].s
-		if s == nil || s.Bound == nil {
-			return math.Inf(-1), false
+		v := math.Inf(-1)
+		if s != nil && s.Bound != nil {
+			v = *s.Bound
 		}
-		v := *s.Bound
-		if s.BoundStronger != nil {
+		if s != nil && s.BoundStronger != nil {
 			v = max(v, s.BoundStronger.Value)
+		}
+		if math.IsInf(v, -1) {
+			return v, false
 		}
 		total.add(v)
 		proved = proved && s.Status == Optimal
