@@ -46,8 +46,7 @@ func localRegions(r *reduced) ([]int32, int) {
 	for k := range root {
 		root[k] = int32(k)
 	}
-	var find func(k int32) int32
-	find = func(k int32) int32 {
+	find := func(k int32) int32 {
 		for root[k] != k {
 			root[k] = root[root[k]]
 			k = root[k]
