@@ -313,6 +313,9 @@ func TestCounty_SavingKeepsWhatIsLeftOut(t *testing.T) {
 	if err := json.Unmarshal(own.body, &rb); err != nil || own.status != 201 {
 		t.Fatalf("%d %s", own.status, own.body)
 	}
+	if standard, err := rulebook.Shanxi2025(); err != nil || rb.Version == standard.Hash {
+		t.Fatalf("the county's own rulebook is the standard one (%v); the test would prove nothing", err)
+	}
 	s.call(t, "PUT", "/api/v1/counties/149901", "application/json", `{"name":"示例县","srid":4546,"synthetic":true,"rulebook":"`+rb.Version+`"}`)
 	a := s.call(t, "PUT", "/api/v1/counties/149901", "application/json", `{"name":"示例县（改名）","srid":4546}`)
 	var c struct {

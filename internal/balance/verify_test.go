@@ -288,3 +288,36 @@ func TestVerifierRefusesTamperedInfeasibility(t *testing.T) {
 		})
 	}
 }
+
+// Ensure the verifier does not call a figure recomputed and the same that it
+// names as wrong.
+func TestVerifierCallsNothingRightThatIsWrong(t *testing.T) {
+	t.Parallel()
+	in, out := solvedFolder(t, countySpec{300, 2, false, 0.01, 5}.problem())
+	path := filepath.Join(out, "certificate.json")
+	sound, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, word := range map[string]string{"objective": "目标值", "bound": "下界", "gap": "gap", "gap_net": "gap"} {
+		says := func(certificate string) (right bool, faults int) {
+			if err := os.WriteFile(path, []byte(certificate), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			report, err := VerifyDir(in, out)
+			if err != nil && !errors.Is(err, ErrNotVerified) {
+				t.Fatal(err)
+			}
+			for _, line := range report.Checked {
+				right = right || strings.HasPrefix(line, word)
+			}
+			return right, len(report.Faults)
+		}
+		if right, faults := says(string(sound)); !right || faults != 0 {
+			t.Errorf("%s of a sound certificate: right %v, %d faults", key, right, faults)
+		}
+		if right, faults := says(scaleKey(key, 0.9)(string(sound))); right || faults == 0 {
+			t.Errorf("a wrong %s: called right %v, %d faults", key, right, faults)
+		}
+	}
+}
