@@ -177,7 +177,7 @@ func (d *document) render() ([]byte, error) {
 	}
 	for _, path := range d.spec.Paths.InMatchingOrder() {
 		item := d.spec.Paths.Value(path)
-		for _, method := range []string{"GET", "POST", "PUT", "DELETE"} {
+		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
 			if op := item.GetOperation(method); op != nil {
 				g := &groups[index[op.Tags[0]]]
 				g.Ops = append(g.Ops, describe(method, path, item, op))

@@ -178,21 +178,42 @@ func (e PlanStatus) Valid() bool {
 	}
 }
 
+// Defines values for PlanQuotaMeasure.
+const (
+	PlanQuotaMeasureArea    PlanQuotaMeasure = "area"
+	PlanQuotaMeasurePaddy   PlanQuotaMeasure = "paddy"
+	PlanQuotaMeasureQuality PlanQuotaMeasure = "quality"
+)
+
+// Valid indicates whether the value is a known member of the PlanQuotaMeasure enum.
+func (e PlanQuotaMeasure) Valid() bool {
+	switch e {
+	case PlanQuotaMeasureArea:
+		return true
+	case PlanQuotaMeasurePaddy:
+		return true
+	case PlanQuotaMeasureQuality:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PlanTransferMeasure.
 const (
-	Area    PlanTransferMeasure = "area"
-	Paddy   PlanTransferMeasure = "paddy"
-	Quality PlanTransferMeasure = "quality"
+	PlanTransferMeasureArea    PlanTransferMeasure = "area"
+	PlanTransferMeasurePaddy   PlanTransferMeasure = "paddy"
+	PlanTransferMeasureQuality PlanTransferMeasure = "quality"
 )
 
 // Valid indicates whether the value is a known member of the PlanTransferMeasure enum.
 func (e PlanTransferMeasure) Valid() bool {
 	switch e {
-	case Area:
+	case PlanTransferMeasureArea:
 		return true
-	case Paddy:
+	case PlanTransferMeasurePaddy:
 		return true
-	case Quality:
+	case PlanTransferMeasureQuality:
 		return true
 	default:
 		return false
@@ -574,9 +595,13 @@ type Overlap struct {
 
 // Plan defines model for Plan.
 type Plan struct {
+	// BasePlanId 复制自 · Copied from
+	BasePlanId  *openapi_types.UUID    `json:"base_plan_id,omitempty"`
 	Certificate map[string]interface{} `json:"certificate"`
 	CreatedAt   *time.Time             `json:"created_at,omitempty"`
 	FinishedAt  *time.Time             `json:"finished_at,omitempty"`
+	Name        string                 `json:"name"`
+	Note        string                 `json:"note"`
 	Options     map[string]interface{} `json:"options"`
 	PlanId      openapi_types.UUID     `json:"plan_id"`
 	Problem     *Problem               `json:"problem,omitempty"`
@@ -597,8 +622,44 @@ type PlanAccepted struct {
 	Plan Plan `json:"plan"`
 }
 
+// PlanComparison defines model for PlanComparison.
+type PlanComparison struct {
+	// A 方案甲的汇总 · Summary of plan a
+	A         map[string]interface{} `json:"a"`
+	B         map[string]interface{} `json:"b"`
+	MessageZh string                 `json:"message_zh"`
+	Options   []struct {
+		A      interface{} `json:"a,omitempty"`
+		B      interface{} `json:"b,omitempty"`
+		Option string      `json:"option"`
+	} `json:"options"`
+	Parcels []struct {
+		ChosenA *bool `json:"chosen_a,omitempty"`
+		ChosenB *bool `json:"chosen_b,omitempty"`
+
+		// Direction in 转进，out 转出
+		Direction    Direction `json:"direction"`
+		NetAM2       *string   `json:"net_a_m2,omitempty"`
+		NetBM2       *string   `json:"net_b_m2,omitempty"`
+		Number       string    `json:"number"`
+		ReasonAZh    string    `json:"reason_a_zh"`
+		ReasonBZh    string    `json:"reason_b_zh"`
+		TownshipCode string    `json:"township_code"`
+	} `json:"parcels"`
+
+	// Townships 每项 _a_、_b_ 两列 · Every amount in both plans
+	Townships []map[string]interface{} `json:"townships"`
+}
+
 // PlanInput defines model for PlanInput.
 type PlanInput struct {
+	// CopyOf 复制自该方案：options 中未给出的沿用它的 · Options that are left out are taken from this plan
+	CopyOf *openapi_types.UUID `json:"copy_of,omitempty"`
+
+	// Name 情景名称 · Name of the scenario
+	Name *string `json:"name,omitempty"`
+	Note *string `json:"note,omitempty"`
+
 	// Options 缺省取自规则库 planning 一节 · What is left out comes from the rulebook
 	Options *PlanOptions       `json:"options,omitempty"`
 	RunId   openapi_types.UUID `json:"run_id"`
@@ -630,10 +691,19 @@ type PlanOptions struct {
 	// NotChosen 已定：该地块不转进，或不予转出 · Decided, the parcel does not come in or may not go
 	NotChosen *[]string `json:"not_chosen,omitempty"`
 
+	// PatchRule 连片规则：每个转进地块所在耕地片块不小于 min_patch_m2 · Every incoming parcel lies in a patch of at least min_patch_m2
+	PatchRule *bool `json:"patch_rule,omitempty"`
+
+	// Quotas 指标：乡镇或全县转进、转出的上下限 · Bounds on what a township or the county brings in and lets go
+	Quotas *[]PlanQuota `json:"quotas,omitempty"`
+
 	// RefusalCost 不予转出一亩的代价 · Cost of refusing one 亩
 	RefusalCost *float64 `json:"refusal_cost,omitempty"`
-	Seed        *int64   `json:"seed,omitempty"`
-	TimeLimitS  *float64 `json:"time_limit_s,omitempty"`
+
+	// Rulebook 权重取自该版本的规则库，缺省为筛查所用 · Take the weights from this rulebook instead of the screening's
+	Rulebook   *string  `json:"rulebook,omitempty"`
+	Seed       *int64   `json:"seed,omitempty"`
+	TimeLimitS *float64 `json:"time_limit_s,omitempty"`
 
 	// TrackWidthM 不分割连片的田间道、沟渠最大宽度 · Widest track or ditch that does not separate fields
 	TrackWidthM  *float64 `json:"track_width_m,omitempty"`
@@ -671,6 +741,29 @@ type PlanParcelPage struct {
 	Next  *string      `json:"next,omitempty"`
 }
 
+// PlanQuota defines model for PlanQuota.
+type PlanQuota struct {
+	// Direction in 转进，out 转出
+	Direction Direction `json:"direction"`
+
+	// MaxM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	MaxM2   *AreaM2           `json:"max_m2,omitempty"`
+	Measure *PlanQuotaMeasure `json:"measure,omitempty"`
+
+	// MinM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	MinM2 *AreaM2 `json:"min_m2,omitempty"`
+
+	// Township 不填为全县 · The county where left out
+	Township *string `json:"township,omitempty"`
+}
+
+// PlanQuotaMeasure defines model for PlanQuota.Measure.
+type PlanQuotaMeasure string
+
 // PlanTownship defines model for PlanTownship.
 type PlanTownship struct {
 	Code string `json:"code"`
@@ -696,6 +789,9 @@ type PlanTownship struct {
 	// Example: 1234.56
 	OutPaddyM2 AreaM2   `json:"out_paddy_m2"`
 	Price      *float64 `json:"price,omitempty"`
+
+	// PriceZh 多一亩平衡值多少 · What one more 亩 of balance is worth, in words
+	PriceZh *string `json:"price_zh,omitempty"`
 
 	// TransferInM2 平方米，两位小数 · m² with two decimals
 	//
@@ -928,6 +1024,17 @@ type RetireDatasetJSONBody struct {
 	Reason string `json:"reason"`
 }
 
+// NamePlanJSONBody defines parameters for NamePlan.
+type NamePlanJSONBody struct {
+	Name *string `json:"name,omitempty"`
+	Note *string `json:"note,omitempty"`
+}
+
+// ComparePlansParams defines parameters for ComparePlans.
+type ComparePlansParams struct {
+	With openapi_types.UUID `form:"with" json:"with"`
+}
+
 // ListPlanParcelsParams defines parameters for ListPlanParcels.
 type ListPlanParcelsParams struct {
 	Direction *Direction `form:"direction,omitempty" json:"direction,omitempty"`
@@ -1007,6 +1114,9 @@ type RetireDatasetJSONRequestBody RetireDatasetJSONBody
 // AddPlanJSONRequestBody defines body for AddPlan for application/json ContentType.
 type AddPlanJSONRequestBody = PlanInput
 
+// NamePlanJSONRequestBody defines body for NamePlan for application/json ContentType.
+type NamePlanJSONRequestBody NamePlanJSONBody
+
 // AddScreeningJSONRequestBody defines body for AddScreening for application/json ContentType.
 type AddScreeningJSONRequestBody = ScreeningInput
 
@@ -1066,6 +1176,12 @@ type ServerInterface interface {
 	// GetPlan 一个方案 · One plan with its townships and certificate
 	// (GET /counties/{county}/plans/{plan_id})
 	GetPlan(ctx echo.Context, county CountyPath, planId PlanID) error
+	// NamePlan 为情景方案命名 · Name a scenario
+	// (PATCH /counties/{county}/plans/{plan_id})
+	NamePlan(ctx echo.Context, county CountyPath, planId PlanID) error
+	// ComparePlans 方案对比 · How another plan differs from this one
+	// (GET /counties/{county}/plans/{plan_id}/compare)
+	ComparePlans(ctx echo.Context, county CountyPath, planId PlanID, params ComparePlansParams) error
 	// ListPlanParcels 方案地块及理由 · The plan's parcels and the reason of each
 	// (GET /counties/{county}/plans/{plan_id}/parcels)
 	ListPlanParcels(ctx echo.Context, county CountyPath, planId PlanID, params ListPlanParcelsParams) error
@@ -1540,6 +1656,63 @@ func (w *ServerInterfaceWrapper) GetPlan(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetPlan(ctx, county, planId)
+	return err
+}
+
+// NamePlan converts echo context to params.
+func (w *ServerInterfaceWrapper) NamePlan(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "plan_id" -------------
+	var planId PlanID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "plan_id", ctx.Param("plan_id"), &planId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.NamePlan(ctx, county, planId)
+	return err
+}
+
+// ComparePlans converts echo context to params.
+func (w *ServerInterfaceWrapper) ComparePlans(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "plan_id" -------------
+	var planId PlanID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "plan_id", ctx.Param("plan_id"), &planId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ComparePlansParams
+	// ------------- Required query parameter "with" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "with", ctx.QueryParams(), &params.With, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter with: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ComparePlans(ctx, county, planId, params)
 	return err
 }
 
@@ -2083,6 +2256,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/counties/:county/plans", wrapper.ListPlans, options.OperationMiddlewares["listPlans"]...)
 	router.POST(options.BaseURL+"/counties/:county/plans", wrapper.AddPlan, options.OperationMiddlewares["addPlan"]...)
 	router.GET(options.BaseURL+"/counties/:county/plans/:plan_id", wrapper.GetPlan, options.OperationMiddlewares["getPlan"]...)
+	router.PATCH(options.BaseURL+"/counties/:county/plans/:plan_id", wrapper.NamePlan, options.OperationMiddlewares["namePlan"]...)
+	router.GET(options.BaseURL+"/counties/:county/plans/:plan_id/compare", wrapper.ComparePlans, options.OperationMiddlewares["comparePlans"]...)
 	router.GET(options.BaseURL+"/counties/:county/plans/:plan_id/parcels", wrapper.ListPlanParcels, options.OperationMiddlewares["listPlanParcels"]...)
 	router.GET(options.BaseURL+"/counties/:county/plans/:plan_id/:artifact", wrapper.GetPlanArtifact, options.OperationMiddlewares["getPlanArtifact"]...)
 	router.GET(options.BaseURL+"/counties/:county/jobs", wrapper.ListJobs, options.OperationMiddlewares["listJobs"]...)

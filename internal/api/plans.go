@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,11 +15,11 @@ import (
 	"gengheng/internal/report"
 )
 
-const planColumns = `plan_id, run_id, year, status, options, certificate, summary, problem, created_at, finished_at`
+const planColumns = `plan_id, name, note, base_plan_id, run_id, year, status, options, certificate, summary, problem, created_at, finished_at`
 
 func scanPlan(row pgx.CollectableRow) (Plan, error) {
 	var p Plan
-	return p, row.Scan(&p.PlanId, &p.RunId, &p.Year, &p.Status, &p.Options, &p.Certificate, &p.Summary, &p.Problem,
+	return p, row.Scan(&p.PlanId, &p.Name, &p.Note, &p.BasePlanId, &p.RunId, &p.Year, &p.Status, &p.Options, &p.Certificate, &p.Summary, &p.Problem,
 		&p.CreatedAt, &p.FinishedAt)
 }
 
@@ -50,21 +49,18 @@ func (s *server) AddPlan(c echo.Context, county CountyPath) error {
 	if err := s.finished(ctx, county, in.RunId); err != nil {
 		return err
 	}
-	options := json.RawMessage(`{}`)
-	if in.Options != nil {
-		b, err := json.Marshal(in.Options)
-		if err != nil {
-			return fmt.Errorf("plan options: %w", err)
-		}
-		options = b
+	options, err := s.planOptions(ctx, county, &in)
+	if err != nil {
+		return err
 	}
 	id := uuid.New()
 	var jobID uuid.UUID
-	err := pgx.BeginFunc(ctx, s.db.Pool, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, s.db.Pool, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
-			INSERT INTO plan (county_code, plan_id, run_id, year, status, options)
-			SELECT $1, $2, run_id, year, 'queued', $4 FROM screening_run WHERE county_code = $1 AND run_id = $3`,
-			county, id, in.RunId, options)
+			INSERT INTO plan (county_code, plan_id, run_id, year, status, options, name, note, base_plan_id)
+			SELECT $1, $2, run_id, year, 'queued', $4, coalesce($5, ''), coalesce($6, ''), $7
+			FROM screening_run WHERE county_code = $1 AND run_id = $3`,
+			county, id, in.RunId, options, in.Name, in.Note, in.CopyOf)
 		if err != nil {
 			return fmt.Errorf("record plan: %w", err)
 		}
@@ -108,14 +104,14 @@ func (s *server) GetPlan(c echo.Context, county CountyPath, id PlanID) error {
 	}
 	rows, err := s.db.Pool.Query(ctx, `
 		SELECT township_code, name, in_m2::text, out_m2::text, in_paddy_m2::text, out_paddy_m2::text,
-		       transfer_in_m2::text, transfer_out_m2::text, price
+		       transfer_in_m2::text, transfer_out_m2::text, price, price_zh
 		FROM plan_township WHERE county_code = $1 AND plan_id = $2 ORDER BY township_code`, county, id)
 	if err != nil {
 		return fmt.Errorf("plan townships: %w", err)
 	}
 	townships, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (PlanTownship, error) {
 		var t PlanTownship
-		return t, row.Scan(&t.Code, &t.Name, &t.InM2, &t.OutM2, &t.InPaddyM2, &t.OutPaddyM2, &t.TransferInM2, &t.TransferOutM2, &t.Price)
+		return t, row.Scan(&t.Code, &t.Name, &t.InM2, &t.OutM2, &t.InPaddyM2, &t.OutPaddyM2, &t.TransferInM2, &t.TransferOutM2, &t.Price, &t.PriceZh)
 	})
 	if err != nil {
 		return fmt.Errorf("plan townships: %w", err)

@@ -185,21 +185,42 @@ func (e PlanStatus) Valid() bool {
 	}
 }
 
+// Defines values for PlanQuotaMeasure.
+const (
+	PlanQuotaMeasureArea    PlanQuotaMeasure = "area"
+	PlanQuotaMeasurePaddy   PlanQuotaMeasure = "paddy"
+	PlanQuotaMeasureQuality PlanQuotaMeasure = "quality"
+)
+
+// Valid indicates whether the value is a known member of the PlanQuotaMeasure enum.
+func (e PlanQuotaMeasure) Valid() bool {
+	switch e {
+	case PlanQuotaMeasureArea:
+		return true
+	case PlanQuotaMeasurePaddy:
+		return true
+	case PlanQuotaMeasureQuality:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PlanTransferMeasure.
 const (
-	Area    PlanTransferMeasure = "area"
-	Paddy   PlanTransferMeasure = "paddy"
-	Quality PlanTransferMeasure = "quality"
+	PlanTransferMeasureArea    PlanTransferMeasure = "area"
+	PlanTransferMeasurePaddy   PlanTransferMeasure = "paddy"
+	PlanTransferMeasureQuality PlanTransferMeasure = "quality"
 )
 
 // Valid indicates whether the value is a known member of the PlanTransferMeasure enum.
 func (e PlanTransferMeasure) Valid() bool {
 	switch e {
-	case Area:
+	case PlanTransferMeasureArea:
 		return true
-	case Paddy:
+	case PlanTransferMeasurePaddy:
 		return true
-	case Quality:
+	case PlanTransferMeasureQuality:
 		return true
 	default:
 		return false
@@ -581,9 +602,13 @@ type Overlap struct {
 
 // Plan defines model for Plan.
 type Plan struct {
+	// BasePlanId 复制自 · Copied from
+	BasePlanId  *openapi_types.UUID    `json:"base_plan_id,omitempty"`
 	Certificate map[string]interface{} `json:"certificate"`
 	CreatedAt   *time.Time             `json:"created_at,omitempty"`
 	FinishedAt  *time.Time             `json:"finished_at,omitempty"`
+	Name        string                 `json:"name"`
+	Note        string                 `json:"note"`
 	Options     map[string]interface{} `json:"options"`
 	PlanId      openapi_types.UUID     `json:"plan_id"`
 	Problem     *Problem               `json:"problem,omitempty"`
@@ -604,8 +629,44 @@ type PlanAccepted struct {
 	Plan Plan `json:"plan"`
 }
 
+// PlanComparison defines model for PlanComparison.
+type PlanComparison struct {
+	// A 方案甲的汇总 · Summary of plan a
+	A         map[string]interface{} `json:"a"`
+	B         map[string]interface{} `json:"b"`
+	MessageZh string                 `json:"message_zh"`
+	Options   []struct {
+		A      interface{} `json:"a,omitempty"`
+		B      interface{} `json:"b,omitempty"`
+		Option string      `json:"option"`
+	} `json:"options"`
+	Parcels []struct {
+		ChosenA *bool `json:"chosen_a,omitempty"`
+		ChosenB *bool `json:"chosen_b,omitempty"`
+
+		// Direction in 转进，out 转出
+		Direction    Direction `json:"direction"`
+		NetAM2       *string   `json:"net_a_m2,omitempty"`
+		NetBM2       *string   `json:"net_b_m2,omitempty"`
+		Number       string    `json:"number"`
+		ReasonAZh    string    `json:"reason_a_zh"`
+		ReasonBZh    string    `json:"reason_b_zh"`
+		TownshipCode string    `json:"township_code"`
+	} `json:"parcels"`
+
+	// Townships 每项 _a_、_b_ 两列 · Every amount in both plans
+	Townships []map[string]interface{} `json:"townships"`
+}
+
 // PlanInput defines model for PlanInput.
 type PlanInput struct {
+	// CopyOf 复制自该方案：options 中未给出的沿用它的 · Options that are left out are taken from this plan
+	CopyOf *openapi_types.UUID `json:"copy_of,omitempty"`
+
+	// Name 情景名称 · Name of the scenario
+	Name *string `json:"name,omitempty"`
+	Note *string `json:"note,omitempty"`
+
 	// Options 缺省取自规则库 planning 一节 · What is left out comes from the rulebook
 	Options *PlanOptions       `json:"options,omitempty"`
 	RunId   openapi_types.UUID `json:"run_id"`
@@ -637,10 +698,19 @@ type PlanOptions struct {
 	// NotChosen 已定：该地块不转进，或不予转出 · Decided, the parcel does not come in or may not go
 	NotChosen *[]string `json:"not_chosen,omitempty"`
 
+	// PatchRule 连片规则：每个转进地块所在耕地片块不小于 min_patch_m2 · Every incoming parcel lies in a patch of at least min_patch_m2
+	PatchRule *bool `json:"patch_rule,omitempty"`
+
+	// Quotas 指标：乡镇或全县转进、转出的上下限 · Bounds on what a township or the county brings in and lets go
+	Quotas *[]PlanQuota `json:"quotas,omitempty"`
+
 	// RefusalCost 不予转出一亩的代价 · Cost of refusing one 亩
 	RefusalCost *float64 `json:"refusal_cost,omitempty"`
-	Seed        *int64   `json:"seed,omitempty"`
-	TimeLimitS  *float64 `json:"time_limit_s,omitempty"`
+
+	// Rulebook 权重取自该版本的规则库，缺省为筛查所用 · Take the weights from this rulebook instead of the screening's
+	Rulebook   *string  `json:"rulebook,omitempty"`
+	Seed       *int64   `json:"seed,omitempty"`
+	TimeLimitS *float64 `json:"time_limit_s,omitempty"`
 
 	// TrackWidthM 不分割连片的田间道、沟渠最大宽度 · Widest track or ditch that does not separate fields
 	TrackWidthM  *float64 `json:"track_width_m,omitempty"`
@@ -678,6 +748,29 @@ type PlanParcelPage struct {
 	Next  *string      `json:"next,omitempty"`
 }
 
+// PlanQuota defines model for PlanQuota.
+type PlanQuota struct {
+	// Direction in 转进，out 转出
+	Direction Direction `json:"direction"`
+
+	// MaxM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	MaxM2   *AreaM2           `json:"max_m2,omitempty"`
+	Measure *PlanQuotaMeasure `json:"measure,omitempty"`
+
+	// MinM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	MinM2 *AreaM2 `json:"min_m2,omitempty"`
+
+	// Township 不填为全县 · The county where left out
+	Township *string `json:"township,omitempty"`
+}
+
+// PlanQuotaMeasure defines model for PlanQuota.Measure.
+type PlanQuotaMeasure string
+
 // PlanTownship defines model for PlanTownship.
 type PlanTownship struct {
 	Code string `json:"code"`
@@ -703,6 +796,9 @@ type PlanTownship struct {
 	// Example: 1234.56
 	OutPaddyM2 AreaM2   `json:"out_paddy_m2"`
 	Price      *float64 `json:"price,omitempty"`
+
+	// PriceZh 多一亩平衡值多少 · What one more 亩 of balance is worth, in words
+	PriceZh *string `json:"price_zh,omitempty"`
 
 	// TransferInM2 平方米，两位小数 · m² with two decimals
 	//
@@ -935,6 +1031,17 @@ type RetireDatasetJSONBody struct {
 	Reason string `json:"reason"`
 }
 
+// NamePlanJSONBody defines parameters for NamePlan.
+type NamePlanJSONBody struct {
+	Name *string `json:"name,omitempty"`
+	Note *string `json:"note,omitempty"`
+}
+
+// ComparePlansParams defines parameters for ComparePlans.
+type ComparePlansParams struct {
+	With openapi_types.UUID `form:"with" json:"with"`
+}
+
 // ListPlanParcelsParams defines parameters for ListPlanParcels.
 type ListPlanParcelsParams struct {
 	Direction *Direction `form:"direction,omitempty" json:"direction,omitempty"`
@@ -1013,6 +1120,9 @@ type RetireDatasetJSONRequestBody RetireDatasetJSONBody
 
 // AddPlanJSONRequestBody defines body for AddPlan for application/json ContentType.
 type AddPlanJSONRequestBody = PlanInput
+
+// NamePlanJSONRequestBody defines body for NamePlan for application/json ContentType.
+type NamePlanJSONRequestBody NamePlanJSONBody
 
 // AddScreeningJSONRequestBody defines body for AddScreening for application/json ContentType.
 type AddScreeningJSONRequestBody = ScreeningInput
@@ -1243,6 +1353,28 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /counties/{county}/plans/{plan_id} (the `GetPlan` operationId).
 	GetPlan(ctx context.Context, county CountyPath, planId PlanID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// NamePlanWithBody 为情景方案命名 · Name a scenario
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /counties/{county}/plans/{plan_id} (the `NamePlan` operationId).
+	NamePlanWithBody(ctx context.Context, county CountyPath, planId PlanID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// NamePlan 为情景方案命名 · Name a scenario
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /counties/{county}/plans/{plan_id} (the `NamePlan` operationId).
+	NamePlan(ctx context.Context, county CountyPath, planId PlanID, body NamePlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ComparePlans 方案对比 · How another plan differs from this one
+	//
+	// 按地块、乡镇和参数逐项列出：a 为路径中的方案，b 为 with 指名的方案；须同一年度且均已完成。
+	// By parcel, township and option: a is the plan of the path, b the one that `with` names.
+	//
+	// Corresponds with GET /counties/{county}/plans/{plan_id}/compare (the `ComparePlans` operationId).
+	ComparePlans(ctx context.Context, county CountyPath, planId PlanID, params *ComparePlansParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPlanParcels 方案地块及理由 · The plan's parcels and the reason of each
 	//
@@ -1688,6 +1820,58 @@ func (c *Raw) AddPlan(ctx context.Context, county CountyPath, body AddPlanJSONRe
 // Corresponds with GET /counties/{county}/plans/{plan_id} (the `GetPlan` operationId).
 func (c *Raw) GetPlan(ctx context.Context, county CountyPath, planId PlanID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetPlanRequest(c.Server, county, planId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// NamePlanWithBody 为情景方案命名 · Name a scenario
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /counties/{county}/plans/{plan_id} (the `NamePlan` operationId).
+func (c *Raw) NamePlanWithBody(ctx context.Context, county CountyPath, planId PlanID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewNamePlanRequestWithBody(c.Server, county, planId, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// NamePlan 为情景方案命名 · Name a scenario
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /counties/{county}/plans/{plan_id} (the `NamePlan` operationId).
+func (c *Raw) NamePlan(ctx context.Context, county CountyPath, planId PlanID, body NamePlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewNamePlanRequest(c.Server, county, planId, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ComparePlans 方案对比 · How another plan differs from this one
+//
+// 按地块、乡镇和参数逐项列出：a 为路径中的方案，b 为 with 指名的方案；须同一年度且均已完成。
+// By parcel, township and option: a is the plan of the path, b the one that `with` names.
+//
+// Corresponds with GET /counties/{county}/plans/{plan_id}/compare (the `ComparePlans` operationId).
+func (c *Raw) ComparePlans(ctx context.Context, county CountyPath, planId PlanID, params *ComparePlansParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewComparePlansRequest(c.Server, county, planId, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2836,6 +3020,124 @@ func NewGetPlanRequest(server string, county CountyPath, planId PlanID) (*http.R
 	return req, nil
 }
 
+// NewNamePlanRequest calls the generic NamePlan builder with application/json body
+func NewNamePlanRequest(server string, county CountyPath, planId PlanID, body NamePlanJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewNamePlanRequestWithBody(server, county, planId, "application/json", bodyReader)
+}
+
+// NewNamePlanRequestWithBody constructs an http.Request for the NamePlan method, with any body, and a specified content type
+func NewNamePlanRequestWithBody(server string, county CountyPath, planId PlanID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "plan_id", planId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/plans/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewComparePlansRequest constructs an http.Request for the ComparePlans method
+func NewComparePlansRequest(server string, county CountyPath, planId PlanID, params *ComparePlansParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "plan_id", planId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/plans/%s/compare", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "with", params.With, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListPlanParcelsRequest constructs an http.Request for the ListPlanParcels method
 func NewListPlanParcelsRequest(server string, county CountyPath, planId PlanID, params *ListPlanParcelsParams) (*http.Request, error) {
 	var err error
@@ -3969,6 +4271,30 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /counties/{county}/plans/{plan_id} (the `GetPlan` operationId).
 	GetPlanWithResponse(ctx context.Context, county CountyPath, planId PlanID, reqEditors ...RequestEditorFn) (*GetPlanResponse, error)
 
+	// NamePlanWithBodyWithResponse 为情景方案命名 · Name a scenario
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /counties/{county}/plans/{plan_id} (the `NamePlan` operationId).
+	NamePlanWithBodyWithResponse(ctx context.Context, county CountyPath, planId PlanID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*NamePlanResponse, error)
+
+	// NamePlanWithResponse 为情景方案命名 · Name a scenario
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /counties/{county}/plans/{plan_id} (the `NamePlan` operationId).
+	NamePlanWithResponse(ctx context.Context, county CountyPath, planId PlanID, body NamePlanJSONRequestBody, reqEditors ...RequestEditorFn) (*NamePlanResponse, error)
+
+	// ComparePlansWithResponse 方案对比 · How another plan differs from this one
+	//
+	// 按地块、乡镇和参数逐项列出：a 为路径中的方案，b 为 with 指名的方案；须同一年度且均已完成。
+	// By parcel, township and option: a is the plan of the path, b the one that `with` names.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /counties/{county}/plans/{plan_id}/compare (the `ComparePlans` operationId).
+	ComparePlansWithResponse(ctx context.Context, county CountyPath, planId PlanID, params *ComparePlansParams, reqEditors ...RequestEditorFn) (*ComparePlansResponse, error)
+
 	// ListPlanParcelsWithResponse 方案地块及理由 · The plan's parcels and the reason of each
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -4902,6 +5228,102 @@ func (r GetPlanResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetPlanResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type NamePlanResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Plan
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r NamePlanResponse) GetJSON200() *Plan {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r NamePlanResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r NamePlanResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r NamePlanResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r NamePlanResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r NamePlanResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ComparePlansResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PlanComparison
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ComparePlansResponse) GetJSON200() *PlanComparison {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ComparePlansResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ComparePlansResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ComparePlansResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ComparePlansResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ComparePlansResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -5868,6 +6290,48 @@ func (c *ClientWithResponses) GetPlanWithResponse(ctx context.Context, county Co
 	return ParseGetPlanResponse(rsp)
 }
 
+// NamePlanWithBodyWithResponse 为情景方案命名 · Name a scenario
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /counties/{county}/plans/{plan_id} (the `NamePlan` operationId).
+func (c *ClientWithResponses) NamePlanWithBodyWithResponse(ctx context.Context, county CountyPath, planId PlanID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*NamePlanResponse, error) {
+	rsp, err := c.NamePlanWithBody(ctx, county, planId, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseNamePlanResponse(rsp)
+}
+
+// NamePlanWithResponse 为情景方案命名 · Name a scenario
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /counties/{county}/plans/{plan_id} (the `NamePlan` operationId).
+func (c *ClientWithResponses) NamePlanWithResponse(ctx context.Context, county CountyPath, planId PlanID, body NamePlanJSONRequestBody, reqEditors ...RequestEditorFn) (*NamePlanResponse, error) {
+	rsp, err := c.NamePlan(ctx, county, planId, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseNamePlanResponse(rsp)
+}
+
+// ComparePlansWithResponse 方案对比 · How another plan differs from this one
+//
+// 按地块、乡镇和参数逐项列出：a 为路径中的方案，b 为 with 指名的方案；须同一年度且均已完成。
+// By parcel, township and option: a is the plan of the path, b the one that `with` names.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /counties/{county}/plans/{plan_id}/compare (the `ComparePlans` operationId).
+func (c *ClientWithResponses) ComparePlansWithResponse(ctx context.Context, county CountyPath, planId PlanID, params *ComparePlansParams, reqEditors ...RequestEditorFn) (*ComparePlansResponse, error) {
+	rsp, err := c.ComparePlans(ctx, county, planId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseComparePlansResponse(rsp)
+}
+
 // ListPlanParcelsWithResponse 方案地块及理由 · The plan's parcels and the reason of each
 //
 // Returns a wrapper object for the known response body format(s).
@@ -6636,6 +7100,72 @@ func ParseGetPlanResponse(rsp *http.Response) (*GetPlanResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Plan
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseNamePlanResponse parses an HTTP response from a NamePlanWithResponse call
+func ParseNamePlanResponse(rsp *http.Response) (*NamePlanResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &NamePlanResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Plan
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseComparePlansResponse parses an HTTP response from a ComparePlansWithResponse call
+func ParseComparePlansResponse(rsp *http.Response) (*ComparePlansResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ComparePlansResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PlanComparison
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -19,6 +19,7 @@ func conclude(s *survey, f *fields, m *model, o Options, solution *balance.Solut
 			return nil, err
 		}
 		out.summarise(s, f, o, farmland)
+		out.priceTownships(m, solution)
 		out.summary.Objective, out.summary.Bound = solution.Objective, solution.Bound
 		out.summary.Gap, out.summary.GapNet = solution.Gap, solution.GapNet
 		out.summary.Captured = captured(m.idle(f, o), solution)
@@ -99,6 +100,8 @@ func (m *model) shortfalls(s *survey, why *balance.Infeasibility) []Shortfall {
 		r := m.rows[k]
 		sf := Shortfall{Measure: r.measure, Township: r.town, Amount: missed.Shortfall}
 		switch {
+		case r.quota != "":
+			sf.Message = fmt.Sprintf("%s，差 %.2f m²（%.2f 亩）", r.quota, missed.Shortfall, missed.Shortfall*0.0015)
 		case r.measure == "":
 			a, b := m.claimants(k)
 			sf.Amount = 0

@@ -17,10 +17,12 @@ type model struct {
 }
 
 // row says what a constraint is about. town is "" for the county's pools;
-// measure is "" for a row that keeps two candidates from the same land.
+// measure is "" for a quota, which is said in words, and for a row that keeps
+// two candidates from the same land.
 type row struct {
 	measure Measure
 	town    string
+	quota   string
 }
 
 // write puts the choice as a balance problem (docs/planning.md has the
@@ -37,6 +39,9 @@ func write(name string, f *fields, s *survey, o Options) (*model, error) {
 		}
 	}
 	m.addOverlaps(f, s)
+	if err := m.addQuotas(f, s, o); err != nil {
+		return nil, err
+	}
 	m.terms = make([][]int, len(f.units))
 	for i, t := range m.problem.Terms {
 		m.terms[t.Unit] = append(m.terms[t.Unit], i)

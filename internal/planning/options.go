@@ -47,6 +47,15 @@ type Options struct {
 	// MinPatch in m²: a parcel does not come in where even with all other
 	// candidates its patch of farmland would be smaller.
 	MinPatch float64 `json:"min_patch_m2"`
+	// PatchRule asks that every chosen incoming parcel lies in a patch of
+	// farmland of MinPatch (连片规则), not only that it could.
+	PatchRule bool `json:"patch_rule"`
+	// Quotas bound what townships or the county bring in and let go.
+	Quotas []Quota `json:"quotas,omitempty"`
+	// Rulebook is the version whose planning section gives the defaults and
+	// the balances to keep; the screening's own if empty. Verdicts stay those
+	// of the screening.
+	Rulebook string `json:"rulebook,omitempty"`
 	// Chosen and NotChosen are decisions already taken, as "in/NUMBER" or
 	// "out/NUMBER": an incoming parcel that comes, an outgoing one that may go.
 	Chosen    []string `json:"chosen,omitempty"`
@@ -141,6 +150,11 @@ func (o Options) check() error {
 		}
 		if math.IsNaN(w) || w < 0 || w > 1e6 {
 			return badOptions("weights.%s=%v 应在 0 到 1000000 之间。 weights.%s must be between 0 and 1000000.", clause, w, clause)
+		}
+	}
+	for i, q := range o.Quotas {
+		if err := q.check(i); err != nil {
+			return err
 		}
 	}
 	for _, key := range o.Chosen {

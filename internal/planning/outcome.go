@@ -32,6 +32,7 @@ type TownshipBalance struct {
 	TransferIn  land.Area `json:"transfer_in_m2"`
 	TransferOut land.Area `json:"transfer_out_m2"`
 	price       *float64
+	priceZH     string
 }
 
 // outcome is a plan as it will be stored.

@@ -16,12 +16,13 @@ type worth struct {
 	own      float64             // its own cost
 	value    map[Measure]float64 // what it is worth to the balances: μ·A
 	overlap  float64             // what rows of overlapping candidates charge
+	quota    float64             // what quotas charge
 	boundary int64               // farmland's perimeter that it adds, cm
 	edges    float64             // λ·boundary
 }
 
 func (w worth) sum() float64 {
-	total := w.own + w.overlap + w.edges
+	total := w.own + w.overlap + w.quota + w.edges
 	for _, m := range measures {
 		total -= w.value[m]
 	}
@@ -38,9 +39,12 @@ func (m *model) weigh(f *fields, u int, farmland []bool, multipliers []float64) 
 			break
 		}
 		v := multipliers[t.Constraint] * t.Coefficient
-		if measure := m.rows[t.Constraint].measure; measure != "" {
-			w.value[measure] += v
-		} else {
+		switch r := m.rows[t.Constraint]; {
+		case r.measure != "":
+			w.value[r.measure] += v
+		case r.quota != "":
+			w.quota -= v
+		default:
 			w.overlap -= v
 		}
 	}
@@ -142,6 +146,9 @@ func (w worth) text(unit *unit) string {
 	}
 	if math.Abs(w.overlap) >= 0.05 {
 		parts = append(parts, "与重叠地块取舍的代价 "+points(w.overlap))
+	}
+	if math.Abs(w.quota) >= 0.05 {
+		parts = append(parts, "指标约束的代价 "+points(w.quota))
 	}
 	verb := "选入"
 	if unit.out() {

@@ -2,12 +2,15 @@ package planning
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/paulmach/orb/planar"
 
 	"gengheng/internal/balance"
 	"gengheng/internal/rulebook"
@@ -41,9 +44,12 @@ func run(ctx context.Context, db *store.DB, county string, planID uuid.UUID, pro
 	if err != nil {
 		return err
 	}
+	if err := s.takeRulebook(ctx, db); err != nil {
+		return err
+	}
 	rules, err := rulebook.Parse("rulebook "+s.rulebook, []byte(s.rules))
 	if err != nil {
-		return fmt.Errorf("read the rulebook of screening run %s: %w", s.runID, err)
+		return fmt.Errorf("read rulebook %s of plan %s: %w", s.rulebook, planID, err)
 	}
 	o, err := defaults(rules.Planning).override(s.options)
 	if err != nil {
@@ -62,7 +68,7 @@ func run(ctx context.Context, db *store.DB, county string, planID uuid.UUID, pro
 		return err
 	}
 	progress.report("求解平衡问题 · solve", 2, 4)
-	solution, err := balance.Solve(ctx, m.problem, o.search())
+	solution, patches, err := m.solve(ctx, f, o)
 	if err != nil {
 		return fmt.Errorf("solve the balance problem of plan %s: %w", planID, err)
 	}
@@ -71,10 +77,16 @@ func run(ctx context.Context, db *store.DB, county string, planID uuid.UUID, pro
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("solve the balance problem of plan %s: %w", planID, err)
 	}
+	if patches != nil && patches.NoPlanObeys {
+		return refuse("patch-rule", "没有方案能守住连片规则 · No plan keeps the patch rule",
+			"已证明：没有方案既满足全部平衡要求，又使每个转进地块所在耕地片块不小于 %.2f m²。请放宽 min_patch_m2，或取消已指定的地块。 Proved: no plan keeps all balances with every incoming parcel in a patch of at least %.2f m²; lower min_patch_m2 or release decisions.",
+			o.MinPatch, o.MinPatch)
+	}
 	out, err := conclude(s, f, m, o, solution)
 	if err != nil {
 		return err
 	}
+	out.summary.Patches = patches
 	artifacts, err := pack(m.problem, solution)
 	if err != nil {
 		return err
@@ -84,6 +96,42 @@ func run(ctx context.Context, db *store.DB, county string, planID uuid.UUID, pro
 		return err
 	}
 	progress.report("完成 · done", 4, 4)
+	return nil
+}
+
+// solve has the engine choose, under the patch rule where the options ask for it.
+func (m *model) solve(ctx context.Context, f *fields, o Options) (*balance.Solution, *balance.PatchReport, error) {
+	if !o.PatchRule {
+		solution, err := balance.Solve(ctx, m.problem, o.search())
+		return solution, nil, err
+	}
+	rule := balance.PatchRule{MinArea: o.MinPatch, Area: make([]float64, len(m.problem.Units)), Applies: make([]bool, len(m.problem.Units))}
+	for i := range f.units {
+		rule.Area[i] = planar.Area(f.units[i].geom)
+		rule.Applies[i] = f.units[i].in()
+	}
+	return balance.SolvePatches(ctx, m.problem, rule, o.search())
+}
+
+// takeRulebook reads the rulebook that the plan's options name instead of the
+// screening's.
+func (s *survey) takeRulebook(ctx context.Context, db *store.DB) error {
+	var o struct {
+		Rulebook string `json:"rulebook"`
+	}
+	if err := json.Unmarshal(s.options, &o); err != nil {
+		return badOptions("%v", err)
+	}
+	if o.Rulebook == "" || o.Rulebook == s.rulebook {
+		return nil
+	}
+	err := db.Pool.QueryRow(ctx, `SELECT version, document FROM rulebook WHERE version = $1`, o.Rulebook).Scan(&s.rulebook, &s.rules)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return badOptions("没有登记版本为 %s 的规则库。 No rulebook of version %s is registered.", o.Rulebook, o.Rulebook)
+	}
+	if err != nil {
+		return fmt.Errorf("read rulebook %s: %w", o.Rulebook, err)
+	}
 	return nil
 }
 

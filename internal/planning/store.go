@@ -91,10 +91,10 @@ func saveBalances(ctx context.Context, tx pgx.Tx, county string, planID uuid.UUI
 	batch := &pgx.Batch{}
 	for _, t := range out.townships {
 		batch.Queue(`INSERT INTO plan_township (county_code, plan_id, township_code, name, in_m2, out_m2,
-			in_paddy_m2, out_paddy_m2, transfer_in_m2, transfer_out_m2, price)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+			in_paddy_m2, out_paddy_m2, transfer_in_m2, transfer_out_m2, price, price_zh)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 			county, planID, t.Code, t.Name, t.In.String(), t.Out.String(), t.InPaddy.String(), t.OutPaddy.String(),
-			t.TransferIn.String(), t.TransferOut.String(), t.price)
+			t.TransferIn.String(), t.TransferOut.String(), t.price, t.priceZH)
 	}
 	for _, t := range out.transfers {
 		batch.Queue(`INSERT INTO plan_transfer (county_code, plan_id, from_township, to_township, measure, amount_m2)

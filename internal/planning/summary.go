@@ -43,6 +43,8 @@ type Summary struct {
 	// should know about the data.
 	Message string   `json:"message_zh"`
 	Notes   []string `json:"notes"`
+	// Patches says what the patch rule costs; nil where it is not asked for.
+	Patches *balance.PatchReport `json:"patch_rule,omitempty"`
 	// Shortfalls is what cannot be balanced where Status is infeasible.
 	Shortfalls []Shortfall `json:"shortfalls,omitempty"`
 }

@@ -1,0 +1,125 @@
+package api_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"gengheng/internal/rulebook"
+)
+
+// planned makes a county with a screening and a plan that is done and chooses
+// out/C1 of one township.
+func (s *service) planned(t *testing.T, name string, chosen bool, options string) uuid.UUID {
+	t.Helper()
+	rules, err := rulebook.Shanxi2025()
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, plan := uuid.NewSHA1(uuid.Nil, []byte("run")), uuid.NewSHA1(uuid.Nil, []byte(name))
+	out := map[bool]string{true: "5.00", false: "0.00"}[chosen]
+	for _, sql := range []struct {
+		text string
+		args []any
+	}{
+		{`INSERT INTO screening_run (county_code, run_id, year, status, rulebook) VALUES ('149901', $1, 2025, 'done', $2) ON CONFLICT DO NOTHING`, []any{run, rules.Hash}},
+		{`INSERT INTO plan (county_code, plan_id, run_id, year, status, options, certificate, summary, name)
+			VALUES ('149901', $1, $2, 2025, 'done', $3, '{"status":"optimal"}', jsonb_build_object('status', 'optimal', 'options', $3::jsonb), $4)`, []any{plan, run, options, name}},
+		{`INSERT INTO plan_parcel (county_code, plan_id, direction, number, township_code, chosen, net_m2, net_paddy_m2, reason_zh, geom)
+			VALUES ('149901', $1, 'out', 'C1', '149901100', $2, 5, 0, '因为', ST_GeomFromText('MULTIPOLYGON(((0 0,1 0,1 5,0 0)))', 4546))`, []any{plan, chosen}},
+		{`INSERT INTO plan_township (county_code, plan_id, township_code, name, in_m2, out_m2, in_paddy_m2, out_paddy_m2, transfer_in_m2, transfer_out_m2)
+			VALUES ('149901', $1, '149901100', '东乡', 0, $2::numeric, 0, 0, 0, 0)`, []any{plan, out}},
+	} {
+		if _, err := s.db.Pool.Exec(t.Context(), sql.text, sql.args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return plan
+}
+
+func TestScenarios_AreNamedCopiedAndCompared(t *testing.T) {
+	t.Parallel()
+	s := newService(t, 0, "")
+	s.call(t, "PUT", "/api/v1/counties/149901", "application/json", `{"name":"示例县","srid":4546,"synthetic":true}`)
+	a, b := s.planned(t, "甲", true, `{"lambda": 1}`), s.planned(t, "乙", false, `{"lambda": 2}`)
+	plans := "/api/v1/counties/149901/plans/"
+
+	named := s.call(t, "PATCH", plans+a.String(), "application/json", `{"name":"连片优先","note":"给领导小组看"}`)
+	if named.status != 200 || !strings.Contains(string(named.body), `"name":"连片优先"`) {
+		t.Fatalf("%d %s", named.status, named.body)
+	}
+	got := s.call(t, "GET", plans+a.String()+"/compare?with="+b.String(), "", "")
+	var cmp struct {
+		Parcels []struct {
+			Number  string
+			ChosenA *bool `json:"chosen_a"`
+			ChosenB *bool `json:"chosen_b"`
+		}
+		Townships []map[string]string
+		Options   []struct{ Option string }
+		Message   string `json:"message_zh"`
+	}
+	if err := json.Unmarshal(got.body, &cmp); err != nil || got.status != 200 {
+		t.Fatalf("%d %s (%v)", got.status, got.body, err)
+	}
+	if len(cmp.Parcels) != 1 || !*cmp.Parcels[0].ChosenA || *cmp.Parcels[0].ChosenB || cmp.Townships[0]["out_a_m2"] != "5.00" ||
+		cmp.Townships[0]["out_b_m2"] != "0.00" || len(cmp.Options) != 1 || cmp.Options[0].Option != "lambda" || !strings.Contains(cmp.Message, "“连片优先”") {
+		t.Errorf("%s", got.body)
+	}
+
+	run := uuid.NewSHA1(uuid.Nil, []byte("run"))
+	body := `{"run_id":"` + run.String() + `","name":"丙","copy_of":"` + a.String() + `","options":{"transfer_cost":7,"quotas":[{"direction":"out","max_m2":"3.00"}]}}`
+	copied := s.call(t, "POST", "/api/v1/counties/149901/plans", "application/json", body)
+	var accepted struct {
+		Plan struct {
+			Name    string
+			Base    string `json:"base_plan_id"`
+			Options map[string]any
+		}
+	}
+	if err := json.Unmarshal(copied.body, &accepted); err != nil || copied.status != 202 {
+		t.Fatalf("%d %s (%v)", copied.status, copied.body, err)
+	}
+	if p := accepted.Plan; p.Name != "丙" || p.Base != a.String() || p.Options["lambda"] != 1.0 || p.Options["transfer_cost"] != 7.0 || p.Options["quotas"] == nil {
+		t.Errorf("%s", copied.body)
+	}
+
+	for _, tc := range []struct {
+		method, path, body string
+		status             int
+		kind               string
+	}{
+		{"GET", plans + a.String() + "/compare?with=" + uuid.NewString(), "", 404, "plan-not-found"},
+		{"GET", plans + a.String() + "/compare", "", 400, "contract"},
+		{"PATCH", plans + uuid.NewString(), `{"name":"x"}`, 404, "plan-not-found"},
+		{"PATCH", plans + a.String(), `{}`, 400, "contract"},
+		{"PATCH", plans + a.String(), `{"status":"done"}`, 400, "contract"},
+		{"POST", "/api/v1/counties/149901/plans", `{"run_id":"` + run.String() + `","copy_of":"` + uuid.NewString() + `"}`, 404, "plan-not-found"},
+		{"POST", "/api/v1/counties/149901/plans", `{"run_id":"` + run.String() + `","options":{"quotas":[{"max_m2":"3"}]}}`, 400, "contract"},
+	} {
+		mime := ""
+		if tc.body != "" {
+			mime = "application/json"
+		}
+		if got := s.call(t, tc.method, tc.path, mime, tc.body); got.status != tc.status || got.problem.Type != "urn:gengheng:problem:"+tc.kind {
+			t.Errorf("%s %s %s: %d %s, want %d %s", tc.method, tc.path, tc.body, got.status, got.body, tc.status, tc.kind)
+		}
+	}
+}
+
+func TestScenarios_APublishedPlanKeepsItsName(t *testing.T) {
+	t.Parallel()
+	s := newService(t, 0, "")
+	s.call(t, "PUT", "/api/v1/counties/149901", "application/json", `{"name":"示例县","srid":4546,"synthetic":true}`)
+	a := s.planned(t, "甲", true, `{}`)
+	if _, err := s.db.Pool.Exec(t.Context(), `INSERT INTO plan_publication (county_code, year, number, attempt, plan_id, status, title, sha256, proposed_as)
+		VALUES ('149901', 2025, 0, 1, $1, 'proposed', '方案', '', '合成甲')`, a); err != nil {
+		t.Fatal(err)
+	}
+	got := s.call(t, "PATCH", "/api/v1/counties/149901/plans/"+a.String(), "application/json", `{"name":"改名"}`)
+	if got.status != 409 || got.problem.Type != "urn:gengheng:problem:plan-published" {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+}
