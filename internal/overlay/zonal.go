@@ -61,7 +61,8 @@ const residue = 1e-7
 // follows the perimeter. Parts outside the raster count in Total only.
 //
 // Rings may turn either way; the first of a polygon is its shell, the others
-// are holes. A coordinate that is not finite is an error.
+// are holes. They must not cross themselves: the loops of one that does count
+// against each other. A coordinate that is not finite is an error.
 func (m *SlopeMap) Zonal(polygons orb.MultiPolygon) (Coverage, error) {
 	var out Coverage
 	for p, polygon := range polygons {

@@ -131,7 +131,8 @@ func agree(t interface {
 var frame = overlay.Frame{Width: 70, Height: 40, X0: 560000, Y0: 4013500, DX: 12.5, DY: 10}
 
 // star draws a simple ring around a centre, turning either way; vertices snap
-// to cell corners now and then.
+// to cell corners now and then, where the ring stays simple. A ring that
+// crosses itself has no inside to be measured.
 func star(t *rapid.T, name string, f overlay.Frame) orb.Ring {
 	n := rapid.IntRange(3, 14).Draw(t, name+"n")
 	cx := f.X0 + f.DX*float64(f.Width)*rapid.Float64Range(-0.2, 1.2).Draw(t, name+"cx")
@@ -141,18 +142,74 @@ func star(t *rapid.T, name string, f overlay.Frame) orb.Ring {
 	for i := range n {
 		a := 2 * math.Pi * float64(i) / float64(n)
 		r := size * rapid.Float64Range(0.2, 1).Draw(t, name+"r")
-		p := orb.Point{cx + r*math.Cos(a), cy + r*math.Sin(a)}
-		if rapid.IntRange(0, 3).Draw(t, name+"snap") == 0 {
-			p[0] = f.X0 + f.DX*math.Round((p[0]-f.X0)/f.DX)
-			p[1] = f.Y0 - f.DY*math.Round((f.Y0-p[1])/f.DY)
+		ring = append(ring, orb.Point{cx + r*math.Cos(a), cy + r*math.Sin(a)})
+	}
+	for i := range n {
+		if rapid.IntRange(0, 3).Draw(t, name+"snap") != 0 {
+			continue
 		}
-		ring = append(ring, p)
+		p := ring[i]
+		ring[i] = orb.Point{f.X0 + f.DX*math.Round((p[0]-f.X0)/f.DX), f.Y0 - f.DY*math.Round((f.Y0-p[1])/f.DY)}
+		if !simple(ring) {
+			ring[i] = p
+		}
 	}
 	ring = append(ring, ring[0])
 	if rapid.Bool().Draw(t, name+"turn") {
 		ring.Reverse()
 	}
 	return ring
+}
+
+// simple tells whether an open ring neither crosses nor touches itself.
+func simple(ring orb.Ring) bool {
+	side := func(a, b, c orb.Point) float64 { return (b[0]-a[0])*(c[1]-a[1]) - (b[1]-a[1])*(c[0]-a[0]) }
+	within := func(a, b, c orb.Point) bool { // c, on the line through a and b, lies between them
+		return min(a[0], b[0]) <= c[0] && c[0] <= max(a[0], b[0]) && min(a[1], b[1]) <= c[1] && c[1] <= max(a[1], b[1])
+	}
+	n := len(ring)
+	for i := range n {
+		a, b := ring[i], ring[(i+1)%n]
+		if a == b {
+			return false
+		}
+		for j := i + 1; j < n; j++ {
+			c, d := ring[j], ring[(j+1)%n]
+			abc, abd, cda, cdb := side(a, b, c), side(a, b, d), side(c, d, a), side(c, d, b)
+			switch {
+			case j == i+1: // b is c
+				if abd == 0 && (within(a, b, d) || within(c, d, a)) {
+					return false
+				}
+			case (j+1)%n == i: // d is a
+				if abc == 0 && (within(a, b, c) || within(c, d, b)) {
+					return false
+				}
+			case (abc > 0) != (abd > 0) && (cda > 0) != (cdb > 0),
+				abc == 0 && within(a, b, c), abd == 0 && within(a, b, d), cda == 0 && within(c, d, a), cdb == 0 && within(c, d, b):
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func TestSimpleTellsRingsThatCross(t *testing.T) {
+	for name, c := range map[string]struct {
+		ring orb.Ring
+		want bool
+	}{
+		"square":           {orb.Ring{{0, 0}, {1, 0}, {1, 1}, {0, 1}}, true},
+		"vertex on edge":   {orb.Ring{{0, 0}, {1, 0}, {2, 0}, {2, 2}}, true},
+		"bow tie":          {orb.Ring{{0, 0}, {1, 1}, {1, 0}, {0, 1}}, false},
+		"touches itself":   {orb.Ring{{0, 0}, {4, 0}, {4, 4}, {2, 0}, {0, 4}}, false},
+		"folds back":       {orb.Ring{{0, 0}, {4, 0}, {2, 0}, {2, 2}}, false},
+		"twice one vertex": {orb.Ring{{0, 0}, {4, 0}, {4, 0}, {2, 2}}, false},
+	} {
+		if got := simple(c.ring); got != c.want {
+			t.Errorf("%s: simple is %v", name, got)
+		}
+	}
 }
 
 func TestZonalEqualsCuttingByEveryCell(t *testing.T) {
