@@ -12,6 +12,7 @@ import (
 
 	"gengheng/internal/api"
 	"gengheng/internal/jobs"
+	"gengheng/internal/screening"
 	"gengheng/internal/store"
 )
 
@@ -19,9 +20,13 @@ import (
 type serviceFlags struct {
 	DataDir     string `help:"数据目录 · The data folder." placeholder:"DIR" env:"GENGHENG_DATA"`
 	DatabaseURL string `help:"已有的 PostGIS；缺省时自己运行一个私有的 · An existing PostGIS; without it a private one is run." env:"DATABASE_URL" placeholder:"URL"`
+	Engine      string `help:"叠加引擎：own 为自有引擎，postgis 全部用 SQL（参照）· Overlay engine: our own, or everything in SQL as the reference." enum:"own,postgis" default:"own"`
 	Workers     int    `help:"同时执行的任务数；0 只提供接口 · Jobs at once; 0 only serves." default:"2"`
 	GDALChild   string `help:"gengheng-gdal 的路径 · The path of gengheng-gdal." env:"GENGHENG_GDAL" placeholder:"FILE"`
 }
+
+// engines are the screening room's, by the names that the command line has.
+var engines = map[string]string{"": screening.EngineOwn, "own": screening.EngineOwn, "postgis": screening.EnginePostGIS}
 
 // service is one running program: database, workers and, once serve is called,
 // the HTTP server.
@@ -63,8 +68,12 @@ func openService(ctx context.Context, f serviceFlags, log *slog.Logger) (_ *serv
 	if err != nil {
 		return nil, err
 	}
+	screener, err := screening.New(db, screening.Config{Engine: engines[f.Engine], Log: log})
+	if err != nil {
+		return nil, err
+	}
 	s.queue, err = jobs.New(jobs.Config{DB: db, Workers: f.Workers, Log: log,
-		Handlers: jobs.Rooms(db, files.Path, f.GDALChild)})
+		Handlers: jobs.Rooms(db, screener, files.Path, f.GDALChild)})
 	if err != nil {
 		return nil, err
 	}

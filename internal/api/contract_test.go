@@ -20,6 +20,7 @@ import (
 	"gengheng/internal/api"
 	"gengheng/internal/jobs"
 	"gengheng/internal/rulebook"
+	"gengheng/internal/screening"
 	"gengheng/internal/store"
 	"gengheng/internal/store/storetest"
 )
@@ -39,7 +40,11 @@ func newService(t *testing.T, workers int, child string) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q, err := jobs.New(jobs.Config{DB: db, Workers: workers, Handlers: jobs.Rooms(db, files.Path, child), Log: log})
+	screener, err := screening.New(db, screening.Config{Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := jobs.New(jobs.Config{DB: db, Workers: workers, Handlers: jobs.Rooms(db, screener, files.Path, child), Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"unsafe"
 )
 
 // Classes is the number of slope classes (坡度级, GDPDJB/PDJB): 1 up to 2°,
@@ -67,6 +68,9 @@ type SlopeMap struct {
 	perRow int
 	runs   []run
 }
+
+// Bytes is the memory the map keeps.
+func (m *SlopeMap) Bytes() int64 { return int64(cap(m.runs)) * int64(unsafe.Sizeof(run{})) }
 
 // Frame gives where the map lies.
 func (m *SlopeMap) Frame() Frame { return m.frame }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/paulmach/orb"
 
 	"gengheng/internal/rulebook"
@@ -161,13 +160,8 @@ func (j *job) readFeatures(ctx context.Context, l *layer, d dataset) (map[int32]
 	}
 	switch l.kind {
 	case kindSurvey:
-		for i := range j.survey.parcels {
-			p := &j.survey.parcels[i]
-			if p.dataset == d.ID {
-				add(p.fid, feature{bsm: p.bsm, code: p.tbbh, name: p.dlmc, level: p.dlbm, parcel: p})
-			}
-		}
-		return places, nil
+		l.features = slices.Clip(j.survey.features)
+		return j.survey.places, nil
 	case kindIn, kindOut:
 		for _, c := range j.candidates {
 			if c.dataset == d.ID {
@@ -176,19 +170,16 @@ func (j *job) readFeatures(ctx context.Context, l *layer, d dataset) (map[int32]
 		}
 		return places, nil
 	}
-	rows, err := j.db.Pool.Query(ctx, `
-		SELECT fid, bsm, code, name, level FROM layer_feature
-		WHERE county_code = $1 AND dataset_id = $2 ORDER BY fid`, j.county, d.ID)
+	loaded, err := j.loadLayer(ctx, tableOf(l.kind), d.ID)
 	if err != nil {
 		return nil, err
 	}
-	var (
-		fid int32
-		f   feature
-	)
-	_, err = pgx.ForEachRow(rows, []any{&fid, &f.bsm, &f.code, &f.name, &f.level}, func() error {
-		add(fid, f)
-		return nil
-	})
-	return places, err
+	if len(l.features) == 0 { // as a rule: a layer is one dataset
+		l.features = slices.Clip(loaded.features)
+		return loaded.places, nil
+	}
+	for i, f := range loaded.features {
+		add(loaded.fids[i], f)
+	}
+	return places, nil
 }

@@ -29,10 +29,6 @@ type postgis struct {
 
 var _ engine = (*postgis)(nil)
 
-// engineName is written into the run, so that an area can be computed again
-// with what computed it first.
-const engineName = "postgis-overlayng/1"
-
 const (
 	// bigFeature is the size in bytes from which a feature is cut up before it
 	// is compared, some 500 vertices: PostGIS reads a feature whole for every
@@ -182,6 +178,58 @@ func (e *postgis) stream(ctx context.Context, tx pgx.Tx, sql string, layer layer
 		}
 	}
 	return rows.Err()
+}
+
+// pair is a subject and a feature.
+type pair struct {
+	subject int
+	fid     int32
+}
+
+const pairsSQL = `
+SELECT u.id, u.fid, ST_AsBinary(ST_CollectionExtract(ST_Intersection(ST_GeomFromWKB(u.wkb, $3), f.geom), 3))
+FROM unnest($4::integer[], $5::integer[], $6::bytea[]) AS u (id, fid, wkb)
+JOIN {{layer}} f ON f.county_code = $1 AND f.dataset_id = $2 AND f.fid = u.fid`
+
+// overlapPairs computes single pairs.
+func (e *postgis) overlapPairs(ctx context.Context, subjects []orb.MultiPolygon, layer layerTable, pairs []pair, emit func(int, part)) error {
+	sql, err := forTable(pairsSQL, layer.table)
+	if err != nil {
+		return err
+	}
+	for len(pairs) > 0 {
+		n := min(len(pairs), chunk)
+		ids, fids, shapes := make([]int32, n), make([]int32, n), make([][]byte, n)
+		for k, p := range pairs[:n] {
+			ids[k], fids[k] = int32(p.subject), p.fid
+			if shapes[k], err = wkb.Marshal(subjects[p.subject]); err != nil {
+				return err
+			}
+		}
+		pairs = pairs[n:]
+		err := e.session(ctx, func(tx pgx.Tx) error {
+			rows, err := tx.Query(ctx, sql, e.county, layer.dataset, e.srid, ids, fids, shapes)
+			if err != nil {
+				return err
+			}
+			var (
+				id, fid int32
+				raw     []byte
+			)
+			_, err = pgx.ForEachRow(rows, []any{&id, &fid, &raw}, func() error {
+				geom, err := decode(raw)
+				if m2 := land.AdditiveArea(geom, e.zone); err == nil && m2 > 0 {
+					emit(int(id), part{fid: fid, geom: geom, m2: m2})
+				}
+				return err
+			})
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("overlay pairs in doubt: %w", err)
+		}
+	}
+	return nil
 }
 
 // decode reads WKB of a polygon or multipolygon.

@@ -2,7 +2,7 @@ package screening
 
 import (
 	"context"
-	"fmt"
+	"log/slog"
 
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
@@ -17,6 +17,11 @@ import (
 type job struct {
 	db     *store.DB
 	engine engine
+	cache  *Cache
+	log    *slog.Logger
+	// engineName is that of the engine, as it is written into the run.
+	engineName string
+
 	county string
 	runID  uuid.UUID
 	year   int
@@ -40,32 +45,12 @@ type job struct {
 	covered []map[string]float64
 }
 
-// Run screens every candidate of a county's year and writes verdicts, findings
-// and the summary of the run in one transaction. The row of screening_run
-// exists; it becomes done with the rest. A run that is done is left alone; of
-// one that failed or was killed the rows are replaced. progress may be nil; it
-// is called from several goroutines, one at a time.
-//
-// An error means that nothing was written. A dataset that the rulebook needs
-// and the county lacks is no error: the candidates it concerns come out as
-// unknown.
-func Run(ctx context.Context, db *store.DB, county string, runID uuid.UUID, progress func(stage string, done, total int64)) error {
-	j := &job{db: db, county: county, runID: runID, tell: progress}
-	if j.tell == nil {
-		j.tell = func(string, int64, int64) {}
-	}
-	if err := j.run(ctx); err != nil {
-		return fmt.Errorf("screening run %s: %w", runID, err)
-	}
-	return nil
-}
-
 func (j *job) run(ctx context.Context) error {
 	done, err := j.readRun(ctx)
 	if err != nil || done {
 		return err
 	}
-	j.engine = newPostGIS(j.db.Pool, j.county, j.srid, j.zone)
+	j.engine = j.newEngine()
 	j.tell("读取 · read", 0, 0)
 	for _, read := range []func(context.Context) error{
 		j.readDatasets, j.readCandidates, j.readRidges, j.readTerrain, j.readSurvey, j.overlayAll,
@@ -82,7 +67,17 @@ func (j *job) run(ctx context.Context) error {
 	return nil
 }
 
-// newGroup is an errgroup; the engine bounds how many of its members compute.
+func (j *job) newEngine() engine {
+	if j.engineName == EnginePostGIS {
+		return newPostGIS(j.db.Pool, j.county, j.srid, j.zone)
+	}
+	return newNative(j)
+}
+
+// newGroup bounds how many layers are read and overlaid at once: each of them
+// uses all processors.
 func newGroup(ctx context.Context) (*errgroup.Group, context.Context) {
-	return errgroup.WithContext(ctx)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(3)
+	return group, ctx
 }

@@ -3,23 +3,34 @@ package screening
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/paulmach/orb"
 
 	"gengheng/internal/land"
 	"gengheng/internal/overlay"
+	"gengheng/internal/overlay/polygon"
 	"gengheng/internal/rulebook"
 )
 
-// survey is the county's parcels (地类图斑) in memory: their attributes, and
-// their shapes as a mosaic with the same numbers.
+// survey is a version of the county's parcels (地类图斑) in memory: their
+// attributes, and their shapes as a mosaic and an index with the same numbers.
+// It is shared by runs; only clusters are added to it.
 type survey struct {
 	parcels  []parcel
 	mosaic   *overlay.Mosaic
-	clusters map[string]*clusters
-	// bsm are those of the BSM that candidates declare which the survey has.
+	index    *polygon.Layer
+	features []feature
+	fids     []int32
+	places   map[int32]int32 // of a fid
+	// bsm are those that the survey has.
 	bsm map[string]bool
+
+	mutex    sync.Mutex
+	clusters map[string]*clusters
 }
 
 // parcel is one row of DLTB.
@@ -73,59 +84,94 @@ SELECT fid, coalesce(bsm, ''), coalesce(tbbh, ''), dlbm, coalesce(dlmc, ''), coa
        coalesce(tbmj, 0)::text, tbmj IS NULL, coalesce(kcxs, 0)::text, ST_AsBinary(geom)
 FROM parcel WHERE county_code = $1 AND dataset_id = $2 ORDER BY fid`
 
-func (j *job) readSurvey(ctx context.Context) error {
-	j.survey = &survey{clusters: map[string]*clusters{}, bsm: map[string]bool{}}
-	declared := map[string]bool{}
-	for _, c := range j.candidates {
-		declared[c.baseBSM] = true
-	}
-	var mosaic overlay.MosaicBuilder
-	// The same few codes stand in every row: keep one copy of each.
-	words := map[string]string{}
-	word := func(s string) string {
-		if w, ok := words[s]; ok {
-			return w
-		}
-		words[s] = s
-		return s
-	}
+// readSurvey takes the survey from the cache or loads it. A county has one at a
+// time: only declarations have a scope.
+func (j *job) readSurvey(ctx context.Context) (err error) {
 	for _, d := range j.of(kindSurvey) {
-		rows, err := j.db.Pool.Query(ctx, parcelsSQL, j.county, d.ID)
-		if err != nil {
-			return fmt.Errorf("read the survey: %w", err)
-		}
-		var (
-			p       parcel
-			kcxs    string
-			geom    []byte
-			targets = []any{&p.fid, &p.bsm, &p.tbbh, &p.dlbm, &p.dlmc, &p.qsxz, &p.gdlx, &p.gdpdjb, &p.tbxhdm,
-				&p.zzsxdm, &p.czcsxm, &p.gddb, &p.tbmj, &p.noTBMJ, &kcxs, &geom}
-		)
-		_, err = pgx.ForEachRow(rows, targets, func() error {
-			shape, err := decode(geom)
-			if err != nil {
-				return err
-			}
-			if p.kcxs, err = land.ParseRidgeCoefficient(kcxs); err != nil {
-				return err
-			}
-			if declared[p.bsm] {
-				j.survey.bsm[p.bsm] = true
-			}
-			p.dataset, p.m2 = d.ID, land.AdditiveArea(shape, j.zone)
-			for _, s := range []*string{&p.dlbm, &p.dlmc, &p.qsxz, &p.gdlx, &p.gdpdjb, &p.tbxhdm, &p.zzsxdm, &p.czcsxm} {
-				*s = word(*s)
-			}
-			j.survey.parcels = append(j.survey.parcels, p)
-			mosaic.Add(shape)
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("read the survey: %w", err)
-		}
+		j.survey, err = j.loadSurvey(ctx, d.ID)
+		return err
 	}
-	j.survey.mosaic = mosaic.Build()
+	var none overlay.MosaicBuilder
+	j.survey = &survey{clusters: map[string]*clusters{}, bsm: map[string]bool{}, mosaic: none.Build()}
 	return nil
+}
+
+// parcelSize is what a parcel takes beside its coordinates, roughly.
+const parcelSize = 700
+
+func (j *job) loadSurvey(ctx context.Context, dataset uuid.UUID) (*survey, error) {
+	return cached(ctx, j.cache, cacheKey{j.county, dataset, "survey"}, func(ctx context.Context) (*survey, int64, error) {
+		s, bytes, err := j.readParcels(ctx, dataset)
+		if err != nil {
+			return nil, 0, fmt.Errorf("read the survey: %w", err)
+		}
+		s.name()
+		return s, bytes + s.index.Bytes() + int64(len(s.parcels))*parcelSize, nil
+	})
+}
+
+func (j *job) readParcels(ctx context.Context, dataset uuid.UUID) (*survey, int64, error) {
+	s := &survey{clusters: map[string]*clusters{}, bsm: map[string]bool{}, places: map[int32]int32{}}
+	var (
+		mosaic overlay.MosaicBuilder
+		shapes []orb.MultiPolygon
+		bytes  int64
+		// The same few codes stand in every row: keep one copy of each.
+		words = map[string]string{}
+	)
+	word := func(s *string) {
+		if w, ok := words[*s]; ok {
+			*s = w
+			return
+		}
+		words[*s] = *s
+	}
+	rows, err := j.db.Pool.Query(ctx, parcelsSQL, j.county, dataset)
+	if err != nil {
+		return nil, 0, err
+	}
+	var (
+		p       parcel
+		kcxs    string
+		geom    pgtype.DriverBytes
+		targets = []any{&p.fid, &p.bsm, &p.tbbh, &p.dlbm, &p.dlmc, &p.qsxz, &p.gdlx, &p.gdpdjb, &p.tbxhdm,
+			&p.zzsxdm, &p.czcsxm, &p.gddb, &p.tbmj, &p.noTBMJ, &kcxs, &geom}
+	)
+	_, err = pgx.ForEachRow(rows, targets, func() error {
+		shape, err := decode(geom)
+		if err != nil {
+			return err
+		}
+		if p.kcxs, err = land.ParseRidgeCoefficient(kcxs); err != nil {
+			return err
+		}
+		p.dataset, p.m2 = dataset, land.AdditiveArea(shape, j.zone)
+		for _, s := range []*string{&p.dlbm, &p.dlmc, &p.qsxz, &p.gdlx, &p.gdpdjb, &p.tbxhdm, &p.zzsxdm, &p.czcsxm} {
+			word(s)
+		}
+		s.parcels = append(s.parcels, p)
+		shapes = append(shapes, shape)
+		mosaic.Add(shape)
+		bytes += mosaicBytes(shape)
+		return nil
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	s.mosaic = mosaic.Build()
+	s.index, err = polygon.Index(shapes, j.zone)
+	return s, bytes, err
+}
+
+// name makes what is asked of parcels by name.
+func (s *survey) name() {
+	s.features, s.fids = make([]feature, len(s.parcels)), make([]int32, len(s.parcels))
+	for i := range s.parcels {
+		p := &s.parcels[i]
+		s.features[i] = feature{bsm: p.bsm, code: p.tbbh, name: p.dlmc, level: p.dlbm, parcel: p}
+		s.fids[i], s.places[p.fid] = p.fid, int32(i)
+		s.bsm[p.bsm] = true
+	}
 }
 
 // isTrack tells the narrow land that does not separate fields: 农村道路、沟渠、干渠、
@@ -151,6 +197,8 @@ func clusterKey(k *rulebook.Check, gap float64) string { return fmt.Sprintf("%v 
 // prepare computes the clusters of a check's parcels up to gap metres apart.
 func (s *survey) prepare(k *rulebook.Check, gap float64) {
 	key := clusterKey(k, gap)
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
 	if s.clusters[key] != nil {
 		return
 	}
@@ -164,5 +212,7 @@ func (s *survey) prepare(k *rulebook.Check, gap float64) {
 }
 
 func (s *survey) prepared(k *rulebook.Check, gap float64) *clusters {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
 	return s.clusters[clusterKey(k, gap)]
 }

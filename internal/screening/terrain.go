@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/paulmach/orb"
 
@@ -22,8 +23,7 @@ type terrain struct {
 	version string
 }
 
-// readTerrain makes the slope map from the DEM's tiles, a row of tiles at a
-// time.
+// readTerrain takes the slope map of the DEM from the cache, or makes it.
 func (j *job) readTerrain(ctx context.Context) error {
 	j.terrain = &terrain{version: j.version(kindDEM)}
 	dems := j.of(kindDEM)
@@ -35,6 +35,19 @@ func (j *job) readTerrain(ctx context.Context) error {
 			DetailZH: fmt.Sprintf("本县有 %d 个高程模型（DEM）", len(dems)), DetailEN: fmt.Sprintf("the county has %d, several DEMs", len(dems)),
 			HintZH: "请合并为一个后上传", HintEN: "merge them into one and upload it"}
 	}
+	var err error
+	j.terrain.slope, err = cached(ctx, j.cache, cacheKey{j.county, dems[0].ID, "slope"}, func(ctx context.Context) (*overlay.SlopeMap, int64, error) {
+		slope, err := j.makeSlope(ctx, dems[0].ID)
+		if err != nil {
+			return nil, 0, err
+		}
+		return slope, slope.Bytes(), nil
+	})
+	return err
+}
+
+// makeSlope makes the slope map from the DEM's tiles, a row of tiles at a time.
+func (j *job) makeSlope(ctx context.Context, dataset uuid.UUID) (*overlay.SlopeMap, error) {
 	var (
 		f      overlay.Frame
 		nodata *float64
@@ -42,44 +55,45 @@ func (j *job) readTerrain(ctx context.Context) error {
 	)
 	err := j.db.Pool.QueryRow(ctx, `
 		SELECT width, height, x0, y0, dx, dy, nodata, tile_size FROM raster
-		WHERE county_code = $1 AND dataset_id = $2`, j.county, dems[0].ID).
+		WHERE county_code = $1 AND dataset_id = $2`, j.county, dataset).
 		Scan(&f.Width, &f.Height, &f.X0, &f.Y0, &f.DX, &f.DY, &nodata, &size)
 	if err != nil {
-		return fmt.Errorf("read the DEM: %w", err)
+		return nil, fmt.Errorf("read the DEM: %w", err)
 	}
 	builder, err := overlay.NewSlopeBuilder(f, nodata)
 	if err != nil {
-		return unusableTerrain(err)
+		return nil, unusableTerrain(err)
 	}
 	strip := newStrip(f, size)
 	rows, err := j.db.Pool.Query(ctx, `
 		SELECT tile_row, tile_col, cells FROM raster_tile
-		WHERE county_code = $1 AND dataset_id = $2 ORDER BY tile_row, tile_col`, j.county, dems[0].ID)
+		WHERE county_code = $1 AND dataset_id = $2 ORDER BY tile_row, tile_col`, j.county, dataset)
 	if err != nil {
-		return fmt.Errorf("read the DEM: %w", err)
+		return nil, fmt.Errorf("read the DEM: %w", err)
 	}
 	var (
 		row, col int
 		cells    []byte
+		damage   error
+		slope    *overlay.SlopeMap
 	)
-	var damage error
 	_, err = pgx.ForEachRow(rows, []any{&row, &col, &cells}, func() error {
 		damage = strip.next(row, col, cells, builder)
 		return damage
 	})
 	if err != nil && damage == nil {
-		return fmt.Errorf("read the DEM: %w", err)
+		return nil, fmt.Errorf("read the DEM: %w", err)
 	}
 	if damage == nil {
 		damage = strip.emit(builder)
 	}
 	if damage == nil {
-		j.terrain.slope, damage = builder.Done()
+		slope, damage = builder.Done()
 	}
 	if damage != nil {
-		return unusableTerrain(damage)
+		return nil, unusableTerrain(damage)
 	}
-	return nil
+	return slope, nil
 }
 
 // next takes the next tile in order of rows and columns.

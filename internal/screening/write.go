@@ -54,7 +54,7 @@ func (j *job) write(ctx context.Context) error {
 		}
 		_, err = tx.Exec(ctx, `
 			UPDATE screening_run SET status = 'done', engine = $3, datasets = $4, missing = $5, summary = $6, problem = NULL, finished_at = now()
-			WHERE county_code = $1 AND run_id = $2`, j.county, j.runID, engineName, datasets, missing, summary)
+			WHERE county_code = $1 AND run_id = $2`, j.county, j.runID, j.engineName, datasets, missing, summary)
 		return err
 	})
 	if err != nil {

@@ -1,0 +1,117 @@
+package screening
+
+import (
+	"container/list"
+	"context"
+	"sync"
+
+	"github.com/google/uuid"
+)
+
+// Cache keeps dataset versions in memory, ready to be overlaid, between runs. A
+// version never changes, so nothing in it can be stale; what has not been used
+// for longest goes first when it holds more than its limit. It may be shared by
+// any number of runs at once; what two ask for is loaded once.
+type Cache struct {
+	limit int64
+
+	mutex   sync.Mutex
+	used    int64
+	entries map[cacheKey]*cacheEntry
+	recent  *list.List // of *cacheEntry, the last used in front
+	hits    int64
+	loads   int64
+}
+
+// NewCache makes a cache of at most limit bytes, as its contents estimate
+// themselves. What a run is using stays in memory as long as it uses it,
+// whatever the limit.
+func NewCache(limit int64) *Cache {
+	return &Cache{limit: limit, entries: map[cacheKey]*cacheEntry{}, recent: list.New()}
+}
+
+// CacheStats is what a cache holds and how often it helped.
+type CacheStats struct{ Entries, Bytes, Hits, Loads int64 }
+
+// Stats gives today's figures.
+func (c *Cache) Stats() CacheStats {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return CacheStats{Entries: int64(c.recent.Len()), Bytes: c.used, Hits: c.hits, Loads: c.loads}
+}
+
+// cacheKey names what is made of a dataset version.
+type cacheKey struct {
+	county  string
+	dataset uuid.UUID
+	what    string
+}
+
+type cacheEntry struct {
+	key   cacheKey
+	ready chan struct{} // closed when value or err is there
+	value any
+	bytes int64
+	err   error
+	place *list.Element // nil until it is loaded
+}
+
+// cached gives what key names, loading it if it is not there. load says how
+// many bytes it takes. Where another caller's load fails or is called off, the
+// next one loads for itself.
+func cached[T any](ctx context.Context, c *Cache, key cacheKey, load func(context.Context) (T, int64, error)) (T, error) {
+	for {
+		e, mine := c.claim(key)
+		if mine {
+			value, bytes, err := load(ctx)
+			c.settle(e, value, bytes, err)
+			return value, err
+		}
+		select {
+		case <-e.ready:
+		case <-ctx.Done():
+			var none T
+			return none, ctx.Err()
+		}
+		if e.err == nil {
+			return e.value.(T), nil
+		}
+	}
+}
+
+// claim gives the entry of a key, and whether the caller has to load it.
+func (c *Cache) claim(key cacheKey) (e *cacheEntry, mine bool) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if e, ok := c.entries[key]; ok {
+		if e.place != nil {
+			c.recent.MoveToFront(e.place)
+		}
+		c.hits++
+		return e, false
+	}
+	e = &cacheEntry{key: key, ready: make(chan struct{})}
+	c.entries[key] = e
+	c.loads++
+	return e, true
+}
+
+func (c *Cache) settle(e *cacheEntry, value any, bytes int64, err error) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	defer close(e.ready)
+	e.value, e.bytes, e.err = value, bytes, err
+	if err != nil {
+		delete(c.entries, e.key)
+		return
+	}
+	e.place = c.recent.PushFront(e)
+	c.used += bytes
+	for c.used > c.limit && c.recent.Len() > 1 {
+		oldest := c.recent.Back()
+		old := oldest.Value.(*cacheEntry)
+		c.recent.Remove(oldest)
+		delete(c.entries, old.key)
+		c.used -= old.bytes
+	}
+}
