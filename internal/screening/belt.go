@@ -58,7 +58,7 @@ func (j *job) testBelt(ctx context.Context, f *finding, p rulebook.BeltWidth) ([
 		wide.detail = [2]string{"限宽 " + width + " m，容许误差 " + tolerance + " m", "allowed width " + width + " m, tolerance " + tolerance + " m"}
 		for _, i := range along {
 			t := &j.survey.parcels[i]
-			wide.features = append(wide.features, touched{BSM: t.bsm, Code: t.tbbh, Name: t.dlmc, Level: t.dlbm})
+			wide.features = append(wide.features, Feature{BSM: t.bsm, Code: t.tbbh, Name: t.dlmc, Level: t.dlbm})
 		}
 	}
 	var found []*finding

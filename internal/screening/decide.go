@@ -2,7 +2,6 @@ package screening
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"runtime"
 
@@ -37,19 +36,11 @@ type verdict struct {
 	quality   *float64
 	scores    map[string]float64
 	exempt    bool
-	notes     []reason
-}
-
-// reason is one line of why a verdict is what it is.
-type reason struct {
-	Clause  string `json:"clause,omitempty"`
-	Outcome string `json:"outcome"`
-	Zh      string `json:"zh"`
-	En      string `json:"en"`
+	notes     []Reason
 }
 
 func (v *verdict) note(zh, en string) {
-	v.notes = append(v.notes, reason{Outcome: outcomeNote, Zh: zh, En: en})
+	v.notes = append(v.notes, Reason{Outcome: outcomeNote, Zh: zh, En: en})
 }
 
 // decide makes the verdicts.
@@ -282,14 +273,14 @@ func (j *job) conclude(v *verdict, list []*finding) {
 }
 
 // reasons are the findings that decided, then the notes.
-func (j *job) reasons(v *verdict) ([]byte, error) {
-	list := []reason{}
+func (j *job) reasons(v *verdict) []Reason {
+	list := []Reason{}
 	for _, f := range j.findings[v.candidate.index] {
 		if f.check.Severity == rulebook.Score || f.outcome == outcomeTolerated || f.outcome == outcomeNote {
 			continue
 		}
 		zh, en := f.claim()
-		list = append(list, reason{Clause: f.clause.ID, Outcome: f.outcome, Zh: zh, En: en})
+		list = append(list, Reason{Clause: f.clause.ID, Outcome: f.outcome, Zh: zh, En: en})
 	}
-	return json.Marshal(append(list, v.notes...))
+	return append(list, v.notes...)
 }

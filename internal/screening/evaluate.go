@@ -40,7 +40,7 @@ type finding struct {
 	measured bool
 	m2       float64
 	geom     orb.MultiPolygon
-	features []touched
+	features []Feature
 	// detail is what this case adds to the check's own words. Where the check
 	// could not be made at all, it is unjudged and the detail says why.
 	detail   [2]string
@@ -58,15 +58,6 @@ const (
 	asUnion         // geom is the union of parts
 	asRest          // geom is the candidate without the union of parts
 )
-
-// touched is a feature of a finding.
-type touched struct {
-	BSM   string    `json:"bsm"`
-	Code  string    `json:"code"`
-	Name  string    `json:"name"`
-	Level string    `json:"level"`
-	M2    land.Area `json:"m2"`
-}
 
 // evaluate makes every finding of every candidate.
 func (j *job) evaluate(ctx context.Context) error {
@@ -256,9 +247,9 @@ func sum(parts []part) float64 {
 }
 
 // touched lists the features of parts with their own areas.
-func (j *job) touched(kind string, parts []part) []touched {
+func (j *job) touched(kind string, parts []part) []Feature {
 	var (
-		list []touched
+		list []Feature
 		last = int32(-1)
 		m2   float64
 		l    = j.layers[kind]
@@ -266,7 +257,7 @@ func (j *job) touched(kind string, parts []part) []touched {
 	flush := func() {
 		if last >= 0 && m2 > numericalTouch {
 			t := &l.features[last]
-			list = append(list, touched{BSM: t.bsm, Code: t.code, Name: t.name, Level: t.level, M2: rounded(m2)})
+			list = append(list, Feature{BSM: t.bsm, Code: t.code, Name: t.name, Level: t.level, M2: rounded(m2)})
 		}
 	}
 	for _, p := range parts {

@@ -103,17 +103,23 @@ func (j *job) readRun(ctx context.Context) (done bool, err error) {
 	if status == "done" {
 		return true, nil
 	}
+	return false, j.take(srid, name, document)
+}
+
+// take takes the county's plane and the rulebook.
+func (j *job) take(srid int, name, document string) error {
 	zone, ok := land.ByEPSG(srid)
 	if !ok || zone.Prefixed {
-		return false, fmt.Errorf("county %s has srid %d, which is no CGCS2000 3-degree zone without prefix", j.county, srid)
+		return fmt.Errorf("county %s has srid %d, which is no CGCS2000 3-degree zone without prefix", j.county, srid)
 	}
 	j.srid, j.zone = srid, zone
+	var err error
 	j.book, err = rulebook.Parse(name+".yaml", []byte(document))
 	if err != nil {
-		return false, &Refusal{Code: refusedRulebook, TitleZH: "规则库无效", TitleEN: "the rulebook of the run is not valid",
+		return &Refusal{Code: refusedRulebook, TitleZH: "规则库无效", TitleEN: "the rulebook of the run is not valid",
 			DetailZH: err.Error(), DetailEN: err.Error(), HintZH: "请改正后重新上传规则库", HintEN: "correct the rulebook and upload it again"}
 	}
-	return false, nil
+	return nil
 }
 
 // readDatasets finds what is current: of every kind and scope the version that
@@ -129,6 +135,11 @@ func (j *job) readDatasets(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the datasets: %w", err)
 	}
+	return j.takeDatasets(rows)
+}
+
+func (j *job) takeDatasets(rows pgx.Rows) error {
+	var err error
 	j.datasets, err = pgx.CollectRows(rows, pgx.RowToStructByPos[dataset])
 	if err != nil {
 		return fmt.Errorf("read the datasets: %w", err)
@@ -197,12 +208,18 @@ func (j *job) readCandidates(ctx context.Context) error {
 		}
 		j.candidates = append(j.candidates, list...)
 	}
-	slices.SortStableFunc(j.candidates, func(a, b *candidate) int {
-		return cmp.Or(cmp.Compare(a.direction, b.direction), cmp.Compare(a.number, b.number))
-	})
 	if len(j.candidates) == 0 {
 		return j.nothingDeclared()
 	}
+	return j.number()
+}
+
+// number puts the candidates in order of direction and number, which must not
+// repeat.
+func (j *job) number() error {
+	slices.SortStableFunc(j.candidates, func(a, b *candidate) int {
+		return cmp.Or(cmp.Compare(a.direction, b.direction), cmp.Compare(a.number, b.number))
+	})
 	for i, c := range j.candidates {
 		c.index = i
 		if i > 0 && j.candidates[i-1].number == c.number && j.candidates[i-1].direction == c.direction {

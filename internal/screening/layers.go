@@ -26,8 +26,6 @@ type feature struct {
 	bsm, code, name, level string
 	// parcel is set for DLTB.
 	parcel *parcel
-	// candidate is set for other declarations.
-	candidate *candidate
 }
 
 // value gives a field that a check's where may ask.
@@ -124,7 +122,7 @@ func (j *job) overlayLayer(ctx context.Context, l *layer, subjects []orb.MultiPo
 		}
 		err = j.engine.Overlaps(ctx, subjects, layerTable{table: tableOf(l.kind), dataset: d.ID}, func(subject int, p part) {
 			place, ok := places[p.fid]
-			if !ok || l.features[place].candidate == j.candidates[subject] {
+			if !ok || l.isItself(place, j.candidates[subject]) {
 				return
 			}
 			p.fid = place
@@ -138,6 +136,16 @@ func (j *job) overlayLayer(ctx context.Context, l *layer, subjects []orb.MultiPo
 		slices.SortFunc(parts, comparePart)
 	}
 	return nil
+}
+
+// isItself tells whether a feature is the candidate's own declaration: a number
+// stands once among those of its direction.
+func (l *layer) isItself(place int32, c *candidate) bool {
+	switch {
+	case l.kind == kindIn && c.direction == rulebook.In, l.kind == kindOut && c.direction == rulebook.Out:
+		return c.number != "" && l.features[place].bsm == c.number
+	}
+	return false
 }
 
 func tableOf(kind string) string {
@@ -158,17 +166,9 @@ func (j *job) readFeatures(ctx context.Context, l *layer, d dataset) (map[int32]
 		places[fid] = int32(len(l.features))
 		l.features = append(l.features, f)
 	}
-	switch l.kind {
-	case kindSurvey:
+	if l.kind == kindSurvey {
 		l.features = slices.Clip(j.survey.features)
 		return j.survey.places, nil
-	case kindIn, kindOut:
-		for _, c := range j.candidates {
-			if c.dataset == d.ID {
-				add(c.fid, feature{bsm: c.number, name: c.number, candidate: c})
-			}
-		}
-		return places, nil
 	}
 	loaded, err := j.loadLayer(ctx, tableOf(l.kind), d.ID)
 	if err != nil {

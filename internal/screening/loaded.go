@@ -16,7 +16,7 @@ import (
 // loadedLayer is a dataset version of polygons in memory: what its features are
 // called, and where they lie.
 type loadedLayer struct {
-	// features are in the order of their fid; candidate and parcel are not set.
+	// features are in the order of their fid; parcel is not set.
 	features []feature
 	fids     []int32
 	places   map[int32]int32

@@ -81,7 +81,7 @@ func (f *finding) share() float64 {
 }
 
 // label names a feature as people know it.
-func (t *touched) label() string {
+func (t *Feature) label() string {
 	name := t.Name
 	if name == "" {
 		name = t.Code

@@ -70,7 +70,7 @@ func (j *job) tooSteep(v *verdict) bool {
 			p, ok := k.Params.(rulebook.Slope)
 			if ok && p.Scope == rulebook.Majority && k.Severity == rulebook.Block && p.Class == v.slope && j.applies(&k, v.candidate) {
 				v.name = verdictForbidden
-				v.notes = append(v.notes, reason{Clause: clause.ID, Outcome: outcomeHit,
+				v.notes = append(v.notes, Reason{Clause: clause.ID, Outcome: outcomeHit,
 					Zh: "裁切后剩余部分" + k.Finding, En: "after clipping, " + k.FindingEnglish})
 				return true
 			}

@@ -15,6 +15,8 @@ const (
 	refusedRulebook  = "rulebook-invalid"      // 规则库无效
 	refusedEmpty     = "nothing-declared"      // 没有申报地块
 	refusedUndefined = "run-missing"           // 没有筛查任务
+	refusedState     = "state-missing"         // 没有这个县、规则库或数据集版本
+	refusedGeometry  = "boundary-unusable"     // 申报图形不可用
 )
 
 // Refusal 不能筛查的原因: what is wrong with the data, and what to do. Trying

@@ -52,15 +52,23 @@ func (j *job) run(ctx context.Context) error {
 	}
 	j.engine = j.newEngine()
 	j.tell("读取 · read", 0, 0)
-	for _, read := range []func(context.Context) error{
-		j.readDatasets, j.readCandidates, j.readRidges, j.readTerrain, j.readSurvey, j.overlayAll,
-	} {
-		if err := read(ctx); err != nil {
-			return err
-		}
-	}
-	for _, judge := range []func(context.Context) error{j.evaluate, j.decide, j.cover, j.write} {
-		if err := judge(ctx); err != nil {
+	return inOrder(ctx, j.readDatasets, j.readCandidates, j.load, j.judge, j.write)
+}
+
+// load reads what candidates are judged by, besides the layers, which are read
+// when they are overlaid. It changes nothing that hangs on the candidates.
+func (j *job) load(ctx context.Context) error {
+	return inOrder(ctx, j.readRidges, j.readTerrain, j.readSurvey)
+}
+
+// judge makes the findings and verdicts of j.candidates in memory.
+func (j *job) judge(ctx context.Context) error {
+	return inOrder(ctx, j.overlayAll, j.evaluate, j.decide, j.cover)
+}
+
+func inOrder(ctx context.Context, steps ...func(context.Context) error) error {
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
 			return err
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"gengheng/internal/geodata/geodatatest"
 	"gengheng/internal/intake"
 	"gengheng/internal/rulebook"
+	"gengheng/internal/screening"
 	"gengheng/internal/store/storetest"
 )
 
@@ -134,6 +135,7 @@ func TestFindsEveryPlantedConflict(t *testing.T) {
 		if first == nil {
 			first = bytesOf
 			a.compare(truth)
+			agree(t, c, a.run, c.screenWith(screening.EnginePostGIS))
 		} else if !bytes.Equal(first, bytesOf) {
 			t.Errorf("the %s gives other findings than the shapefiles: %s", d.name, firstDifference(first, bytesOf))
 		}

@@ -69,32 +69,31 @@ var verdictColumns = []string{"county_code", "run_id", "direction", "number", "t
 
 func (j *job) copyVerdicts(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{"verdict"}, verdictColumns, pgx.CopyFromSlice(len(j.verdicts), func(i int) ([]any, error) {
-		v := j.verdicts[i]
-		c := v.candidate
-		scores, err := json.Marshal(v.scores)
+		v := j.verdictRow(j.verdicts[i])
+		scores, err := json.Marshal(v.Scores)
 		if err != nil {
 			return nil, err
 		}
-		reasons, err := j.reasons(v)
+		reasons, err := json.Marshal(v.Reasons)
 		if err != nil {
 			return nil, err
 		}
-		remainder, err := j.ewkb(v.remainder)
+		remainder, err := j.ewkb(v.Remainder)
 		if err != nil {
 			return nil, err
 		}
 		var ridge, quality, class any
-		if v.ridge != nil {
-			ridge = decimal(int64(*v.ridge), 4)
+		if v.KCXS != nil {
+			ridge = decimal(int64(*v.KCXS), 4)
 		}
-		if v.quality != nil {
-			quality = decimal(int64(math.Round(*v.quality*1000)), 3)
+		if v.Quality != nil {
+			quality = decimal(int64(math.Round(*v.Quality*1000)), 3)
 		}
-		if v.slope.Valid() {
-			class = v.slope.String()
+		if v.SlopeClass != "" {
+			class = v.SlopeClass
 		}
-		return []any{j.county, j.runID, string(c.direction), c.number, c.township, v.name, amount(c.area), amount(v.usable),
-			amount(v.net), amount(v.paddy), ridge, class, v.source, quality, scores, reasons, remainder, v.exempt}, nil
+		return []any{j.county, j.runID, string(v.Direction), v.Number, v.Township, v.Verdict, amount(v.Area), amount(v.Usable),
+			amount(v.Net), amount(v.NetPaddy), ridge, class, v.SlopeSource, quality, scores, reasons, remainder, v.Exempt}, nil
 	}))
 	return err
 }
@@ -105,25 +104,21 @@ var findingColumns = []string{"county_code", "run_id", "seq", "direction", "numb
 func (j *job) copyFindings(ctx context.Context, tx pgx.Tx) error {
 	all := slices.Concat(j.findings...)
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{"finding"}, findingColumns, pgx.CopyFromSlice(len(all), func(i int) ([]any, error) {
-		f := all[i]
+		f := j.findingRow(all[i])
 		var overlap, share any
-		if f.measured {
-			overlap, share = amount(rounded(f.m2)), math.Round(f.share()*1e6)/1e6
+		if f.Measured {
+			overlap, share = amount(f.Overlap), f.Share
 		}
-		features := []byte("[]")
-		if len(f.features) > 0 {
-			var err error
-			if features, err = json.Marshal(f.features); err != nil {
-				return nil, err
-			}
-		}
-		geom, err := j.ewkb(f.geom)
+		features, err := json.Marshal(f.Features)
 		if err != nil {
 			return nil, err
 		}
-		zh, en := f.message(j.book)
-		return []any{j.county, j.runID, int32(i + 1), string(f.candidate.direction), f.candidate.number, f.candidate.township,
-			f.clause.ID, int32(f.check.Number), string(f.check.Severity), f.outcome, f.kind, f.version, overlap, share, features, zh, en, geom}, nil
+		geom, err := j.ewkb(f.Geometry)
+		if err != nil {
+			return nil, err
+		}
+		return []any{j.county, j.runID, int32(i + 1), string(f.Direction), f.Number, f.Township, f.Clause, int32(f.Check), string(f.Severity),
+			f.Outcome, f.LayerKind, f.LayerVersion, overlap, share, features, f.MessageZH, f.MessageEN, geom}, nil
 	}))
 	return err
 }
