@@ -1,0 +1,119 @@
+package ledger
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"gengheng/internal/land"
+)
+
+// Code says why the ledger refuses.
+type Code string
+
+const (
+	Insufficient  Code = "ledger-insufficient"   // 余额不足, 先进后出
+	Owing         Code = "ledger-owing"          // 尚有欠账
+	YearClosed    Code = "ledger-closed"         // 年度已结转
+	YearNotOpen   Code = "ledger-not-open"       // 年度未开账
+	DoubleCredit  Code = "ledger-double-credit"  // 重复认定 (IN-09)
+	KeyReused     Code = "ledger-key-reused"     // the key stands for something else
+	ReasonMissing Code = "ledger-reason"         // 未说明理由
+	NoTransaction Code = "ledger-no-transaction" // 没有这笔交易
+	NotReversible Code = "ledger-not-reversible" // 不能冲销
+	BadAmount     Code = "ledger-amount"         // 数额有误
+	Unfinished    Code = "ledger-unfinished"     // 尚有未了事项
+	NotInPlan     Code = "ledger-not-planned"    // 该地块未纳入方案
+)
+
+// Error is a refusal: what was asked breaks a rule of the book, and asking
+// again changes nothing until something else does. The caller's transaction
+// must be rolled back.
+type Error struct {
+	Code Code
+	// Detail says what is wrong and what to do, Chinese first.
+	Detail string
+	// Township, Measure, Have and Need are set by Insufficient and Owing.
+	Township   string
+	Measure    Measure
+	Have, Need land.Area
+	// Programme, Year, Number and Overlap are set by DoubleCredit.
+	Programme string
+	Year      int
+	Number    string
+	Overlap   string // m²
+}
+
+func (e *Error) Error() string { return string(e.Code) + ": " + e.Detail }
+
+var measureZH = map[Measure]string{Area: "数量", Paddy: "水田", Quality: "质量（折合1等）"}
+
+// refusal turns what the database says into an Error.
+func refusal(err error, t *transaction) error {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return fmt.Errorf("post %s: %w", t.kind, err)
+	}
+	switch pg.Code {
+	case "GL001", "GL003":
+		return shortage(pg)
+	case "GL002":
+		return &Error{Code: YearClosed, Detail: pg.Message + "。请记入下一年度。 Post it to the next year."}
+	case "GL005":
+		return double(pg)
+	case "23503": // foreign key: no such year
+		if pg.TableName == "ledger_book" {
+			return &Error{Code: YearNotOpen, Detail: "该年度台账尚未开账，请先设定年度平衡方式。 The year's ledger is not open; set the year's mode first."}
+		}
+	case "23505":
+		if t.reverses != nil {
+			return &Error{Code: NotReversible, Detail: "这笔交易已经冲销过。 The transaction has been reversed already."}
+		}
+	}
+	return fmt.Errorf("post %s: %w", t.kind, err)
+}
+
+func shortage(pg *pgconn.PgError) error {
+	var d struct {
+		Year     int     `json:"year"`
+		Township string  `json:"township"`
+		Measure  Measure `json:"measure"`
+		Account  Account `json:"account"`
+		Have     int64   `json:"have"`
+		Need     int64   `json:"need"`
+	}
+	if err := json.Unmarshal([]byte(pg.Detail), &d); err != nil {
+		return fmt.Errorf("%s: %w", pg.Message, pg)
+	}
+	e := &Error{Code: Insufficient, Township: d.Township, Measure: d.Measure, Have: land.Area(d.Have), Need: land.Area(d.Need)}
+	switch {
+	case pg.Code == "GL003":
+		e.Code = Owing
+		e.Detail = fmt.Sprintf("乡镇 %s %d 年度%s尚欠 %s m²（年度变更认定少于验收），还清前不能锁定指标；请先调剂转入或补充转进后归还欠账。 Township %s owes %s m² (%s); settle it first.",
+			d.Township, d.Year, measureZH[d.Measure], -e.Have, d.Township, -e.Have, d.Measure)
+	case d.Account == Available:
+		e.Detail = fmt.Sprintf("先进后出：乡镇 %s %d 年度可用%s指标 %s m²，需要 %s m²，差 %s m²；请待转进验收合格，或由县级调剂后再办。 Township %s has %s m² of %s available and needs %s.",
+			d.Township, d.Year, measureZH[d.Measure], e.Have, e.Need, e.Need-e.Have, d.Township, e.Have, d.Measure, e.Need)
+	default:
+		e.Detail = fmt.Sprintf("乡镇 %s %d 年度科目 %s 的%s余额 %s m²，不足 %s m²。 Township %s has %s m² of %s in account %s, not %s.",
+			d.Township, d.Year, d.Account, measureZH[d.Measure], e.Have, e.Need, d.Township, e.Have, d.Measure, d.Account, e.Need)
+	}
+	return e
+}
+
+func double(pg *pgconn.PgError) error {
+	var d struct {
+		Programme string      `json:"programme"`
+		Year      int         `json:"year"`
+		Number    string      `json:"number"`
+		Overlap   json.Number `json:"overlap_m2"`
+	}
+	if err := json.Unmarshal([]byte(pg.Detail), &d); err != nil {
+		return fmt.Errorf("%s: %w", pg.Message, pg)
+	}
+	return &Error{Code: DoubleCredit, Programme: d.Programme, Year: d.Year, Number: d.Number, Overlap: d.Overlap.String(),
+		Detail: fmt.Sprintf("与 %d 年度%s地块 %s 重叠 %s m²，同一土地不得重复认定（IN-09）；请剔除重叠部分。 The land overlaps %s of %d (%s) by %s m² and is credited once only.",
+			d.Year, d.Programme, d.Number, d.Overlap, d.Number, d.Year, d.Programme, d.Overlap)}
+}

@@ -1,0 +1,139 @@
+package ledger_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"gengheng/internal/ledger"
+)
+
+// filled is a ledger with some of everything.
+func filled(t *testing.T) *books {
+	t.Helper()
+	b := newBooks(t, ledger.InOut, ledger.Area)
+	b.must(b.plan(parcel(east, "J1"), "in", m2(100)))
+	b.must(b.plan(parcel(east, "C1"), "out", m2(60)))
+	_, err := b.accept(parcel(east, "J1"), m2(100), plot(1))
+	b.must(err)
+	b.must(b.step(ledger.LockOut, parcel(east, "C1")))
+	b.must(b.tx(func(tx pgx.Tx) error {
+		_, err := ledger.TransferQuota(t.Context(), tx, county, year, east, west, m2(10), b.note())
+		return err
+	}))
+	b.sound()
+	return b
+}
+
+// TestTheDatabaseHoldsTheRules goes round the package, as another program with
+// the same rights would.
+func TestTheDatabaseHoldsTheRules(t *testing.T) {
+	b := filled(t)
+	header := `INSERT INTO ledger_transaction (county_code, tx_id, key, kind, by_id, by_as, content, approval) VALUES
+		('149901', '00000000-0000-0000-0000-0000000000%s', 'k%s', '%s', gen_random_uuid(), 'x', 'x', 'x');`
+	post := func(n, kind, entries string) string {
+		return strings.NewReplacer("%s", n).Replace(strings.Replace(header, "'%s', gen", "'"+kind+"', gen", 1)) + entries
+	}
+	entry := func(n, town, measure, debit, credit, amount string) string {
+		return `INSERT INTO ledger_entry (county_code, year, township_code, tx_id, measure, debit, credit, amount) VALUES
+			('149901', 2025, '` + town + `', '00000000-0000-0000-0000-0000000000` + n + `', '` + measure + `', '` + debit + `', '` + credit + `', ` + amount + `);`
+	}
+	for name, sql := range map[string]string{
+		"change an entry":                  `UPDATE ledger_entry SET amount = amount + 1`,
+		"take an entry out":                `DELETE FROM ledger_entry WHERE seq = 1`,
+		"empty the ledger":                 `TRUNCATE ledger_entry CASCADE`,
+		"change a transaction":             `UPDATE ledger_transaction SET by_as = 'somebody else'`,
+		"take a transaction out":           `DELETE FROM ledger_transaction`,
+		"change a balance":                 `UPDATE ledger_balance SET amount = 1e9`,
+		"invent a balance":                 `INSERT INTO ledger_balance SELECT county_code, year, '149901999', measure, account, amount FROM ledger_balance LIMIT 1`,
+		"forget a balance":                 `DELETE FROM ledger_balance`,
+		"rewind a book":                    `UPDATE ledger_book SET entries = 0, head = ''`,
+		"reopen or change a year":          `UPDATE ledger_year SET enforced = '{}'`,
+		"move a credit":                    `UPDATE ledger_credit SET geom = ST_Translate(geom, 1000, 0)`,
+		"forget a credit":                  `DELETE FROM ledger_credit`,
+		"loosen an account's rule":         `UPDATE ledger_account SET rule = 'free'`,
+		"allow another movement":           `INSERT INTO ledger_movement VALUES ('plan_in', 'origin', 'available')`,
+		"an entry later":                   `INSERT INTO ledger_entry (county_code, year, township_code, tx_id, measure, debit, credit, amount) SELECT county_code, year, township_code, tx_id, measure, debit, credit, amount FROM ledger_entry LIMIT 1`,
+		"quota out of nothing":             post("01", "plan_in", entry("01", east, "area", "origin", "available", "5")),
+		"nothing moved":                    post("02", "plan_in", entry("02", east, "area", "origin", "in_planned", "0")),
+		"less than nothing":                post("03", "plan_in", entry("03", east, "area", "origin", "in_planned", "-5")),
+		"another measure":                  post("04", "plan_in", entry("04", east, "points", "origin", "in_planned", "5")),
+		"from an account to itself":        post("05", "plan_in", entry("05", east, "area", "origin", "origin", "5")),
+		"below zero":                       post("06", "lock_out", entry("06", east, "area", "available", "locked", "99999999")),
+		"given and not received":           post("07", "transfer", entry("07", east, "area", "available", "transferred_out", "5")),
+		"received and not given":           post("08", "transfer", entry("08", west, "area", "transferred_in", "available", "5")),
+		"given in one measure for another": post("09", "transfer", entry("09", east, "area", "available", "transferred_out", "5")+entry("09", west, "quality", "transferred_in", "available", "5")),
+		"another county's township":        post("10", "plan_in", `INSERT INTO ledger_book (county_code, year, township_code) VALUES ('149901', 2025, '149902100');`),
+		"the same key again":               `INSERT INTO ledger_transaction SELECT * FROM ledger_transaction LIMIT 1`,
+		"under repeatable read":            `SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;` + post("11", "plan_in", entry("11", east, "area", "origin", "in_planned", "5")),
+		"the same land again":              `INSERT INTO ledger_credit (county_code, credit_id, programme, year, number, geom) SELECT county_code, gen_random_uuid(), '占补平衡', 2024, 'B1', geom FROM ledger_credit`,
+		"land in another plane":            `INSERT INTO ledger_credit (county_code, credit_id, programme, year, number, geom) SELECT county_code, gen_random_uuid(), '占补平衡', 2024, 'B1', ST_SetSRID(geom, 4545) FROM ledger_credit`,
+	} {
+		err := b.tx(func(tx pgx.Tx) error {
+			_, err := tx.Exec(context.Background(), sql, pgx.QueryExecModeSimpleProtocol)
+			return err
+		})
+		if err == nil {
+			t.Errorf("%s: the database let it happen", name)
+		}
+	}
+	b.sound()
+	// What it should allow: the checks above are not refusals of everything.
+	b.must(b.tx(func(tx pgx.Tx) error {
+		_, err := tx.Exec(context.Background(), post("20", "transfer", entry("20", east, "area", "available", "transferred_out", "5")+entry("20", west, "area", "transferred_in", "available", "5")), pgx.QueryExecModeSimpleProtocol)
+		return err
+	}))
+	b.sound()
+}
+
+// TestTamperingIsFound disables the guards, as the database's owner can, and
+// changes one row.
+func TestTamperingIsFound(t *testing.T) {
+	for name, sql := range map[string]string{
+		"an amount":               `UPDATE ledger_entry SET amount = amount + 1 WHERE seq = 2 AND township_code = '149901100'`,
+		"an account":              `UPDATE ledger_entry SET credit = 'used' WHERE credit = 'locked'`,
+		"who did it":              `UPDATE ledger_transaction SET by_as = '合成乙' WHERE kind = 'accept_in'`,
+		"when":                    `UPDATE ledger_transaction SET at = at - interval '1 day' WHERE kind = 'transfer'`,
+		"a parcel's number":       `UPDATE ledger_transaction SET number = 'J9' WHERE kind = 'plan_in'`,
+		"a line taken out":        `DELETE FROM ledger_entry WHERE seq = 3 AND township_code = '149901100'`,
+		"the last line taken out": `DELETE FROM ledger_entry WHERE seq = (SELECT max(seq) FROM ledger_entry WHERE township_code = '149901101') AND township_code = '149901101'`,
+		"two lines exchanged":     `UPDATE ledger_entry SET seq = CASE seq WHEN 1 THEN 1001 ELSE 1002 END WHERE township_code = '149901100' AND seq < 3; UPDATE ledger_entry SET seq = 1003 - seq WHERE seq > 1000`,
+		"a balance":               `UPDATE ledger_balance SET amount = amount + 1 WHERE account = 'available' AND measure = 'area' AND township_code = '149901100'`,
+		"a balance taken out":     `DELETE FROM ledger_balance WHERE account = 'locked'`,
+		"a book's head":           `UPDATE ledger_book SET head = '' WHERE township_code = '149901100'`,
+		"a book taken out":        `DELETE FROM ledger_balance WHERE township_code = '149901101'; DELETE FROM ledger_entry WHERE township_code = '149901101'`,
+		"a credit taken out":      `DELETE FROM ledger_credit`,
+		"a credit withdrawn":      `UPDATE ledger_credit SET withdrawn_by = tx_id`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := filled(t)
+			b.exec(`SET session_replication_role = replica; ` + sql + `; SET session_replication_role = origin`)
+			flaws, err := ledger.Verify(t.Context(), b.db.Pool, county)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(flaws) == 0 {
+				t.Error("not found")
+			}
+			for _, f := range flaws {
+				if f.What == "" {
+					t.Errorf("%+v does not say what", f)
+				}
+			}
+		})
+	}
+}
+
+func TestVerifySaysNothingOfAnEmptyLedger(t *testing.T) {
+	b := newBooks(t, ledger.InOut, ledger.Area)
+	b.sound()
+	if flaws, err := ledger.Verify(t.Context(), b.db.Pool, "149902"); err != nil || len(flaws) != 0 {
+		t.Error(flaws, err)
+	}
+	if list, err := ledger.Entries(t.Context(), b.db.Pool, county, year, ledger.Filter{Limit: 10}); err != nil || len(list) != 0 {
+		t.Error(list, err)
+	}
+}
