@@ -46,6 +46,7 @@ func (m *Mosaic) Border(polygons orb.MultiPolygon, look Look) Border {
 	var out Border
 	found := map[int]*Contact{}
 	self := newArea(polygons)
+	near := vicinity{mosaic: m}
 	contact := func(i int) *Contact {
 		if found[i] == nil {
 			found[i] = &Contact{Index: i}
@@ -59,7 +60,7 @@ func (m *Mosaic) Border(polygons orb.MultiPolygon, look Look) Border {
 		if self.holds(p) {
 			return
 		}
-		i := m.At(p)
+		i := near.at(p)
 		if i < 0 {
 			out.Open += length
 			return
@@ -74,7 +75,7 @@ func (m *Mosaic) Border(polygons orb.MultiPolygon, look Look) Border {
 			if self.holds(q) {
 				return
 			}
-			if j := m.At(q); j < 0 {
+			if j := near.at(q); j < 0 {
 				return
 			} else if !look.Track(j) {
 				contact(j).Across += length
@@ -87,6 +88,32 @@ func (m *Mosaic) Border(polygons orb.MultiPolygon, look Look) Border {
 	}
 	slices.SortFunc(out.Contacts, func(a, b Contact) int { return a.Index - b.Index })
 	return out
+}
+
+// vicinity answers as [Mosaic.At] does for points that follow each other
+// closely: it looks the polygons up once for all that is around a point.
+type vicinity struct {
+	mosaic *Mosaic
+	box    orb.Bound
+	around []int
+	begun  bool
+}
+
+// vicinityRadius in metres: a few parcels.
+const vicinityRadius = 40
+
+func (v *vicinity) at(p orb.Point) int {
+	if !v.begun || p[0] < v.box.Min[0] || p[0] > v.box.Max[0] || p[1] < v.box.Min[1] || p[1] > v.box.Max[1] {
+		v.begun, v.box, v.around = true, orb.Bound{Min: p, Max: p}.Pad(vicinityRadius), v.around[:0]
+		v.mosaic.tree.search(v.box, func(i int) { v.around = append(v.around, i) })
+		slices.Sort(v.around)
+	}
+	for _, i := range v.around {
+		if v.mosaic.areas[i].holds(p) {
+			return i
+		}
+	}
+	return -1
 }
 
 // eachOutward cuts a boundary into pieces no longer than step and gives each

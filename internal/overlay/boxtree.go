@@ -63,7 +63,8 @@ func (t *boxTree) search(box orb.Bound, visit func(int)) {
 }
 
 func (t *boxTree) descend(level, i int, box orb.Bound, visit func(int)) {
-	if !t.levels[level][i].Intersects(box) {
+	// An empty box may pass here; nothing lies in it.
+	if b := &t.levels[level][i]; b.Max[0] < box.Min[0] || b.Min[0] > box.Max[0] || b.Max[1] < box.Min[1] || b.Min[1] > box.Max[1] {
 		return
 	}
 	if level == 0 {

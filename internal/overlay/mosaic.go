@@ -110,7 +110,7 @@ func (a *area) bandOf(y float64) int {
 
 // holds counts the edges east of the point.
 func (a *area) holds(p orb.Point) bool {
-	if len(a.points) == 0 || !a.box.Contains(p) {
+	if p[0] < a.box.Min[0] || p[0] > a.box.Max[0] || p[1] < a.box.Min[1] || p[1] > a.box.Max[1] || len(a.points) == 0 {
 		return false
 	}
 	b := a.bandOf(p[1])

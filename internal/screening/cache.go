@@ -79,6 +79,19 @@ func cached[T any](ctx context.Context, c *Cache, key cacheKey, load func(contex
 	}
 }
 
+// hold is cached for as long as a job lasts: what it has read once stays with it
+// even if it leaves the cache meanwhile.
+func hold[T any](ctx context.Context, j *job, key cacheKey, load func(context.Context) (T, int64, error)) (T, error) {
+	if value, ok := j.held.Load(key); ok {
+		return value.(T), nil
+	}
+	value, err := cached(ctx, j.cache, key, load)
+	if err == nil {
+		j.held.Store(key, value)
+	}
+	return value, err
+}
+
 // claim gives the entry of a key, and whether the caller has to load it.
 func (c *Cache) claim(key cacheKey) (e *cacheEntry, mine bool) {
 	c.mutex.Lock()

@@ -83,7 +83,7 @@ func (j *job) decide(ctx context.Context) error {
 
 // forEach runs fn for 0…n−1 on all processors.
 func forEach(ctx context.Context, n int, fn func(int) error) error {
-	workers := max(1, runtime.GOMAXPROCS(0))
+	workers := min(n, max(1, runtime.GOMAXPROCS(0)))
 	group, ctx := errgroup.WithContext(ctx)
 	for w := range workers {
 		group.Go(func() error {

@@ -24,7 +24,8 @@ type engine interface {
 	Intersection(ctx context.Context, a, b []orb.MultiPolygon) ([]orb.MultiPolygon, error)
 	// Difference takes b[i] away from a[i].
 	Difference(ctx context.Context, a, b []orb.MultiPolygon) ([]orb.MultiPolygon, error)
-	// Near says which subjects come within d metres of one of the features.
+	// Near says which subjects come within d metres of one of the features, whose
+	// fids are sorted.
 	Near(ctx context.Context, subjects []orb.MultiPolygon, layer layerTable, fids []int32, d float64) ([]bool, error)
 	// Beyond is the part of the subject farther than width metres from all of
 	// the features.

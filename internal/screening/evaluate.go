@@ -70,7 +70,6 @@ func (j *job) evaluate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	j.tell("判定 · judge", int64(len(j.candidates)), int64(len(j.candidates)))
 	if err := j.settle(ctx); err != nil {
 		return err
 	}

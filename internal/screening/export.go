@@ -20,7 +20,7 @@ const (
 	exportRunSQL = `
 SELECT jsonb_build_object('record', 'run', 'year', year, 'rulebook', rulebook, 'engine', engine,
     'datasets', (SELECT coalesce(jsonb_agg(d - 'dataset_id' ORDER BY d->>'kind' COLLATE "C", d->>'scope' COLLATE "C"), '[]') FROM jsonb_array_elements(datasets) d),
-    'missing', missing, 'summary', summary), status
+    'missing', missing, 'summary', summary - 'overlay'), status
 FROM screening_run WHERE county_code = $1 AND run_id = $2`
 
 	exportVerdictsSQL = `

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/google/uuid"
@@ -12,6 +13,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"gengheng/internal/land"
+	"gengheng/internal/overlay/polygon"
 	"gengheng/internal/rulebook"
 )
 
@@ -56,6 +58,8 @@ type candidate struct {
 	area land.Area
 	m2   float64
 	geom orb.MultiPolygon
+	// prepared is geom for the overlay, where it is there already.
+	prepared *polygon.Candidate
 }
 
 // values gives what a check may ask of a candidate.
@@ -148,65 +152,44 @@ func (j *job) takeDatasets(rows pgx.Rows) error {
 	slices.SortFunc(j.datasets, func(a, b dataset) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Scope, b.Scope))
 	})
+	j.byKind, j.versions = map[string][]dataset{}, map[string]string{}
+	for _, d := range j.datasets {
+		j.byKind[d.Kind] = append(j.byKind[d.Kind], d)
+		if v := j.versions[d.Kind]; v != "" {
+			j.versions[d.Kind] = v + "+" + d.Version
+		} else {
+			j.versions[d.Kind] = d.Version
+		}
+	}
 	return nil
 }
 
 // of lists the datasets of a kind.
-func (j *job) of(kind string) []dataset {
-	var list []dataset
-	for _, d := range j.datasets {
-		if d.Kind == kind {
-			list = append(list, d)
-		}
-	}
-	return list
-}
+func (j *job) of(kind string) []dataset { return j.byKind[kind] }
 
 // version names the datasets of a kind by their content.
-func (j *job) version(kind string) string {
-	v := ""
-	for _, d := range j.of(kind) {
-		if v != "" {
-			v += "+"
-		}
-		v += d.Version
-	}
-	return v
-}
+func (j *job) version(kind string) string { return j.versions[kind] }
 
-const candidatesSQL = `
-SELECT fid, direction, number, township_code, base_dlbm, base_bsm, target_dlbm, purpose, method, gdlx, actor,
-       documents, attrs, area_m2::text, ST_AsBinary(geom)
-FROM candidate WHERE county_code = $1 AND dataset_id = $2 ORDER BY fid`
-
-// readCandidates reads the declarations of both directions, in order of
+// readCandidates takes the declarations of both directions, in order of
 // direction and number.
 func (j *job) readCandidates(ctx context.Context) error {
 	for _, d := range j.datasets {
 		if d.Kind != kindIn && d.Kind != kindOut {
 			continue
 		}
-		rows, err := j.db.Pool.Query(ctx, candidatesSQL, j.county, d.ID)
+		declared, err := j.loadDeclared(ctx, d.ID)
 		if err != nil {
-			return fmt.Errorf("read the candidates: %w", err)
+			return err
 		}
-		list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*candidate, error) {
-			c := &candidate{dataset: d.ID}
-			var wkb []byte
-			err := row.Scan(&c.fid, &c.direction, &c.number, &c.township, &c.baseDLBM, &c.baseBSM, &c.target, &c.purpose,
-				&c.method, &c.gdlx, &c.actor, &c.documents, &c.attrs, &c.area, &wkb)
-			if err != nil {
-				return nil, err
+		copies := slices.Clone(declared.candidates)
+		for i := range copies {
+			c := &copies[i]
+			if len(c.documents) > 0 {
+				c.documents = maps.Clone(c.documents)
+				c.dropPlaceholders(j.book)
 			}
-			c.dropPlaceholders(j.book)
-			c.geom, err = decode(wkb)
-			c.m2 = land.AdditiveArea(c.geom, j.zone)
-			return c, err
-		})
-		if err != nil {
-			return fmt.Errorf("read the candidates: %w", err)
+			j.candidates = append(j.candidates, c)
 		}
-		j.candidates = append(j.candidates, list...)
 	}
 	if len(j.candidates) == 0 {
 		return j.nothingDeclared()

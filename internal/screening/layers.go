@@ -16,6 +16,7 @@ type layer struct {
 	kind     string
 	version  string
 	features []feature
+	sources  []source
 	// parts[candidate.index] are sorted by feature, then by order; their fid is
 	// the place in features.
 	parts [][]part
@@ -67,12 +68,17 @@ func (j *job) overlaid() map[string][]rulebook.Direction {
 	return need
 }
 
-// overlayAll fills the parts of every layer; the layers run beside each other
-// as far as the engine has connections.
-func (j *job) overlayAll(ctx context.Context) error {
-	need := j.overlaid()
-	kinds := make([]string, 0, len(need))
-	for kind := range need {
+// source is a dataset of a layer.
+type source struct {
+	table layerTable
+	// places says where each fid stands among the layer's features.
+	places map[int32]int32
+}
+
+// overlaidKinds are those of overlaid that the county has, the longest first.
+func (j *job) overlaidKinds() []string {
+	var kinds []string
+	for kind := range j.overlaid() {
 		if info, ok := j.book.Layer(kind); ok && info.Form != rulebook.Polygons && kind != kindSurvey {
 			continue
 		}
@@ -81,19 +87,52 @@ func (j *job) overlayAll(ctx context.Context) error {
 		}
 	}
 	slices.Sort(kinds)
-	j.layers = make(map[string]*layer, len(kinds))
-	// The survey is the longest and begins first.
 	if i := slices.Index(kinds, kindSurvey); i > 0 {
 		kinds = slices.Insert(slices.Delete(kinds, i, i+1), 0, kindSurvey)
 	}
+	return kinds
+}
+
+// readLayers takes all layers that are to be overlaid into memory. What the job
+// has read stays with it, whatever leaves the cache meanwhile.
+func (j *job) readLayers(ctx context.Context) error {
+	kinds := j.overlaidKinds()
+	j.sources = make(map[string]*layer, len(kinds))
 	var (
 		done  int64
 		mutex sync.Mutex
 	)
 	group, ctx := newGroup(ctx)
 	for _, kind := range kinds {
-		l := &layer{kind: kind, version: j.version(kind), parts: make([][]part, len(j.candidates))}
-		j.layers[kind] = l
+		l := &layer{kind: kind, version: j.version(kind)}
+		j.sources[kind] = l
+		group.Go(func() error {
+			for _, d := range j.of(kind) {
+				places, err := j.readFeatures(ctx, l, d)
+				if err != nil {
+					return fmt.Errorf("图层 %s 读取失败 · read layer %s: %w", kind, kind, err)
+				}
+				l.sources = append(l.sources, source{layerTable{table: tableOf(kind), dataset: d.ID}, places})
+			}
+			mutex.Lock()
+			defer mutex.Unlock()
+			done++
+			j.tell("载入图层 · load layers", done, int64(len(kinds)))
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// overlayAll fills the parts of every layer.
+func (j *job) overlayAll(ctx context.Context) error {
+	need := j.overlaid()
+	j.layers = make(map[string]*layer, len(j.sources))
+	group, ctx := newGroup(ctx)
+	for _, kind := range j.overlaidKinds() {
+		l := *j.sources[kind]
+		l.parts = make([][]part, len(j.candidates))
+		j.layers[kind] = &l
 		subjects := make([]orb.MultiPolygon, len(j.candidates))
 		for i, c := range j.candidates {
 			if slices.Contains(need[kind], c.direction) {
@@ -101,13 +140,9 @@ func (j *job) overlayAll(ctx context.Context) error {
 			}
 		}
 		group.Go(func() error {
-			if err := j.overlayLayer(ctx, l, subjects); err != nil {
+			if err := j.overlayLayer(ctx, &l, subjects); err != nil {
 				return fmt.Errorf("图层 %s 叠加失败 · overlay with layer %s: %w", kind, kind, err)
 			}
-			mutex.Lock()
-			defer mutex.Unlock()
-			done++
-			j.tell("叠加 · overlay", done, int64(len(kinds)))
 			return nil
 		})
 	}
@@ -115,13 +150,9 @@ func (j *job) overlayAll(ctx context.Context) error {
 }
 
 func (j *job) overlayLayer(ctx context.Context, l *layer, subjects []orb.MultiPolygon) error {
-	for _, d := range j.of(l.kind) {
-		places, err := j.readFeatures(ctx, l, d)
-		if err != nil {
-			return err
-		}
-		err = j.engine.Overlaps(ctx, subjects, layerTable{table: tableOf(l.kind), dataset: d.ID}, func(subject int, p part) {
-			place, ok := places[p.fid]
+	for _, s := range l.sources {
+		err := j.engine.Overlaps(ctx, subjects, s.table, func(subject int, p part) {
+			place, ok := s.places[p.fid]
 			if !ok || l.isItself(place, j.candidates[subject]) {
 				return
 			}

@@ -3,6 +3,7 @@ package screening
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -23,15 +24,18 @@ type native struct {
 	// prepared keeps what candidates and features are to the overlay, by the
 	// address of their first vertex: every layer asks for the same candidates.
 	prepared sync.Map // *orb.Point → *polygon.Candidate; nil where refused
-
-	doubtful atomic.Int64
-	pairs    atomic.Int64
 }
 
 var _ engine = (*native)(nil)
 
 func newNative(j *job) *native {
-	return &native{job: j, fallback: newPostGIS(j.db.Pool, j.county, j.srid, j.zone)}
+	e := &native{job: j, fallback: newPostGIS(j.db.Pool, j.county, j.srid, j.zone)}
+	for _, c := range j.candidates {
+		if c.prepared != nil && c.prepared.Valid() && len(c.geom) > 0 {
+			e.prepared.Store(&c.geom[0][0][0], c.prepared)
+		}
+	}
+	return e
 }
 
 // prepare gives nil for a polygon that the overlay refuses.
@@ -89,7 +93,7 @@ func (e *native) Overlaps(ctx context.Context, subjects []orb.MultiPolygon, laye
 			return nil
 		}
 		overlaps, stats := index.Overlay(c, true)
-		e.pairs.Add(stats.Pairs)
+		e.job.counts.pairs.Add(stats.Pairs)
 		for _, o := range overlaps {
 			switch {
 			case o.Doubt != 0:
@@ -105,7 +109,7 @@ func (e *native) Overlaps(ctx context.Context, subjects []orb.MultiPolygon, laye
 	if err != nil {
 		return err
 	}
-	e.doubtful.Add(int64(len(doubtful)))
+	e.job.counts.doubtful.Add(int64(len(doubtful)))
 	if err := e.fallback.overlapPairs(ctx, subjects, layer, doubtful, emit); err != nil {
 		return err
 	}
@@ -113,7 +117,7 @@ func (e *native) Overlaps(ctx context.Context, subjects []orb.MultiPolygon, laye
 		return nil
 	}
 	return e.fallback.Overlaps(ctx, refused, layer, func(i int, p part) {
-		e.doubtful.Add(1)
+		e.job.counts.doubtful.Add(1)
 		emit(i, p)
 	})
 }
@@ -139,7 +143,7 @@ func (e *native) each(ctx context.Context, what string, n int, own func(int) (po
 	if err != nil || len(doubtful) == 0 {
 		return out, err
 	}
-	e.doubtful.Add(int64(len(doubtful)))
+	e.job.counts.doubtful.Add(int64(len(doubtful)))
 	answers, err := byPostGIS(doubtful)
 	if err != nil {
 		return nil, fmt.Errorf("%s in doubt: %w", what, err)
@@ -217,12 +221,11 @@ func (e *native) Near(ctx context.Context, subjects []orb.MultiPolygon, layer la
 	if err != nil {
 		return nil, err
 	}
-	wanted := make(map[int32]bool, len(fids))
-	for _, fid := range fids {
-		wanted[fid] = true
-	}
 	err = forEach(ctx, len(subjects), func(i int) error {
-		near[i] = len(subjects[i]) > 0 && len(mosaic.Near(subjects[i], d, func(k int) bool { return wanted[all[k]] })) > 0
+		near[i] = len(subjects[i]) > 0 && len(mosaic.Near(subjects[i], d, func(k int) bool {
+			_, wanted := slices.BinarySearch(fids, all[k])
+			return wanted
+		})) > 0
 		return nil
 	})
 	return near, err

@@ -3,6 +3,9 @@ package screening
 import (
 	"context"
 	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
@@ -30,7 +33,14 @@ type job struct {
 	book   *rulebook.Rulebook
 	tell   func(stage string, done, total int64)
 
-	datasets   []dataset
+	datasets []dataset
+	byKind   map[string][]dataset
+	versions map[string]string // of datasets by kind
+	// held is what this job and those begun from it have taken from the cache.
+	held    *sync.Map
+	counts  *counts
+	sources map[string]*layer // as read; layers has the candidates' parts too
+
 	candidates []*candidate
 	survey     *survey
 	layers     map[string]*layer
@@ -45,20 +55,42 @@ type job struct {
 	covered []map[string]float64
 }
 
+// newJob begins a job of a county with everything that is not read.
+func (s *Screener) newJob(county string) job {
+	return job{db: s.db, county: county, cache: s.cache, engineName: s.cfg.Engine, log: s.log,
+		held: new(sync.Map), counts: new(counts), tell: func(string, int64, int64) {}}
+}
+
 func (j *job) run(ctx context.Context) error {
+	begin := time.Now()
 	done, err := j.readRun(ctx)
 	if err != nil || done {
 		return err
 	}
-	j.engine = j.newEngine()
 	j.tell("读取 · read", 0, 0)
-	return inOrder(ctx, j.readDatasets, j.readCandidates, j.load, j.judge, j.write)
+	if err := inOrder(ctx, j.readDatasets, j.readCandidates, j.load, j.screen); err != nil {
+		return err
+	}
+	j.log.InfoContext(ctx, "screened", "county", j.county, "run", j.runID, "engine", j.engineName, "candidates", len(j.candidates),
+		"pairs", j.counts.pairs.Load(), "doubtful", j.counts.doubtful.Load(), "took", time.Since(begin).Round(time.Millisecond))
+	return nil
 }
 
-// load reads what candidates are judged by, besides the layers, which are read
-// when they are overlaid. It changes nothing that hangs on the candidates.
+// load reads what candidates are judged by. It changes nothing that hangs on
+// the candidates.
 func (j *job) load(ctx context.Context) error {
-	return inOrder(ctx, j.readRidges, j.readTerrain, j.readSurvey)
+	return inOrder(ctx, j.readRidges, j.readTerrain, j.readSurvey, j.readLayers)
+}
+
+// with makes a job that judges candidates by what this one has loaded.
+func (j *job) with(candidates []*candidate) *job {
+	b := *j
+	b.candidates = candidates
+	for i, c := range candidates {
+		c.index = i
+	}
+	b.engine = b.newEngine()
+	return &b
 }
 
 // judge makes the findings and verdicts of j.candidates in memory.
@@ -81,6 +113,10 @@ func (j *job) newEngine() engine {
 	}
 	return newNative(j)
 }
+
+// counts is how much was overlaid in memory, and how much of it a certificate
+// did not stand for and PostGIS computed.
+type counts struct{ pairs, doubtful atomic.Int64 }
 
 // newGroup bounds how many layers are read and overlaid at once: each of them
 // uses all processors.

@@ -317,7 +317,7 @@ func TestDoneIsDoneAndKilledIsNothing(t *testing.T) {
 		return verdicts, findings
 	}
 	run := c.queue()
-	for _, stage := range []string{"读取", "叠加", "判定", "写入"} {
+	for _, stage := range []string{"读取", "载入", "判定", "完成"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		reached := false
 		err := screening.Run(ctx, c.db, code, run, func(now string, _, _ int64) {

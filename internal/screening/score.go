@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/google/uuid"
 	"github.com/paulmach/orb"
 
 	"gengheng/internal/rulebook"
@@ -59,18 +60,10 @@ func (j *job) nearParcels(ctx context.Context, k *rulebook.Check, p rulebook.Sco
 func (j *job) nearFeatures(ctx context.Context, k *rulebook.Check, p rulebook.ScoreNear, subjects []orb.MultiPolygon) ([]bool, error) {
 	answer := make([]bool, len(subjects))
 	for _, d := range j.of(k.Layer) {
-		l := &layer{kind: k.Layer}
-		places, err := j.readFeatures(ctx, l, d)
+		fids, err := j.selectedFids(ctx, k, d)
 		if err != nil {
 			return nil, err
 		}
-		var fids []int32
-		for fid, place := range places {
-			if k.Selects(l.features[place].value) {
-				fids = append(fids, fid)
-			}
-		}
-		slices.Sort(fids)
 		found, err := j.engine.Near(ctx, subjects, layerTable{table: tableOf(k.Layer), dataset: d.ID}, fids, p.WithinM)
 		if err != nil {
 			return nil, err
@@ -80,6 +73,32 @@ func (j *job) nearFeatures(ctx context.Context, k *rulebook.Check, p rulebook.Sc
 		}
 	}
 	return answer, nil
+}
+
+// selectedFids are the fids of a dataset's features that a check selects, sorted;
+// computed once for a job.
+func (j *job) selectedFids(ctx context.Context, k *rulebook.Check, d dataset) ([]int32, error) {
+	type key struct {
+		check   *rulebook.Check
+		dataset uuid.UUID
+	}
+	if fids, ok := j.held.Load(key{k, d.ID}); ok {
+		return fids.([]int32), nil
+	}
+	l := &layer{kind: k.Layer}
+	places, err := j.readFeatures(ctx, l, d)
+	if err != nil {
+		return nil, err
+	}
+	fids := []int32{}
+	for fid, place := range places {
+		if k.Selects(l.features[place].value) {
+			fids = append(fids, fid)
+		}
+	}
+	slices.Sort(fids)
+	j.held.Store(key{k, d.ID}, fids)
+	return fids, nil
 }
 
 // prepareClusters computes the clusters that score_cluster checks ask for.

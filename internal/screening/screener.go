@@ -72,9 +72,10 @@ func (s *Screener) Cache() *Cache { return s.cache }
 // and the county lacks is no error: the candidates it concerns come out as
 // unknown.
 func (s *Screener) Run(ctx context.Context, county string, runID uuid.UUID, progress func(stage string, done, total int64)) error {
-	j := &job{db: s.db, county: county, runID: runID, tell: progress, cache: s.cache, engineName: s.cfg.Engine, log: s.log}
-	if j.tell == nil {
-		j.tell = func(string, int64, int64) {}
+	j := s.newJob(county)
+	j.runID = runID
+	if progress != nil {
+		j.tell = progress
 	}
 	if err := j.run(ctx); err != nil {
 		return fmt.Errorf("screening run %s: %w", runID, err)

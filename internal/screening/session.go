@@ -28,8 +28,9 @@ type State struct {
 
 // Session is a state of a county, loaded. It judges candidates in memory and
 // writes nothing. It may be used by many goroutines, and stays what it was when
-// newer versions are committed. Layers that leave the cache meanwhile are read
-// again.
+// newer versions are committed. It keeps what it has loaded in memory, so it
+// should not live long: opening another costs little as long as the layers are
+// in the cache.
 type Session struct {
 	base job
 }
@@ -37,8 +38,8 @@ type Session struct {
 // Open loads a state. It refuses a county, rulebook or dataset that is not
 // there.
 func (s *Screener) Open(ctx context.Context, state State) (*Session, error) {
-	j := job{db: s.db, county: state.County, year: state.Year, cache: s.cache, engineName: s.cfg.Engine, log: s.log,
-		tell: func(string, int64, int64) {}}
+	j := s.newJob(state.County)
+	j.year = state.Year
 	if err := j.open(ctx, state); err != nil {
 		return nil, fmt.Errorf("open county %s of %d: %w", state.County, state.Year, err)
 	}
@@ -140,8 +141,7 @@ func (s *Session) Missing() []string { return s.base.missing() }
 // would that found them declared beside all others. It refuses numbers that
 // repeat and coordinates out of range.
 func (s *Session) Judge(ctx context.Context, declarations []Declaration) ([]Judgement, error) {
-	j := s.base
-	j.engine = j.newEngine()
+	base := s.base
 	list := make([]*candidate, len(declarations))
 	for i, d := range declarations {
 		if _, err := polygon.Prepare(d.Geometry); err != nil {
@@ -149,12 +149,13 @@ func (s *Session) Judge(ctx context.Context, declarations []Declaration) ([]Judg
 				DetailZH: fmt.Sprintf("第 %d 个申报：%v", i+1, err), DetailEN: fmt.Sprintf("declaration %d: %v", i+1, err),
 				HintZH: "请检查坐标和坐标系", HintEN: "check the coordinates and their system"}
 		}
-		list[i] = j.declare(d)
+		list[i] = base.declare(d)
 	}
-	j.candidates = slices.Clone(list)
-	if err := j.number(); err != nil {
+	base.candidates = slices.Clone(list)
+	if err := base.number(); err != nil {
 		return nil, err
 	}
+	j := base.with(base.candidates)
 	if err := j.judge(ctx); err != nil {
 		return nil, fmt.Errorf("judge %d declarations: %w", len(list), err)
 	}

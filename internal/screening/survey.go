@@ -100,7 +100,7 @@ func (j *job) readSurvey(ctx context.Context) (err error) {
 const parcelSize = 700
 
 func (j *job) loadSurvey(ctx context.Context, dataset uuid.UUID) (*survey, error) {
-	return cached(ctx, j.cache, cacheKey{j.county, dataset, "survey"}, func(ctx context.Context) (*survey, int64, error) {
+	return hold(ctx, j, cacheKey{j.county, dataset, "survey"}, func(ctx context.Context) (*survey, int64, error) {
 		s, bytes, err := j.readParcels(ctx, dataset)
 		if err != nil {
 			return nil, 0, fmt.Errorf("read the survey: %w", err)

@@ -36,7 +36,7 @@ func (j *job) readTerrain(ctx context.Context) error {
 			HintZH: "请合并为一个后上传", HintEN: "merge them into one and upload it"}
 	}
 	var err error
-	j.terrain.slope, err = cached(ctx, j.cache, cacheKey{j.county, dems[0].ID, "slope"}, func(ctx context.Context) (*overlay.SlopeMap, int64, error) {
+	j.terrain.slope, err = hold(ctx, j, cacheKey{j.county, dems[0].ID, "slope"}, func(ctx context.Context) (*overlay.SlopeMap, int64, error) {
 		slope, err := j.makeSlope(ctx, dems[0].ID)
 		if err != nil {
 			return nil, 0, err

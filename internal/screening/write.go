@@ -1,16 +1,11 @@
 package screening
 
 import (
-	"cmp"
-	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"math"
 	"math/big"
 	"slices"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/encoding/ewkb"
@@ -19,56 +14,13 @@ import (
 	"gengheng/internal/rulebook"
 )
 
-// write stores the run whole: verdicts, findings, what was read, the summary.
-func (j *job) write(ctx context.Context) error {
-	j.tell("写入 · write", 0, int64(len(j.candidates)))
-	summary, err := json.Marshal(j.summary())
-	if err != nil {
-		return err
-	}
-	datasets, err := json.Marshal(j.read())
-	if err != nil {
-		return err
-	}
-	missing, err := json.Marshal(j.missing())
-	if err != nil {
-		return err
-	}
-	err = j.db.InTx(ctx, func(tx pgx.Tx) error {
-		var status string
-		err := tx.QueryRow(ctx, `SELECT status FROM screening_run WHERE county_code = $1 AND run_id = $2 FOR UPDATE`, j.county, j.runID).Scan(&status)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return errors.New("筛查任务已被删除 · the run was deleted meanwhile")
-		}
-		if err != nil || status == "done" {
-			return err // another worker has done it
-		}
-		if _, err := tx.Exec(ctx, `DELETE FROM verdict WHERE county_code = $1 AND run_id = $2`, j.county, j.runID); err != nil {
-			return err
-		}
-		if err := j.copyVerdicts(ctx, tx); err != nil {
-			return fmt.Errorf("write the verdicts: %w", err)
-		}
-		if err := j.copyFindings(ctx, tx); err != nil {
-			return fmt.Errorf("write the findings: %w", err)
-		}
-		_, err = tx.Exec(ctx, `
-			UPDATE screening_run SET status = 'done', engine = $3, datasets = $4, missing = $5, summary = $6, problem = NULL, finished_at = now()
-			WHERE county_code = $1 AND run_id = $2`, j.county, j.runID, j.engineName, datasets, missing, summary)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("write the run: %w", err)
-	}
-	j.tell("写入 · write", int64(len(j.candidates)), int64(len(j.candidates)))
-	return nil
-}
-
 var verdictColumns = []string{"county_code", "run_id", "direction", "number", "township_code", "verdict", "area_m2", "usable_m2",
 	"net_m2", "net_paddy_m2", "kcxs", "slope_class", "slope_source", "quality", "scores", "reasons", "remainder", "exempt"}
 
-func (j *job) copyVerdicts(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{"verdict"}, verdictColumns, pgx.CopyFromSlice(len(j.verdicts), func(i int) ([]any, error) {
+// verdictRows are the rows of the verdicts, for COPY.
+func (j *job) verdictRows() ([][]any, error) {
+	rows := make([][]any, len(j.verdicts))
+	for i := range rows {
 		v := j.verdictRow(j.verdicts[i])
 		scores, err := json.Marshal(v.Scores)
 		if err != nil {
@@ -92,18 +44,23 @@ func (j *job) copyVerdicts(ctx context.Context, tx pgx.Tx) error {
 		if v.SlopeClass != "" {
 			class = v.SlopeClass
 		}
-		return []any{j.county, j.runID, string(v.Direction), v.Number, v.Township, v.Verdict, amount(v.Area), amount(v.Usable),
-			amount(v.Net), amount(v.NetPaddy), ridge, class, v.SlopeSource, quality, scores, reasons, remainder, v.Exempt}, nil
-	}))
-	return err
+		rows[i] = []any{j.county, j.runID, string(v.Direction), v.Number, v.Township, v.Verdict, amount(v.Area), amount(v.Usable),
+			amount(v.Net), amount(v.NetPaddy), ridge, class, v.SlopeSource, quality, scores, reasons, remainder, v.Exempt}
+	}
+	return rows, nil
 }
 
 var findingColumns = []string{"county_code", "run_id", "seq", "direction", "number", "township_code", "clause", "check_no", "severity",
 	"outcome", "layer_kind", "layer_version", "overlap_m2", "share", "features", "message_zh", "message_en", "geom"}
 
-func (j *job) copyFindings(ctx context.Context, tx pgx.Tx) error {
+// findingSeq is the column of a finding's number within the run.
+const findingSeq = 2
+
+// findingRows are the rows of the findings, for COPY; not yet numbered.
+func (j *job) findingRows() ([][]any, error) {
 	all := slices.Concat(j.findings...)
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{"finding"}, findingColumns, pgx.CopyFromSlice(len(all), func(i int) ([]any, error) {
+	rows := make([][]any, len(all))
+	for i := range rows {
 		f := j.findingRow(all[i])
 		var overlap, share any
 		if f.Measured {
@@ -117,10 +74,10 @@ func (j *job) copyFindings(ctx context.Context, tx pgx.Tx) error {
 		if err != nil {
 			return nil, err
 		}
-		return []any{j.county, j.runID, int32(i + 1), string(f.Direction), f.Number, f.Township, f.Clause, int32(f.Check), string(f.Severity),
-			f.Outcome, f.LayerKind, f.LayerVersion, overlap, share, features, f.MessageZH, f.MessageEN, geom}, nil
-	}))
-	return err
+		rows[i] = []any{j.county, j.runID, int32(0), string(f.Direction), f.Number, f.Township, f.Clause, int32(f.Check), string(f.Severity),
+			f.Outcome, f.LayerKind, f.LayerVersion, overlap, share, features, f.MessageZH, f.MessageEN, geom}
+	}
+	return rows, nil
 }
 
 // ewkb is nil, and so NULL, for no geometry.
@@ -173,68 +130,4 @@ func (j *job) missing() []string {
 	add(&rulebook.Check{Layer: kindRidges})
 	slices.Sort(list)
 	return list
-}
-
-// Summary is screening_run.summary.
-type Summary struct {
-	Candidates map[rulebook.Direction]int            `json:"candidates"`
-	Verdicts   map[rulebook.Direction]map[string]int `json:"verdicts"`
-	Clauses    []ClauseSummary                       `json:"clauses"`
-}
-
-// ClauseSummary counts candidates by outcome of one clause: Candidates did not
-// pass it, because of a hit or because something is missing (Missing of them).
-// OverlapM2 sums over the candidates what the clause hits of each, rounded to
-// 0.01 m²; what several of its checks find counts once.
-type ClauseSummary struct {
-	Clause     string    `json:"clause"`
-	Candidates int       `json:"candidates"`
-	OverlapM2  land.Area `json:"overlap_m2"`
-	Tolerated  int       `json:"tolerated"`
-	Missing    int       `json:"missing"`
-}
-
-func (j *job) summary() Summary {
-	s := Summary{Candidates: map[rulebook.Direction]int{}, Verdicts: map[rulebook.Direction]map[string]int{}, Clauses: []ClauseSummary{}}
-	for _, d := range []rulebook.Direction{rulebook.In, rulebook.Out} {
-		s.Candidates[d] = 0
-		s.Verdicts[d] = map[string]int{verdictEligible: 0, verdictClip: 0, verdictReview: 0, verdictForbidden: 0, verdictUnknown: 0}
-	}
-	by := map[string]*ClauseSummary{}
-	for i, v := range j.verdicts {
-		s.Candidates[v.candidate.direction]++
-		s.Verdicts[v.candidate.direction][v.name]++
-		counted := map[string]bool{}
-		for _, f := range j.findings[i] {
-			c := by[f.clause.ID]
-			if c == nil {
-				c = &ClauseSummary{Clause: f.clause.ID}
-				by[f.clause.ID] = c
-			}
-			if m2, ok := j.covered[i][f.clause.ID]; ok && !counted[f.clause.ID] {
-				counted[f.clause.ID] = true
-				c.OverlapM2 += rounded(m2)
-			}
-			once := func(what string, n *int) {
-				if key := f.clause.ID + " " + what; !counted[key] {
-					counted[key] = true
-					*n++
-				}
-			}
-			switch f.outcome {
-			case outcomeHit:
-				once("not passed", &c.Candidates)
-			case outcomeTolerated:
-				once(f.outcome, &c.Tolerated)
-			case outcomeMissing:
-				once("not passed", &c.Candidates)
-				once(f.outcome, &c.Missing)
-			}
-		}
-	}
-	for _, c := range by {
-		s.Clauses = append(s.Clauses, *c)
-	}
-	slices.SortFunc(s.Clauses, func(a, b ClauseSummary) int { return cmp.Compare(a.Clause, b.Clause) })
-	return s
 }

@@ -125,6 +125,17 @@ func Prepare(mp orb.MultiPolygon) (*Candidate, error) {
 	return c, nil
 }
 
+// Candidate gives a valid feature of the layer as [Prepare] would, without
+// preparing it again. It shares the layer's memory.
+func (l *Layer) Candidate(f int) *Candidate {
+	c := &Candidate{operand: l.flat.view(f), around: noBox}
+	if c.levels > 0 {
+		c.around = *c.box()
+	}
+	c.planar = c.operand.planarArea()
+	return c
+}
+
 // Valid says whether the polygon neither crosses itself nor has rings that
 // enclose nothing. Overlays with one that is not come back in doubt.
 func (c *Candidate) Valid() bool { return !c.flaws.invalid() }

@@ -25,6 +25,11 @@ func orient(a, b, c orb.Point) (det, err float64) {
 	if det > err || -det > err {
 		return det, err
 	}
+	if err == 0 {
+		// Each product has a factor that is zero, and no rounding makes a
+		// difference zero: c is a or b, or they lie on a line along an axis.
+		return 0, 0
+	}
 	det = orientExact(a, b, c)
 	return det, 2 * unit * math.Abs(det)
 }
