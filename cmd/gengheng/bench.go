@@ -21,6 +21,11 @@ import (
 	"gengheng/internal/fixture"
 )
 
+type benchCmds struct {
+	County benchCmd       `cmd:"" default:"withargs" help:"装载、筛查、平衡 · Loading, screening and balancing."`
+	WhatIf benchWhatIfCmd `cmd:"" name:"whatif" help:"试算的等待时间 · How long a what-if waits."`
+}
+
 type benchCmd struct {
 	serviceFlags
 	Parcels int   `help:"合成县的图斑数 · Parcels of the synthetic county." default:"100000"`

@@ -19,7 +19,7 @@ type cli struct {
 	Demo    demoCmd    `cmd:"" help:"用合成县走一遍全年主线 · Carry the synthetic county through its year."`
 	Serve   serveCmd   `cmd:"" help:"启动服务 · Serve."`
 	Work    workCmd    `cmd:"" help:"只执行任务 · Work jobs only."`
-	Bench   benchCmd   `cmd:"" help:"计时 · Time loading and screening of a large synthetic county."`
+	Bench   benchCmds  `cmd:"" help:"计时 · Time things on a large synthetic county."`
 	Area    areaCmd    `cmd:"" help:"逐图斑计算官方椭球面积 · Print the official area of every feature."`
 	Fixture fixtureCmd `cmd:"" help:"生成合成县 · Write the synthetic county as a bureau would deliver it."`
 	Balance balanceCmd `cmd:"" help:"平衡求解与验证 · Solve and verify balance problems."`

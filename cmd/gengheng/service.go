@@ -77,7 +77,7 @@ func openService(ctx context.Context, f serviceFlags, log *slog.Logger) (_ *serv
 	if err != nil {
 		return nil, err
 	}
-	s.handler, err = api.New(api.Config{DB: db, Queue: s.queue, Files: files, GDALChild: f.GDALChild, Log: log})
+	s.handler, err = api.New(api.Config{DB: db, Queue: s.queue, Files: files, Screener: screener, GDALChild: f.GDALChild, Log: log})
 	if err != nil {
 		return nil, err
 	}

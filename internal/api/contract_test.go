@@ -29,14 +29,16 @@ import (
 // is checked against the contract.
 type service struct {
 	*httptest.Server
-	db *store.DB
+	db  *store.DB
+	dir string // of uploaded files
 }
 
 func newService(t *testing.T, workers int, child string) *service {
 	t.Helper()
 	db := storetest.New(t)
 	log := slog.New(slog.DiscardHandler)
-	files, err := api.NewFiles(t.TempDir())
+	dir := t.TempDir()
+	files, err := api.NewFiles(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +57,7 @@ func newService(t *testing.T, workers int, child string) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &service{Server: httptest.NewServer(obeying(t, h)), db: db}
+	s := &service{Server: httptest.NewServer(obeying(t, h)), db: db, dir: dir}
 	t.Cleanup(func() {
 		s.Close()
 		if err := q.Stop(t.Context()); err != nil && t.Context().Err() == nil {

@@ -72,7 +72,7 @@ func (s *server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 			p.Errors = []string{"query " + name + ": 没有这个参数 · no such parameter"}
 			return p
 		}
-		upload := route.Operation.OperationID == "addUpload"
+		upload := route.Operation.OperationID == "addUpload" || route.Operation.OperationID == "whatIfFile"
 		if !upload {
 			req.Body = http.MaxBytesReader(c.Response(), req.Body, 2<<20)
 		}

@@ -41,6 +41,35 @@ func NewFiles(dir string) (*Files, error) {
 // Path is where the content with this SHA-256 (lower-case hex) lies.
 func (f *Files) Path(sum string) string { return filepath.Join(f.dir, sum[:2], sum) }
 
+// errEmpty says that there was no content.
+var errEmpty = errors.New("upload empty")
+
+// scratch writes what r gives into a file that the caller removes.
+func (f *Files) scratch(r io.Reader) (path string, err error) {
+	tmp, err := os.CreateTemp(f.dir, "incoming-*")
+	if err != nil {
+		return "", fmt.Errorf("store upload: %w", err)
+	}
+	defer func() {
+		if cerr := tmp.Close(); err == nil {
+			err = cerr
+		}
+		if err != nil {
+			os.Remove(tmp.Name())
+		}
+	}()
+	size, err := io.Copy(tmp, io.LimitReader(r, maxUpload+1))
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("store upload: %w", err)
+	case size > maxUpload:
+		return "", errTooLarge
+	case size == 0:
+		return "", errEmpty
+	}
+	return tmp.Name(), nil
+}
+
 // errTooLarge says that the content was over the limit.
 var errTooLarge = errors.New("upload too large")
 

@@ -271,6 +271,27 @@ func (e VerdictName) Valid() bool {
 	}
 }
 
+// Defines values for WhatIfDeclarationGdlx.
+const (
+	Empty WhatIfDeclarationGdlx = ""
+	PD    WhatIfDeclarationGdlx = "PD"
+	TT    WhatIfDeclarationGdlx = "TT"
+)
+
+// Valid indicates whether the value is a known member of the WhatIfDeclarationGdlx enum.
+func (e WhatIfDeclarationGdlx) Valid() bool {
+	switch e {
+	case Empty:
+		return true
+	case PD:
+		return true
+	case TT:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListDatasetIssuesParamsSeverity.
 const (
 	ListDatasetIssuesParamsSeverityError   ListDatasetIssuesParamsSeverity = "error"
@@ -943,6 +964,62 @@ type VerdictPage struct {
 	Total int       `json:"total"`
 }
 
+// WhatIf defines model for WhatIf.
+type WhatIf struct {
+	// Issues 读文件时的提示 · What reading the file had to say
+	Issues *[]Issue     `json:"issues,omitempty"`
+	Items  []WhatIfItem `json:"items"`
+
+	// Missing 规则库需要而本县没有的图层 · Layers that the rulebook needs and the county lacks
+	Missing  []string `json:"missing"`
+	Rulebook string   `json:"rulebook"`
+	Srid     int      `json:"srid"`
+	Year     int      `json:"year"`
+}
+
+// WhatIfDeclaration defines model for WhatIfDeclaration.
+type WhatIfDeclaration struct {
+	Actor    *string `json:"actor,omitempty"`
+	BaseBsm  *string `json:"base_bsm,omitempty"`
+	BaseDlbm *string `json:"base_dlbm,omitempty"`
+
+	// Direction in 转进，out 转出
+	Direction Direction `json:"direction"`
+
+	// Documents 材料代码 → 文号
+	Documents *map[string]string     `json:"documents,omitempty"`
+	Gdlx      *WhatIfDeclarationGdlx `json:"gdlx,omitempty"`
+
+	// Geometry GeoJSON 几何 · A GeoJSON geometry
+	Geometry GeoJSON `json:"geometry"`
+	Method   *string `json:"method,omitempty"`
+
+	// Number 申报编号；不填则自动编号
+	Number       *string   `json:"number,omitempty"`
+	Purpose      *string   `json:"purpose,omitempty"`
+	TargetDlbm   *string   `json:"target_dlbm,omitempty"`
+	TownshipCode *Township `json:"township_code,omitempty"`
+}
+
+// WhatIfDeclarationGdlx defines model for WhatIfDeclaration.Gdlx.
+type WhatIfDeclarationGdlx string
+
+// WhatIfInput defines model for WhatIfInput.
+type WhatIfInput struct {
+	// Crs 坐标系：EPSG:4490（经度、纬度）或本县 3 度带（东、北），带号可有可无 · Longitude and latitude, or the county's own zone with or without prefix
+	//
+	// Example: EPSG:4490
+	Crs          *string             `json:"crs,omitempty"`
+	Declarations []WhatIfDeclaration `json:"declarations"`
+	Year         Year                `json:"year"`
+}
+
+// WhatIfItem defines model for WhatIfItem.
+type WhatIfItem struct {
+	Findings []Finding `json:"findings"`
+	Verdict  Verdict   `json:"verdict"`
+}
+
 // Year defines model for Year.
 type Year = int
 
@@ -1102,6 +1179,27 @@ type AddUploadParams struct {
 	FileName *string `form:"file_name,omitempty" json:"file_name,omitempty"`
 }
 
+// WhatIfFileMultipartBody defines parameters for WhatIfFile.
+type WhatIfFileMultipartBody struct {
+	File openapi_types.File `json:"file"`
+}
+
+// WhatIfFileParams defines parameters for WhatIfFile.
+type WhatIfFileParams struct {
+	FileName  *string   `form:"file_name,omitempty" json:"file_name,omitempty"`
+	Year      Year      `form:"year" json:"year"`
+	Direction Direction `form:"direction" json:"direction"`
+
+	// Township 申报乡镇；文件自带乡镇代码的可不填
+	Township *Township `form:"township,omitempty" json:"township,omitempty"`
+	Layer    *string   `form:"layer,omitempty" json:"layer,omitempty"`
+
+	// Crs 声明坐标系，如 EPSG:4525
+	Crs           *string `form:"crs,omitempty" json:"crs,omitempty"`
+	Encoding      *string `form:"encoding,omitempty" json:"encoding,omitempty"`
+	AcceptRepairs *bool   `form:"accept_repairs,omitempty" json:"accept_repairs,omitempty"`
+}
+
 // PutCountyJSONRequestBody defines body for PutCounty for application/json ContentType.
 type PutCountyJSONRequestBody = CountyInput
 
@@ -1122,6 +1220,12 @@ type AddScreeningJSONRequestBody = ScreeningInput
 
 // AddUploadMultipartRequestBody defines body for AddUpload for multipart/form-data ContentType.
 type AddUploadMultipartRequestBody AddUploadMultipartBody
+
+// WhatIfJSONRequestBody defines body for WhatIf for application/json ContentType.
+type WhatIfJSONRequestBody = WhatIfInput
+
+// WhatIfFileMultipartRequestBody defines body for WhatIfFile for multipart/form-data ContentType.
+type WhatIfFileMultipartRequestBody WhatIfFileMultipartBody
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -1215,6 +1319,12 @@ type ServerInterface interface {
 	// AddUpload 上传一个文件 · Upload a file
 	// (POST /counties/{county}/uploads)
 	AddUpload(ctx echo.Context, county CountyPath, params AddUploadParams) error
+	// WhatIf 试算：不保存，直接得到全部筛查结论 · Screen boundaries without storing anything
+	// (POST /counties/{county}/whatif)
+	WhatIf(ctx echo.Context, county CountyPath) error
+	// WhatIfFile 试算一个申报文件 · Screen a declaration file without storing anything
+	// (POST /counties/{county}/whatif/file)
+	WhatIfFile(ctx echo.Context, county CountyPath, params WhatIfFileParams) error
 	// ListRulebooks 规则库列表 · List the rulebooks
 	// (GET /rulebooks)
 	ListRulebooks(ctx echo.Context) error
@@ -2149,6 +2259,96 @@ func (w *ServerInterfaceWrapper) AddUpload(ctx echo.Context) error {
 	return err
 }
 
+// WhatIf converts echo context to params.
+func (w *ServerInterfaceWrapper) WhatIf(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.WhatIf(ctx, county)
+	return err
+}
+
+// WhatIfFile converts echo context to params.
+func (w *ServerInterfaceWrapper) WhatIfFile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params WhatIfFileParams
+	// ------------- Optional query parameter "file_name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "file_name", ctx.QueryParams(), &params.FileName, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter file_name: %s", err))
+	}
+
+	// ------------- Required query parameter "year" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "year", ctx.QueryParams(), &params.Year, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// ------------- Required query parameter "direction" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "direction", ctx.QueryParams(), &params.Direction, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter direction: %s", err))
+	}
+
+	// ------------- Optional query parameter "township" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "township", ctx.QueryParams(), &params.Township, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter township: %s", err))
+	}
+
+	// ------------- Optional query parameter "layer" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "layer", ctx.QueryParams(), &params.Layer, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter layer: %s", err))
+	}
+
+	// ------------- Optional query parameter "crs" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "crs", ctx.QueryParams(), &params.Crs, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter crs: %s", err))
+	}
+
+	// ------------- Optional query parameter "encoding" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "encoding", ctx.QueryParams(), &params.Encoding, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter encoding: %s", err))
+	}
+
+	// ------------- Optional query parameter "accept_repairs" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "accept_repairs", ctx.QueryParams(), &params.AcceptRepairs, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter accept_repairs: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.WhatIfFile(ctx, county, params)
+	return err
+}
+
 // ListRulebooks converts echo context to params.
 func (w *ServerInterfaceWrapper) ListRulebooks(ctx echo.Context) error {
 	var err error
@@ -2253,6 +2453,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/counties/:county/screenings/:run_id/overlaps", wrapper.ListOverlaps, options.OperationMiddlewares["listOverlaps"]...)
 	router.GET(options.BaseURL+"/counties/:county/screenings/:run_id/findings.gpkg", wrapper.GetFindingsGeoPackage, options.OperationMiddlewares["getFindingsGeoPackage"]...)
 	router.GET(options.BaseURL+"/counties/:county/screenings/:run_id/findings.jsonl", wrapper.GetFindingsLines, options.OperationMiddlewares["getFindingsLines"]...)
+	router.POST(options.BaseURL+"/counties/:county/whatif", wrapper.WhatIf, options.OperationMiddlewares["whatIf"]...)
+	router.POST(options.BaseURL+"/counties/:county/whatif/file", wrapper.WhatIfFile, options.OperationMiddlewares["whatIfFile"]...)
 	router.GET(options.BaseURL+"/counties/:county/plans", wrapper.ListPlans, options.OperationMiddlewares["listPlans"]...)
 	router.POST(options.BaseURL+"/counties/:county/plans", wrapper.AddPlan, options.OperationMiddlewares["addPlan"]...)
 	router.GET(options.BaseURL+"/counties/:county/plans/:plan_id", wrapper.GetPlan, options.OperationMiddlewares["getPlan"]...)

@@ -22,6 +22,17 @@ type problem struct {
 	Instance string   `json:"instance,omitempty"`
 	Errors   []string `json:"errors,omitempty"`
 
+	// what rooms add when they refuse
+	TitleEN  string         `json:"title_en,omitempty"`
+	DetailEN string         `json:"detail_en,omitempty"`
+	File     string         `json:"file,omitempty"`
+	Layer    string         `json:"layer,omitempty"`
+	Row      int64          `json:"row,omitempty"`
+	Field    string         `json:"field,omitempty"`
+	Hint     string         `json:"hint,omitempty"`
+	HintEN   string         `json:"hint_en,omitempty"`
+	Issues   map[string]int `json:"issues,omitempty"`
+
 	kind string
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 
 	"gengheng/internal/jobs"
+	"gengheng/internal/screening"
 	"gengheng/internal/store"
 )
 
@@ -35,6 +36,8 @@ type Config struct {
 	Queue Enqueuer
 	// Files keeps what is uploaded.
 	Files *Files
+	// Screener judges what-ifs; nil makes one of its own.
+	Screener *screening.Screener
 	// GDALChild is the path of gengheng-gdal, for downloads; empty finds it.
 	GDALChild string
 	Log       *slog.Logger
@@ -47,6 +50,8 @@ type server struct {
 	child string
 	log   *slog.Logger
 	doc   *document
+
+	screener *screening.Screener
 }
 
 var _ ServerInterface = (*server)(nil)
@@ -62,6 +67,11 @@ func New(cfg Config) (http.Handler, error) {
 		log = slog.Default()
 	}
 	s := &server{db: cfg.DB, queue: cfg.Queue, files: cfg.Files, child: cfg.GDALChild, log: log, doc: doc}
+	if s.screener = cfg.Screener; s.screener == nil {
+		if s.screener, err = screening.New(cfg.DB, screening.Config{Log: log}); err != nil {
+			return nil, err
+		}
+	}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.writeError

@@ -25,16 +25,11 @@ func (s *server) AddUpload(c echo.Context, county CountyPath, params AddUploadPa
 		return err
 	}
 	sum, size, err := s.files.put(body)
-	var tooBig *http.MaxBytesError
-	switch {
-	case errors.Is(err, errTooLarge), errors.As(err, &tooBig):
-		return tooLarge()
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return badRequest("upload-cut", "上传中断，文件不完整，未保存。请重新上传。 The upload was cut short; nothing was stored. Send it again.")
-	case err != nil:
-		return err
-	case size == 0:
-		return badRequest("upload-empty", "文件为空。请检查后重新上传。 The file is empty.")
+	if err == nil && size == 0 {
+		err = errEmpty
+	}
+	if err != nil {
+		return uploadProblem(err)
 	}
 	id := uuid.New()
 	_, err = s.db.Pool.Exec(ctx, `
@@ -44,6 +39,20 @@ func (s *server) AddUpload(c echo.Context, county CountyPath, params AddUploadPa
 		return fmt.Errorf("record upload: %w", err)
 	}
 	return c.JSON(http.StatusCreated, Upload{UploadId: id, FileName: name, Size: size, Sha256: sum})
+}
+
+// uploadProblem says why a file did not arrive.
+func uploadProblem(err error) error {
+	var tooBig *http.MaxBytesError
+	switch {
+	case errors.Is(err, errTooLarge), errors.As(err, &tooBig):
+		return tooLarge()
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return badRequest("upload-cut", "上传中断，文件不完整，未保存。请重新上传。 The upload was cut short; nothing was stored. Send it again.")
+	case errors.Is(err, errEmpty):
+		return badRequest("upload-empty", "文件为空。请检查后重新上传。 The file is empty.")
+	}
+	return err
 }
 
 // uploadedFile finds the file in the request: the body itself, or the part

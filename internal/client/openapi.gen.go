@@ -278,6 +278,27 @@ func (e VerdictName) Valid() bool {
 	}
 }
 
+// Defines values for WhatIfDeclarationGdlx.
+const (
+	Empty WhatIfDeclarationGdlx = ""
+	PD    WhatIfDeclarationGdlx = "PD"
+	TT    WhatIfDeclarationGdlx = "TT"
+)
+
+// Valid indicates whether the value is a known member of the WhatIfDeclarationGdlx enum.
+func (e WhatIfDeclarationGdlx) Valid() bool {
+	switch e {
+	case Empty:
+		return true
+	case PD:
+		return true
+	case TT:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListDatasetIssuesParamsSeverity.
 const (
 	ListDatasetIssuesParamsSeverityError   ListDatasetIssuesParamsSeverity = "error"
@@ -950,6 +971,62 @@ type VerdictPage struct {
 	Total int       `json:"total"`
 }
 
+// WhatIf defines model for WhatIf.
+type WhatIf struct {
+	// Issues 读文件时的提示 · What reading the file had to say
+	Issues *[]Issue     `json:"issues,omitempty"`
+	Items  []WhatIfItem `json:"items"`
+
+	// Missing 规则库需要而本县没有的图层 · Layers that the rulebook needs and the county lacks
+	Missing  []string `json:"missing"`
+	Rulebook string   `json:"rulebook"`
+	Srid     int      `json:"srid"`
+	Year     int      `json:"year"`
+}
+
+// WhatIfDeclaration defines model for WhatIfDeclaration.
+type WhatIfDeclaration struct {
+	Actor    *string `json:"actor,omitempty"`
+	BaseBsm  *string `json:"base_bsm,omitempty"`
+	BaseDlbm *string `json:"base_dlbm,omitempty"`
+
+	// Direction in 转进，out 转出
+	Direction Direction `json:"direction"`
+
+	// Documents 材料代码 → 文号
+	Documents *map[string]string     `json:"documents,omitempty"`
+	Gdlx      *WhatIfDeclarationGdlx `json:"gdlx,omitempty"`
+
+	// Geometry GeoJSON 几何 · A GeoJSON geometry
+	Geometry GeoJSON `json:"geometry"`
+	Method   *string `json:"method,omitempty"`
+
+	// Number 申报编号；不填则自动编号
+	Number       *string   `json:"number,omitempty"`
+	Purpose      *string   `json:"purpose,omitempty"`
+	TargetDlbm   *string   `json:"target_dlbm,omitempty"`
+	TownshipCode *Township `json:"township_code,omitempty"`
+}
+
+// WhatIfDeclarationGdlx defines model for WhatIfDeclaration.Gdlx.
+type WhatIfDeclarationGdlx string
+
+// WhatIfInput defines model for WhatIfInput.
+type WhatIfInput struct {
+	// Crs 坐标系：EPSG:4490（经度、纬度）或本县 3 度带（东、北），带号可有可无 · Longitude and latitude, or the county's own zone with or without prefix
+	//
+	// Example: EPSG:4490
+	Crs          *string             `json:"crs,omitempty"`
+	Declarations []WhatIfDeclaration `json:"declarations"`
+	Year         Year                `json:"year"`
+}
+
+// WhatIfItem defines model for WhatIfItem.
+type WhatIfItem struct {
+	Findings []Finding `json:"findings"`
+	Verdict  Verdict   `json:"verdict"`
+}
+
 // Year defines model for Year.
 type Year = int
 
@@ -1109,6 +1186,27 @@ type AddUploadParams struct {
 	FileName *string `form:"file_name,omitempty" json:"file_name,omitempty"`
 }
 
+// WhatIfFileMultipartBody defines parameters for WhatIfFile.
+type WhatIfFileMultipartBody struct {
+	File openapi_types.File `json:"file"`
+}
+
+// WhatIfFileParams defines parameters for WhatIfFile.
+type WhatIfFileParams struct {
+	FileName  *string   `form:"file_name,omitempty" json:"file_name,omitempty"`
+	Year      Year      `form:"year" json:"year"`
+	Direction Direction `form:"direction" json:"direction"`
+
+	// Township 申报乡镇；文件自带乡镇代码的可不填
+	Township *Township `form:"township,omitempty" json:"township,omitempty"`
+	Layer    *string   `form:"layer,omitempty" json:"layer,omitempty"`
+
+	// Crs 声明坐标系，如 EPSG:4525
+	Crs           *string `form:"crs,omitempty" json:"crs,omitempty"`
+	Encoding      *string `form:"encoding,omitempty" json:"encoding,omitempty"`
+	AcceptRepairs *bool   `form:"accept_repairs,omitempty" json:"accept_repairs,omitempty"`
+}
+
 // PutCountyJSONRequestBody defines body for PutCounty for application/json ContentType.
 type PutCountyJSONRequestBody = CountyInput
 
@@ -1129,6 +1227,12 @@ type AddScreeningJSONRequestBody = ScreeningInput
 
 // AddUploadMultipartRequestBody defines body for AddUpload for multipart/form-data ContentType.
 type AddUploadMultipartRequestBody AddUploadMultipartBody
+
+// WhatIfJSONRequestBody defines body for WhatIf for application/json ContentType.
+type WhatIfJSONRequestBody = WhatIfInput
+
+// WhatIfFileMultipartRequestBody defines body for WhatIfFile for multipart/form-data ContentType.
+type WhatIfFileMultipartRequestBody WhatIfFileMultipartBody
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -1448,6 +1552,40 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /counties/{county}/uploads (the `AddUpload` operationId).
 	AddUploadWithBody(ctx context.Context, county CountyPath, params *AddUploadParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// WhatIfWithBody 试算：不保存，直接得到全部筛查结论 · Screen boundaries without storing anything
+	//
+	// 用本年度现行的调查、图层和规则库判断所给图形，结论与正式筛查相同，什么也不保存。已申报地块视为相邻申报；
+	// 方向和编号相同的，视为该申报的修改稿。
+	// Judges by what is in force, exactly as a screening would. A boundary with the direction and number of
+	// a stored declaration is taken for a new form of it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /counties/{county}/whatif (the `WhatIf` operationId).
+	WhatIfWithBody(ctx context.Context, county CountyPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// WhatIf 试算：不保存，直接得到全部筛查结论 · Screen boundaries without storing anything
+	//
+	// 用本年度现行的调查、图层和规则库判断所给图形，结论与正式筛查相同，什么也不保存。已申报地块视为相邻申报；
+	// 方向和编号相同的，视为该申报的修改稿。
+	// Judges by what is in force, exactly as a screening would. A boundary with the direction and number of
+	// a stored declaration is taken for a new form of it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /counties/{county}/whatif (the `WhatIf` operationId).
+	WhatIf(ctx context.Context, county CountyPath, body WhatIfJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// WhatIfFileWithBody 试算一个申报文件 · Screen a declaration file without storing anything
+	//
+	// 请求体就是文件（同上传）：shapefile zip、GeoPackage、GeoJSON、坐标 TXT、申报表等；先按装载的全部检查读入，再试算，文件和结果都不保存。
+	// The body is the file, as for an upload. It is read with all the checks of a load, and kept nowhere.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /counties/{county}/whatif/file (the `WhatIfFile` operationId).
+	WhatIfFileWithBody(ctx context.Context, county CountyPath, params *WhatIfFileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListRulebooks 规则库列表 · List the rulebooks
 	//
@@ -2065,6 +2203,70 @@ func (c *Raw) ListVerdicts(ctx context.Context, county CountyPath, runId RunID, 
 // Corresponds with POST /counties/{county}/uploads (the `AddUpload` operationId).
 func (c *Raw) AddUploadWithBody(ctx context.Context, county CountyPath, params *AddUploadParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewAddUploadRequestWithBody(c.Server, county, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// WhatIfWithBody 试算：不保存，直接得到全部筛查结论 · Screen boundaries without storing anything
+//
+// 用本年度现行的调查、图层和规则库判断所给图形，结论与正式筛查相同，什么也不保存。已申报地块视为相邻申报；
+// 方向和编号相同的，视为该申报的修改稿。
+// Judges by what is in force, exactly as a screening would. A boundary with the direction and number of
+// a stored declaration is taken for a new form of it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /counties/{county}/whatif (the `WhatIf` operationId).
+func (c *Raw) WhatIfWithBody(ctx context.Context, county CountyPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWhatIfRequestWithBody(c.Server, county, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// WhatIf 试算：不保存，直接得到全部筛查结论 · Screen boundaries without storing anything
+//
+// 用本年度现行的调查、图层和规则库判断所给图形，结论与正式筛查相同，什么也不保存。已申报地块视为相邻申报；
+// 方向和编号相同的，视为该申报的修改稿。
+// Judges by what is in force, exactly as a screening would. A boundary with the direction and number of
+// a stored declaration is taken for a new form of it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /counties/{county}/whatif (the `WhatIf` operationId).
+func (c *Raw) WhatIf(ctx context.Context, county CountyPath, body WhatIfJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWhatIfRequest(c.Server, county, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// WhatIfFileWithBody 试算一个申报文件 · Screen a declaration file without storing anything
+//
+// 请求体就是文件（同上传）：shapefile zip、GeoPackage、GeoJSON、坐标 TXT、申报表等；先按装载的全部检查读入，再试算，文件和结果都不保存。
+// The body is the file, as for an upload. It is read with all the checks of a load, and kept nowhere.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /counties/{county}/whatif/file (the `WhatIfFile` operationId).
+func (c *Raw) WhatIfFileWithBody(ctx context.Context, county CountyPath, params *WhatIfFileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWhatIfFileRequestWithBody(c.Server, county, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3961,6 +4163,192 @@ func NewAddUploadRequestWithBody(server string, county CountyPath, params *AddUp
 	return req, nil
 }
 
+// NewWhatIfRequest calls the generic WhatIf builder with application/json body
+func NewWhatIfRequest(server string, county CountyPath, body WhatIfJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewWhatIfRequestWithBody(server, county, "application/json", bodyReader)
+}
+
+// NewWhatIfRequestWithBody constructs an http.Request for the WhatIf method, with any body, and a specified content type
+func NewWhatIfRequestWithBody(server string, county CountyPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/whatif", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewWhatIfFileRequestWithBody constructs an http.Request for the WhatIfFile method, with any body, and a specified content type
+func NewWhatIfFileRequestWithBody(server string, county CountyPath, params *WhatIfFileParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/whatif/file", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.FileName != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "file_name", *params.FileName, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "year", params.Year, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "direction", params.Direction, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Township != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "township", *params.Township, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Layer != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "layer", *params.Layer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Crs != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "crs", *params.Crs, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Encoding != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "encoding", *params.Encoding, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AcceptRepairs != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "accept_repairs", *params.AcceptRepairs, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListRulebooksRequest constructs an http.Request for the ListRulebooks method
 func NewListRulebooksRequest(server string) (*http.Request, error) {
 	var err error
@@ -4385,6 +4773,40 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /counties/{county}/uploads (the `AddUpload` operationId).
 	AddUploadWithBodyWithResponse(ctx context.Context, county CountyPath, params *AddUploadParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddUploadResponse, error)
+
+	// WhatIfWithBodyWithResponse 试算：不保存，直接得到全部筛查结论 · Screen boundaries without storing anything
+	//
+	// 用本年度现行的调查、图层和规则库判断所给图形，结论与正式筛查相同，什么也不保存。已申报地块视为相邻申报；
+	// 方向和编号相同的，视为该申报的修改稿。
+	// Judges by what is in force, exactly as a screening would. A boundary with the direction and number of
+	// a stored declaration is taken for a new form of it.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/whatif (the `WhatIf` operationId).
+	WhatIfWithBodyWithResponse(ctx context.Context, county CountyPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*WhatIfResponse, error)
+
+	// WhatIfWithResponse 试算：不保存，直接得到全部筛查结论 · Screen boundaries without storing anything
+	//
+	// 用本年度现行的调查、图层和规则库判断所给图形，结论与正式筛查相同，什么也不保存。已申报地块视为相邻申报；
+	// 方向和编号相同的，视为该申报的修改稿。
+	// Judges by what is in force, exactly as a screening would. A boundary with the direction and number of
+	// a stored declaration is taken for a new form of it.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/whatif (the `WhatIf` operationId).
+	WhatIfWithResponse(ctx context.Context, county CountyPath, body WhatIfJSONRequestBody, reqEditors ...RequestEditorFn) (*WhatIfResponse, error)
+
+	// WhatIfFileWithBodyWithResponse 试算一个申报文件 · Screen a declaration file without storing anything
+	//
+	// 请求体就是文件（同上传）：shapefile zip、GeoPackage、GeoJSON、坐标 TXT、申报表等；先按装载的全部检查读入，再试算，文件和结果都不保存。
+	// The body is the file, as for an upload. It is read with all the checks of a load, and kept nowhere.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/whatif/file (the `WhatIfFile` operationId).
+	WhatIfFileWithBodyWithResponse(ctx context.Context, county CountyPath, params *WhatIfFileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*WhatIfFileResponse, error)
 
 	// ListRulebooksWithResponse 规则库列表 · List the rulebooks
 	//
@@ -5844,6 +6266,102 @@ func (r AddUploadResponse) ContentType() string {
 	return ""
 }
 
+type WhatIfResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WhatIf
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r WhatIfResponse) GetJSON200() *WhatIf {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r WhatIfResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r WhatIfResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r WhatIfResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r WhatIfResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r WhatIfResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type WhatIfFileResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WhatIf
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r WhatIfFileResponse) GetJSON200() *WhatIf {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r WhatIfFileResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r WhatIfFileResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r WhatIfFileResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r WhatIfFileResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r WhatIfFileResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListRulebooksResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6493,6 +7011,58 @@ func (c *ClientWithResponses) AddUploadWithBodyWithResponse(ctx context.Context,
 		return nil, err
 	}
 	return ParseAddUploadResponse(rsp)
+}
+
+// WhatIfWithBodyWithResponse 试算：不保存，直接得到全部筛查结论 · Screen boundaries without storing anything
+//
+// 用本年度现行的调查、图层和规则库判断所给图形，结论与正式筛查相同，什么也不保存。已申报地块视为相邻申报；
+// 方向和编号相同的，视为该申报的修改稿。
+// Judges by what is in force, exactly as a screening would. A boundary with the direction and number of
+// a stored declaration is taken for a new form of it.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/whatif (the `WhatIf` operationId).
+func (c *ClientWithResponses) WhatIfWithBodyWithResponse(ctx context.Context, county CountyPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*WhatIfResponse, error) {
+	rsp, err := c.WhatIfWithBody(ctx, county, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseWhatIfResponse(rsp)
+}
+
+// WhatIfWithResponse 试算：不保存，直接得到全部筛查结论 · Screen boundaries without storing anything
+//
+// 用本年度现行的调查、图层和规则库判断所给图形，结论与正式筛查相同，什么也不保存。已申报地块视为相邻申报；
+// 方向和编号相同的，视为该申报的修改稿。
+// Judges by what is in force, exactly as a screening would. A boundary with the direction and number of
+// a stored declaration is taken for a new form of it.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/whatif (the `WhatIf` operationId).
+func (c *ClientWithResponses) WhatIfWithResponse(ctx context.Context, county CountyPath, body WhatIfJSONRequestBody, reqEditors ...RequestEditorFn) (*WhatIfResponse, error) {
+	rsp, err := c.WhatIf(ctx, county, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseWhatIfResponse(rsp)
+}
+
+// WhatIfFileWithBodyWithResponse 试算一个申报文件 · Screen a declaration file without storing anything
+//
+// 请求体就是文件（同上传）：shapefile zip、GeoPackage、GeoJSON、坐标 TXT、申报表等；先按装载的全部检查读入，再试算，文件和结果都不保存。
+// The body is the file, as for an upload. It is read with all the checks of a load, and kept nowhere.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/whatif/file (the `WhatIfFile` operationId).
+func (c *ClientWithResponses) WhatIfFileWithBodyWithResponse(ctx context.Context, county CountyPath, params *WhatIfFileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*WhatIfFileResponse, error) {
+	rsp, err := c.WhatIfFileWithBody(ctx, county, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseWhatIfFileResponse(rsp)
 }
 
 // ListRulebooksWithResponse 规则库列表 · List the rulebooks
@@ -7525,6 +8095,72 @@ func ParseAddUploadResponse(rsp *http.Response) (*AddUploadResponse, error) {
 			return nil, err
 		}
 		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseWhatIfResponse parses an HTTP response from a WhatIfWithResponse call
+func ParseWhatIfResponse(rsp *http.Response) (*WhatIfResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &WhatIfResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WhatIf
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseWhatIfFileResponse parses an HTTP response from a WhatIfFileWithResponse call
+func ParseWhatIfFileResponse(rsp *http.Response) (*WhatIfFileResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &WhatIfFileResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WhatIf
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Error

@@ -84,6 +84,14 @@ func (j *job) decide(ctx context.Context) error {
 // forEach runs fn for 0…n−1 on all processors.
 func forEach(ctx context.Context, n int, fn func(int) error) error {
 	workers := min(n, max(1, runtime.GOMAXPROCS(0)))
+	if workers == 1 { // a what-if waits for every goroutine
+		for i := range n {
+			if err := fn(i); err != nil {
+				return err
+			}
+		}
+		return ctx.Err()
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	for w := range workers {
 		group.Go(func() error {

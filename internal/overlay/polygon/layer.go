@@ -140,6 +140,9 @@ func (l *Layer) Candidate(f int) *Candidate {
 // enclose nothing. Overlays with one that is not come back in doubt.
 func (c *Candidate) Valid() bool { return !c.flaws.invalid() }
 
+// Planar is the area in the plane, in m².
+func (c *Candidate) Planar() float64 { return c.planar }
+
 func (o *operand) planarArea() float64 {
 	sum := 0.0
 	for r := range o.rings {
