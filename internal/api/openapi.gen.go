@@ -13,6 +13,30 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for AlertKind.
+const (
+	NewConflict  AlertKind = "new_conflict"
+	NotDeclared  AlertKind = "not_declared"
+	NowForbidden AlertKind = "now_forbidden"
+	NowUnknown   AlertKind = "now_unknown"
+)
+
+// Valid indicates whether the value is a known member of the AlertKind enum.
+func (e AlertKind) Valid() bool {
+	switch e {
+	case NewConflict:
+		return true
+	case NotDeclared:
+		return true
+	case NowForbidden:
+		return true
+	case NowUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DatasetStatus.
 const (
 	DatasetStatusCommitted DatasetStatus = "committed"
@@ -244,6 +268,33 @@ func (e ScreeningStatus) Valid() bool {
 	}
 }
 
+// Defines values for ScreeningChangeKind.
+const (
+	Added        ScreeningChangeKind = "added"
+	Moved        ScreeningChangeKind = "moved"
+	NewlyFailing ScreeningChangeKind = "newly_failing"
+	NewlyPassing ScreeningChangeKind = "newly_passing"
+	Removed      ScreeningChangeKind = "removed"
+)
+
+// Valid indicates whether the value is a known member of the ScreeningChangeKind enum.
+func (e ScreeningChangeKind) Valid() bool {
+	switch e {
+	case Added:
+		return true
+	case Moved:
+		return true
+	case NewlyFailing:
+		return true
+	case NewlyPassing:
+		return true
+	case Removed:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for VerdictName.
 const (
 	Eligible          VerdictName = "eligible"
@@ -333,6 +384,32 @@ func (e ListOverlapsParamsBy) Valid() bool {
 		return false
 	}
 }
+
+// Alert defines model for Alert.
+type Alert struct {
+	Clauses []string `json:"clauses"`
+
+	// Direction in 转进，out 转出
+	Direction Direction `json:"direction"`
+	Kind      AlertKind `json:"kind"`
+	MessageEn string    `json:"message_en"`
+	MessageZh string    `json:"message_zh"`
+	Number    string    `json:"number"`
+
+	// OverlapM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	OverlapM2 *AreaM2            `json:"overlap_m2,omitempty"`
+	PlanId    openapi_types.UUID `json:"plan_id"`
+
+	// RunId 最近一次筛查
+	RunId        openapi_types.UUID `json:"run_id"`
+	TownshipCode string             `json:"township_code"`
+	Verdict      *VerdictName       `json:"verdict,omitempty"`
+}
+
+// AlertKind defines model for Alert.Kind.
+type AlertKind string
 
 // AreaM2 平方米，两位小数 · m² with two decimals
 //
@@ -878,17 +955,22 @@ type Rulebook struct {
 
 // Screening defines model for Screening.
 type Screening struct {
+	// BaseRunId 沿用了这次筛查中未受影响的结论 · What no change has touched was taken over from this run
+	BaseRunId  *openapi_types.UUID      `json:"base_run_id,omitempty"`
 	CreatedAt  *time.Time               `json:"created_at,omitempty"`
 	Datasets   []map[string]interface{} `json:"datasets"`
 	Engine     *string                  `json:"engine,omitempty"`
 	FinishedAt *time.Time               `json:"finished_at,omitempty"`
 	Missing    []string                 `json:"missing"`
 	Problem    *Problem                 `json:"problem,omitempty"`
-	Rulebook   string                   `json:"rulebook"`
-	RunId      openapi_types.UUID       `json:"run_id"`
-	Status     ScreeningStatus          `json:"status"`
-	Summary    map[string]interface{}   `json:"summary"`
-	Year       int                      `json:"year"`
+
+	// Rejudged 重新判断的地块数 · How many candidates were judged again
+	Rejudged *int                   `json:"rejudged,omitempty"`
+	Rulebook string                 `json:"rulebook"`
+	RunId    openapi_types.UUID     `json:"run_id"`
+	Status   ScreeningStatus        `json:"status"`
+	Summary  map[string]interface{} `json:"summary"`
+	Year     int                    `json:"year"`
 }
 
 // ScreeningStatus defines model for Screening.Status.
@@ -900,9 +982,66 @@ type ScreeningAccepted struct {
 	Screening Screening `json:"screening"`
 }
 
+// ScreeningChange defines model for ScreeningChange.
+type ScreeningChange struct {
+	// Approved 在用方案选中 · Chosen by the plan in force
+	Approved bool `json:"approved"`
+
+	// ClausesCome 新触及的条款
+	ClausesCome []string `json:"clauses_come"`
+
+	// ClausesGone 不再触及的条款
+	ClausesGone []string `json:"clauses_gone"`
+
+	// Direction in 转进，out 转出
+	Direction Direction `json:"direction"`
+
+	// Kind moved：结论类别未变而面积或条款有变
+	Kind ScreeningChangeKind `json:"kind"`
+
+	// NetAfterM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetAfterM2 *AreaM2 `json:"net_after_m2,omitempty"`
+
+	// NetBeforeM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetBeforeM2  *AreaM2 `json:"net_before_m2,omitempty"`
+	Number       string  `json:"number"`
+	TownshipCode string  `json:"township_code"`
+
+	// UsableAfterM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	UsableAfterM2 *AreaM2 `json:"usable_after_m2,omitempty"`
+
+	// UsableBeforeM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	UsableBeforeM2 *AreaM2      `json:"usable_before_m2,omitempty"`
+	VerdictAfter   *VerdictName `json:"verdict_after,omitempty"`
+	VerdictBefore  *VerdictName `json:"verdict_before,omitempty"`
+}
+
+// ScreeningChangeKind moved：结论类别未变而面积或条款有变
+type ScreeningChangeKind string
+
+// ScreeningChanges defines model for ScreeningChanges.
+type ScreeningChanges struct {
+	Items        []ScreeningChange  `json:"items"`
+	NewlyFailing int                `json:"newly_failing"`
+	NewlyPassing int                `json:"newly_passing"`
+	Next         *string            `json:"next,omitempty"`
+	Since        openapi_types.UUID `json:"since"`
+	Total        int                `json:"total"`
+}
+
 // ScreeningInput defines model for ScreeningInput.
 type ScreeningInput struct {
-	Year Year `json:"year"`
+	// Full 逐个重新判断；否则只重判数据变化可能触及的地块，结果逐字节相同 · Judge every candidate anew; otherwise only those that a change can have touched, with the same result
+	Full *bool `json:"full,omitempty"`
+	Year Year  `json:"year"`
 }
 
 // Township defines model for Township.
@@ -1053,6 +1192,11 @@ type WithGeometry = bool
 // Error defines model for Error.
 type Error = Problem
 
+// ListAlertsParams defines parameters for ListAlerts.
+type ListAlertsParams struct {
+	Year Year `form:"year" json:"year"`
+}
+
 // ListCandidatesParams defines parameters for ListCandidates.
 type ListCandidatesParams struct {
 	Year      *Year      `form:"year,omitempty" json:"year,omitempty"`
@@ -1121,6 +1265,16 @@ type ListPlanParcelsParams struct {
 
 	// Limit 每页条数 · Page size
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListScreeningChangesParams defines parameters for ListScreeningChanges.
+type ListScreeningChangesParams struct {
+	// Since 较早的一次；缺省为此前最近完成的一次 · The earlier run; the one finished before, if left out
+	Since *openapi_types.UUID `form:"since,omitempty" json:"since,omitempty"`
+
+	// Limit 每页条数 · Page size
+	Limit *Limit  `form:"limit,omitempty" json:"limit,omitempty"`
+	After *string `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // ListFindingsParams defines parameters for ListFindings.
@@ -1238,6 +1392,9 @@ type ServerInterface interface {
 	// PutCounty 建立或修改一个县 · Create a county or change it
 	// (PUT /counties/{county})
 	PutCounty(ctx echo.Context, county CountyPath) error
+	// ListAlerts 预警：已纳入方案而现在不合格的地块 · Parcels of the plan that fail by now
+	// (GET /counties/{county}/alerts)
+	ListAlerts(ctx echo.Context, county CountyPath, params ListAlertsParams) error
 	// ListCandidates 申报地块 · Declared candidates
 	// (GET /counties/{county}/candidates)
 	ListCandidates(ctx echo.Context, county CountyPath, params ListCandidatesParams) error
@@ -1301,6 +1458,9 @@ type ServerInterface interface {
 	// GetScreening 一次筛查 · One run
 	// (GET /counties/{county}/screenings/{run_id})
 	GetScreening(ctx echo.Context, county CountyPath, runId RunID) error
+	// ListScreeningChanges 两次筛查之间的变化 · What has changed since another run
+	// (GET /counties/{county}/screenings/{run_id}/changes)
+	ListScreeningChanges(ctx echo.Context, county CountyPath, runId RunID, params ListScreeningChangesParams) error
 	// ListFindings 问题发现 · Findings, by clause, township or candidate
 	// (GET /counties/{county}/screenings/{run_id}/findings)
 	ListFindings(ctx echo.Context, county CountyPath, runId RunID, params ListFindingsParams) error
@@ -1379,6 +1539,31 @@ func (w *ServerInterfaceWrapper) PutCounty(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.PutCounty(ctx, county)
+	return err
+}
+
+// ListAlerts converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAlerts(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAlertsParams
+	// ------------- Required query parameter "year" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "year", ctx.QueryParams(), &params.Year, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAlerts(ctx, county, params)
 	return err
 }
 
@@ -1975,6 +2160,53 @@ func (w *ServerInterfaceWrapper) GetScreening(ctx echo.Context) error {
 	return err
 }
 
+// ListScreeningChanges converts echo context to params.
+func (w *ServerInterfaceWrapper) ListScreeningChanges(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "run_id" -------------
+	var runId RunID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "run_id", ctx.Param("run_id"), &runId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter run_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListScreeningChangesParams
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", ctx.QueryParams(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter since: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListScreeningChanges(ctx, county, runId, params)
+	return err
+}
+
 // ListFindings converts echo context to params.
 func (w *ServerInterfaceWrapper) ListFindings(ctx echo.Context) error {
 	var err error
@@ -2451,6 +2683,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/counties/:county/screenings/:run_id/verdicts", wrapper.ListVerdicts, options.OperationMiddlewares["listVerdicts"]...)
 	router.GET(options.BaseURL+"/counties/:county/screenings/:run_id/findings", wrapper.ListFindings, options.OperationMiddlewares["listFindings"]...)
 	router.GET(options.BaseURL+"/counties/:county/screenings/:run_id/overlaps", wrapper.ListOverlaps, options.OperationMiddlewares["listOverlaps"]...)
+	router.GET(options.BaseURL+"/counties/:county/screenings/:run_id/changes", wrapper.ListScreeningChanges, options.OperationMiddlewares["listScreeningChanges"]...)
+	router.GET(options.BaseURL+"/counties/:county/alerts", wrapper.ListAlerts, options.OperationMiddlewares["listAlerts"]...)
 	router.GET(options.BaseURL+"/counties/:county/screenings/:run_id/findings.gpkg", wrapper.GetFindingsGeoPackage, options.OperationMiddlewares["getFindingsGeoPackage"]...)
 	router.GET(options.BaseURL+"/counties/:county/screenings/:run_id/findings.jsonl", wrapper.GetFindingsLines, options.OperationMiddlewares["getFindingsLines"]...)
 	router.POST(options.BaseURL+"/counties/:county/whatif", wrapper.WhatIf, options.OperationMiddlewares["whatIf"]...)

@@ -123,3 +123,47 @@ func TestScenarios_APublishedPlanKeepsItsName(t *testing.T) {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 }
+
+func TestScreenings_ChangesAndAlertsAreListed(t *testing.T) {
+	t.Parallel()
+	s := newService(t, 0, "")
+	s.call(t, "PUT", "/api/v1/counties/149901", "application/json", `{"name":"示例县","srid":4546,"synthetic":true}`)
+	base := "/api/v1/counties/149901/"
+	if a := s.call(t, "GET", base+"alerts?year=2025", "", ""); a.status != 200 || strings.TrimSpace(string(a.body)) != "[]" {
+		t.Errorf("no plan: %d %s", a.status, a.body)
+	}
+	s.planned(t, "甲", true, `{}`)
+	run, later := uuid.NewSHA1(uuid.Nil, []byte("run")), uuid.New()
+	for _, sql := range []string{
+		`UPDATE screening_run SET finished_at = now() - interval '1 hour'`,
+		`INSERT INTO screening_run (county_code, run_id, year, status, rulebook, finished_at, base_run_id, rejudged) SELECT county_code, '` + later.String() + `', year, status, rulebook, now(), run_id, 1 FROM screening_run`,
+		`INSERT INTO verdict (county_code, run_id, direction, number, township_code, verdict, area_m2, usable_m2, net_m2, net_paddy_m2)
+			SELECT county_code, run_id, 'out', 'C1', '149901100', CASE WHEN run_id = '` + later.String() + `' THEN 'forbidden' ELSE 'eligible' END, 5, 5, 5, 0 FROM screening_run`,
+	} {
+		if _, err := s.db.Pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range []string{"changes", "changes?since=" + run.String()} {
+		a := s.call(t, "GET", base+"screenings/"+later.String()+"/"+path, "", "")
+		if a.status != 200 || !strings.Contains(string(a.body), `"newly_failing":1`) || !strings.Contains(string(a.body), `"approved":true`) {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+	if a := s.call(t, "GET", base+"alerts?year=2025", "", ""); a.status != 200 || !strings.Contains(string(a.body), `"now_forbidden"`) {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := s.call(t, "GET", base+"screenings/"+later.String(), "", ""); !strings.Contains(string(a.body), `"rejudged":1`) {
+		t.Errorf("%s", a.body)
+	}
+	for path, status := range map[string]int{
+		"screenings/" + run.String() + "/changes":                             404,
+		"screenings/" + later.String() + "/changes?since=" + uuid.NewString(): 404,
+		"screenings/" + uuid.NewString() + "/changes":                         404,
+		"alerts": 400,
+	} {
+		if a := s.call(t, "GET", base+path, "", ""); a.status != status {
+			t.Errorf("%s: %d %s, want %d", path, a.status, a.body, status)
+		}
+	}
+}

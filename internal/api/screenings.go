@@ -18,11 +18,11 @@ import (
 	"gengheng/internal/screening"
 )
 
-const runColumns = `run_id, year, status, rulebook, engine, datasets, missing, summary, problem, created_at, finished_at`
+const runColumns = `run_id, year, status, rulebook, engine, base_run_id, rejudged, datasets, missing, summary, problem, created_at, finished_at`
 
 func scanRun(row pgx.CollectableRow) (Screening, error) {
 	var v Screening
-	return v, row.Scan(&v.RunId, &v.Year, &v.Status, &v.Rulebook, &v.Engine, &v.Datasets, &v.Missing, &v.Summary,
+	return v, row.Scan(&v.RunId, &v.Year, &v.Status, &v.Rulebook, &v.Engine, &v.BaseRunId, &v.Rejudged, &v.Datasets, &v.Missing, &v.Summary,
 		&v.Problem, &v.CreatedAt, &v.FinishedAt)
 }
 
@@ -57,8 +57,8 @@ func (s *server) AddScreening(c echo.Context, county CountyPath) error {
 	var jobID uuid.UUID
 	err = pgx.BeginFunc(ctx, s.db.Pool, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
-			INSERT INTO screening_run (county_code, run_id, year, status, rulebook) VALUES ($1, $2, $3, 'queued', $4)`,
-			county, id, in.Year, row.rulebook)
+			INSERT INTO screening_run (county_code, run_id, year, status, rulebook, full_run) VALUES ($1, $2, $3, 'queued', $4, coalesce($5, false))`,
+			county, id, in.Year, row.rulebook, in.Full)
 		if err != nil {
 			return fmt.Errorf("record screening: %w", err)
 		}

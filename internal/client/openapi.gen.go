@@ -20,6 +20,30 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for AlertKind.
+const (
+	NewConflict  AlertKind = "new_conflict"
+	NotDeclared  AlertKind = "not_declared"
+	NowForbidden AlertKind = "now_forbidden"
+	NowUnknown   AlertKind = "now_unknown"
+)
+
+// Valid indicates whether the value is a known member of the AlertKind enum.
+func (e AlertKind) Valid() bool {
+	switch e {
+	case NewConflict:
+		return true
+	case NotDeclared:
+		return true
+	case NowForbidden:
+		return true
+	case NowUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DatasetStatus.
 const (
 	DatasetStatusCommitted DatasetStatus = "committed"
@@ -251,6 +275,33 @@ func (e ScreeningStatus) Valid() bool {
 	}
 }
 
+// Defines values for ScreeningChangeKind.
+const (
+	Added        ScreeningChangeKind = "added"
+	Moved        ScreeningChangeKind = "moved"
+	NewlyFailing ScreeningChangeKind = "newly_failing"
+	NewlyPassing ScreeningChangeKind = "newly_passing"
+	Removed      ScreeningChangeKind = "removed"
+)
+
+// Valid indicates whether the value is a known member of the ScreeningChangeKind enum.
+func (e ScreeningChangeKind) Valid() bool {
+	switch e {
+	case Added:
+		return true
+	case Moved:
+		return true
+	case NewlyFailing:
+		return true
+	case NewlyPassing:
+		return true
+	case Removed:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for VerdictName.
 const (
 	Eligible          VerdictName = "eligible"
@@ -340,6 +391,32 @@ func (e ListOverlapsParamsBy) Valid() bool {
 		return false
 	}
 }
+
+// Alert defines model for Alert.
+type Alert struct {
+	Clauses []string `json:"clauses"`
+
+	// Direction in 转进，out 转出
+	Direction Direction `json:"direction"`
+	Kind      AlertKind `json:"kind"`
+	MessageEn string    `json:"message_en"`
+	MessageZh string    `json:"message_zh"`
+	Number    string    `json:"number"`
+
+	// OverlapM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	OverlapM2 *AreaM2            `json:"overlap_m2,omitempty"`
+	PlanId    openapi_types.UUID `json:"plan_id"`
+
+	// RunId 最近一次筛查
+	RunId        openapi_types.UUID `json:"run_id"`
+	TownshipCode string             `json:"township_code"`
+	Verdict      *VerdictName       `json:"verdict,omitempty"`
+}
+
+// AlertKind defines model for Alert.Kind.
+type AlertKind string
 
 // AreaM2 平方米，两位小数 · m² with two decimals
 //
@@ -885,17 +962,22 @@ type Rulebook struct {
 
 // Screening defines model for Screening.
 type Screening struct {
+	// BaseRunId 沿用了这次筛查中未受影响的结论 · What no change has touched was taken over from this run
+	BaseRunId  *openapi_types.UUID      `json:"base_run_id,omitempty"`
 	CreatedAt  *time.Time               `json:"created_at,omitempty"`
 	Datasets   []map[string]interface{} `json:"datasets"`
 	Engine     *string                  `json:"engine,omitempty"`
 	FinishedAt *time.Time               `json:"finished_at,omitempty"`
 	Missing    []string                 `json:"missing"`
 	Problem    *Problem                 `json:"problem,omitempty"`
-	Rulebook   string                   `json:"rulebook"`
-	RunId      openapi_types.UUID       `json:"run_id"`
-	Status     ScreeningStatus          `json:"status"`
-	Summary    map[string]interface{}   `json:"summary"`
-	Year       int                      `json:"year"`
+
+	// Rejudged 重新判断的地块数 · How many candidates were judged again
+	Rejudged *int                   `json:"rejudged,omitempty"`
+	Rulebook string                 `json:"rulebook"`
+	RunId    openapi_types.UUID     `json:"run_id"`
+	Status   ScreeningStatus        `json:"status"`
+	Summary  map[string]interface{} `json:"summary"`
+	Year     int                    `json:"year"`
 }
 
 // ScreeningStatus defines model for Screening.Status.
@@ -907,9 +989,66 @@ type ScreeningAccepted struct {
 	Screening Screening `json:"screening"`
 }
 
+// ScreeningChange defines model for ScreeningChange.
+type ScreeningChange struct {
+	// Approved 在用方案选中 · Chosen by the plan in force
+	Approved bool `json:"approved"`
+
+	// ClausesCome 新触及的条款
+	ClausesCome []string `json:"clauses_come"`
+
+	// ClausesGone 不再触及的条款
+	ClausesGone []string `json:"clauses_gone"`
+
+	// Direction in 转进，out 转出
+	Direction Direction `json:"direction"`
+
+	// Kind moved：结论类别未变而面积或条款有变
+	Kind ScreeningChangeKind `json:"kind"`
+
+	// NetAfterM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetAfterM2 *AreaM2 `json:"net_after_m2,omitempty"`
+
+	// NetBeforeM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetBeforeM2  *AreaM2 `json:"net_before_m2,omitempty"`
+	Number       string  `json:"number"`
+	TownshipCode string  `json:"township_code"`
+
+	// UsableAfterM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	UsableAfterM2 *AreaM2 `json:"usable_after_m2,omitempty"`
+
+	// UsableBeforeM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	UsableBeforeM2 *AreaM2      `json:"usable_before_m2,omitempty"`
+	VerdictAfter   *VerdictName `json:"verdict_after,omitempty"`
+	VerdictBefore  *VerdictName `json:"verdict_before,omitempty"`
+}
+
+// ScreeningChangeKind moved：结论类别未变而面积或条款有变
+type ScreeningChangeKind string
+
+// ScreeningChanges defines model for ScreeningChanges.
+type ScreeningChanges struct {
+	Items        []ScreeningChange  `json:"items"`
+	NewlyFailing int                `json:"newly_failing"`
+	NewlyPassing int                `json:"newly_passing"`
+	Next         *string            `json:"next,omitempty"`
+	Since        openapi_types.UUID `json:"since"`
+	Total        int                `json:"total"`
+}
+
 // ScreeningInput defines model for ScreeningInput.
 type ScreeningInput struct {
-	Year Year `json:"year"`
+	// Full 逐个重新判断；否则只重判数据变化可能触及的地块，结果逐字节相同 · Judge every candidate anew; otherwise only those that a change can have touched, with the same result
+	Full *bool `json:"full,omitempty"`
+	Year Year  `json:"year"`
 }
 
 // Township defines model for Township.
@@ -1060,6 +1199,11 @@ type WithGeometry = bool
 // Error defines model for Error.
 type Error = Problem
 
+// ListAlertsParams defines parameters for ListAlerts.
+type ListAlertsParams struct {
+	Year Year `form:"year" json:"year"`
+}
+
 // ListCandidatesParams defines parameters for ListCandidates.
 type ListCandidatesParams struct {
 	Year      *Year      `form:"year,omitempty" json:"year,omitempty"`
@@ -1128,6 +1272,16 @@ type ListPlanParcelsParams struct {
 
 	// Limit 每页条数 · Page size
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListScreeningChangesParams defines parameters for ListScreeningChanges.
+type ListScreeningChangesParams struct {
+	// Since 较早的一次；缺省为此前最近完成的一次 · The earlier run; the one finished before, if left out
+	Since *openapi_types.UUID `form:"since,omitempty" json:"since,omitempty"`
+
+	// Limit 每页条数 · Page size
+	Limit *Limit  `form:"limit,omitempty" json:"limit,omitempty"`
+	After *string `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // ListFindingsParams defines parameters for ListFindings.
@@ -1338,6 +1492,16 @@ type ClientInterface interface {
 	// Corresponds with PUT /counties/{county} (the `PutCounty` operationId).
 	PutCounty(ctx context.Context, county CountyPath, body PutCountyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListAlerts 预警：已纳入方案而现在不合格的地块 · Parcels of the plan that fail by now
+	//
+	// 对照本年度在用方案（已批准的；没有则最近报批或完成的）所依据的筛查与最近一次筛查：方案选中的地块新触及禁止性条款、
+	// 结论不再可行或已不再申报的，各为一条预警。
+	// Every parcel that the year's plan has chosen and that the newest screening forbids, finds new blocking
+	// overlaps on, or no longer knows.
+	//
+	// Corresponds with GET /counties/{county}/alerts (the `ListAlerts` operationId).
+	ListAlerts(ctx context.Context, county CountyPath, params *ListAlertsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListCandidates 申报地块 · Declared candidates
 	//
 	// Corresponds with GET /counties/{county}/candidates (the `ListCandidates` operationId).
@@ -1514,6 +1678,14 @@ type ClientInterface interface {
 	// Corresponds with GET /counties/{county}/screenings/{run_id} (the `GetScreening` operationId).
 	GetScreening(ctx context.Context, county CountyPath, runId RunID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListScreeningChanges 两次筛查之间的变化 · What has changed since another run
+	//
+	// 逐地块列出结论、可用面积、净面积或条款有变化的；approved 为真的，是本年度在用方案已选中的地块（新不合格即预警）。
+	// Candidates whose verdict, areas or clauses differ. Those that the plan in force has chosen are marked approved.
+	//
+	// Corresponds with GET /counties/{county}/screenings/{run_id}/changes (the `ListScreeningChanges` operationId).
+	ListScreeningChanges(ctx context.Context, county CountyPath, runId RunID, params *ListScreeningChangesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListFindings 问题发现 · Findings, by clause, township or candidate
 	//
 	// Corresponds with GET /counties/{county}/screenings/{run_id}/findings (the `ListFindings` operationId).
@@ -1668,6 +1840,26 @@ func (c *Raw) PutCountyWithBody(ctx context.Context, county CountyPath, contentT
 // Corresponds with PUT /counties/{county} (the `PutCounty` operationId).
 func (c *Raw) PutCounty(ctx context.Context, county CountyPath, body PutCountyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutCountyRequest(c.Server, county, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListAlerts 预警：已纳入方案而现在不合格的地块 · Parcels of the plan that fail by now
+//
+// 对照本年度在用方案（已批准的；没有则最近报批或完成的）所依据的筛查与最近一次筛查：方案选中的地块新触及禁止性条款、
+// 结论不再可行或已不再申报的，各为一条预警。
+// Every parcel that the year's plan has chosen and that the newest screening forbids, finds new blocking
+// overlaps on, or no longer knows.
+//
+// Corresponds with GET /counties/{county}/alerts (the `ListAlerts` operationId).
+func (c *Raw) ListAlerts(ctx context.Context, county CountyPath, params *ListAlertsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAlertsRequest(c.Server, county, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2114,6 +2306,24 @@ func (c *Raw) GetScreening(ctx context.Context, county CountyPath, runId RunID, 
 	return c.Client.Do(req)
 }
 
+// ListScreeningChanges 两次筛查之间的变化 · What has changed since another run
+//
+// 逐地块列出结论、可用面积、净面积或条款有变化的；approved 为真的，是本年度在用方案已选中的地块（新不合格即预警）。
+// Candidates whose verdict, areas or clauses differ. Those that the plan in force has chosen are marked approved.
+//
+// Corresponds with GET /counties/{county}/screenings/{run_id}/changes (the `ListScreeningChanges` operationId).
+func (c *Raw) ListScreeningChanges(ctx context.Context, county CountyPath, runId RunID, params *ListScreeningChangesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListScreeningChangesRequest(c.Server, county, runId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListFindings 问题发现 · Findings, by clause, township or candidate
 //
 // Corresponds with GET /counties/{county}/screenings/{run_id}/findings (the `ListFindings` operationId).
@@ -2431,6 +2641,63 @@ func NewPutCountyRequestWithBody(server string, county CountyPath, contentType s
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListAlertsRequest constructs an http.Request for the ListAlerts method
+func NewListAlertsRequest(server string, county CountyPath, params *ListAlertsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/alerts", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "year", params.Year, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -3626,6 +3893,98 @@ func NewGetScreeningRequest(server string, county CountyPath, runId RunID) (*htt
 	return req, nil
 }
 
+// NewListScreeningChangesRequest constructs an http.Request for the ListScreeningChanges method
+func NewListScreeningChangesRequest(server string, county CountyPath, runId RunID, params *ListScreeningChangesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "run_id", runId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/screenings/%s/changes", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListFindingsRequest constructs an http.Request for the ListFindings method
 func NewListFindingsRequest(server string, county CountyPath, runId RunID, params *ListFindingsParams) (*http.Request, error) {
 	var err error
@@ -4517,6 +4876,18 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /counties/{county} (the `PutCounty` operationId).
 	PutCountyWithResponse(ctx context.Context, county CountyPath, body PutCountyJSONRequestBody, reqEditors ...RequestEditorFn) (*PutCountyResponse, error)
 
+	// ListAlertsWithResponse 预警：已纳入方案而现在不合格的地块 · Parcels of the plan that fail by now
+	//
+	// 对照本年度在用方案（已批准的；没有则最近报批或完成的）所依据的筛查与最近一次筛查：方案选中的地块新触及禁止性条款、
+	// 结论不再可行或已不再申报的，各为一条预警。
+	// Every parcel that the year's plan has chosen and that the newest screening forbids, finds new blocking
+	// overlaps on, or no longer knows.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /counties/{county}/alerts (the `ListAlerts` operationId).
+	ListAlertsWithResponse(ctx context.Context, county CountyPath, params *ListAlertsParams, reqEditors ...RequestEditorFn) (*ListAlertsResponse, error)
+
 	// ListCandidatesWithResponse 申报地块 · Declared candidates
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -4724,6 +5095,16 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /counties/{county}/screenings/{run_id} (the `GetScreening` operationId).
 	GetScreeningWithResponse(ctx context.Context, county CountyPath, runId RunID, reqEditors ...RequestEditorFn) (*GetScreeningResponse, error)
+
+	// ListScreeningChangesWithResponse 两次筛查之间的变化 · What has changed since another run
+	//
+	// 逐地块列出结论、可用面积、净面积或条款有变化的；approved 为真的，是本年度在用方案已选中的地块（新不合格即预警）。
+	// Candidates whose verdict, areas or clauses differ. Those that the plan in force has chosen are marked approved.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /counties/{county}/screenings/{run_id}/changes (the `ListScreeningChanges` operationId).
+	ListScreeningChangesWithResponse(ctx context.Context, county CountyPath, runId RunID, params *ListScreeningChangesParams, reqEditors ...RequestEditorFn) (*ListScreeningChangesResponse, error)
 
 	// ListFindingsWithResponse 问题发现 · Findings, by clause, township or candidate
 	//
@@ -4971,6 +5352,54 @@ func (r PutCountyResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutCountyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListAlertsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]Alert
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAlertsResponse) GetJSON200() *[]Alert {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListAlertsResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAlertsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAlertsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAlertsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAlertsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -5992,6 +6421,54 @@ func (r GetScreeningResponse) ContentType() string {
 	return ""
 }
 
+type ListScreeningChangesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ScreeningChanges
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListScreeningChangesResponse) GetJSON200() *ScreeningChanges {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListScreeningChangesResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListScreeningChangesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListScreeningChangesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListScreeningChangesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListScreeningChangesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListFindingsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6564,6 +7041,24 @@ func (c *ClientWithResponses) PutCountyWithResponse(ctx context.Context, county 
 	return ParsePutCountyResponse(rsp)
 }
 
+// ListAlertsWithResponse 预警：已纳入方案而现在不合格的地块 · Parcels of the plan that fail by now
+//
+// 对照本年度在用方案（已批准的；没有则最近报批或完成的）所依据的筛查与最近一次筛查：方案选中的地块新触及禁止性条款、
+// 结论不再可行或已不再申报的，各为一条预警。
+// Every parcel that the year's plan has chosen and that the newest screening forbids, finds new blocking
+// overlaps on, or no longer knows.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /counties/{county}/alerts (the `ListAlerts` operationId).
+func (c *ClientWithResponses) ListAlertsWithResponse(ctx context.Context, county CountyPath, params *ListAlertsParams, reqEditors ...RequestEditorFn) (*ListAlertsResponse, error) {
+	rsp, err := c.ListAlerts(ctx, county, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAlertsResponse(rsp)
+}
+
 // ListCandidatesWithResponse 申报地块 · Declared candidates
 //
 // Returns a wrapper object for the known response body format(s).
@@ -6928,6 +7423,22 @@ func (c *ClientWithResponses) GetScreeningWithResponse(ctx context.Context, coun
 	return ParseGetScreeningResponse(rsp)
 }
 
+// ListScreeningChangesWithResponse 两次筛查之间的变化 · What has changed since another run
+//
+// 逐地块列出结论、可用面积、净面积或条款有变化的；approved 为真的，是本年度在用方案已选中的地块（新不合格即预警）。
+// Candidates whose verdict, areas or clauses differ. Those that the plan in force has chosen are marked approved.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /counties/{county}/screenings/{run_id}/changes (the `ListScreeningChanges` operationId).
+func (c *ClientWithResponses) ListScreeningChangesWithResponse(ctx context.Context, county CountyPath, runId RunID, params *ListScreeningChangesParams, reqEditors ...RequestEditorFn) (*ListScreeningChangesResponse, error) {
+	rsp, err := c.ListScreeningChanges(ctx, county, runId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListScreeningChangesResponse(rsp)
+}
+
 // ListFindingsWithResponse 问题发现 · Findings, by clause, township or candidate
 //
 // Returns a wrapper object for the known response body format(s).
@@ -7189,6 +7700,39 @@ func ParsePutCountyResponse(rsp *http.Response) (*PutCountyResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest County
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListAlertsResponse parses an HTTP response from a ListAlertsWithResponse call
+func ParseListAlertsResponse(rsp *http.Response) (*ListAlertsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAlertsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []Alert
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -7907,6 +8451,39 @@ func ParseGetScreeningResponse(rsp *http.Response) (*GetScreeningResponse, error
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Screening
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListScreeningChangesResponse parses an HTTP response from a ListScreeningChangesWithResponse call
+func ParseListScreeningChangesResponse(rsp *http.Response) (*ListScreeningChangesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListScreeningChangesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ScreeningChanges
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -43,6 +43,9 @@ func (j *job) screen(ctx context.Context) error {
 		if err != nil || done {
 			return err
 		}
+		if done, err := j.takeOver(ctx, tx); err != nil || done {
+			return err
+		}
 		t, err := j.stream(ctx, tx)
 		if err != nil {
 			return err
@@ -76,9 +79,13 @@ func (j *job) batches() [][]*candidate {
 	if j.engineName == EnginePostGIS {
 		size = len(j.candidates)
 	}
+	return cut(j.candidates, size)
+}
+
+func cut(candidates []*candidate, size int) [][]*candidate {
 	var list [][]*candidate
-	for from := 0; from < len(j.candidates); from += size {
-		list = append(list, j.candidates[from:min(from+size, len(j.candidates))])
+	for from := 0; from < len(candidates); from += size {
+		list = append(list, candidates[from:min(from+size, len(candidates))])
 	}
 	return list
 }
@@ -148,15 +155,22 @@ func (j *job) copyBatches(ctx context.Context, tx pgx.Tx, ready []chan judged, s
 			seq++
 			row[findingSeq] = seq
 		}
-		if _, err := tx.CopyFrom(ctx, pgx.Identifier{"verdict"}, verdictColumns, pgx.CopyFromRows(b.verdicts)); err != nil {
-			return fmt.Errorf("write the verdicts: %w", err)
-		}
-		if _, err := tx.CopyFrom(ctx, pgx.Identifier{"finding"}, findingColumns, pgx.CopyFromRows(b.findings)); err != nil {
-			return fmt.Errorf("write the findings: %w", err)
+		if err := j.copyRows(ctx, tx, b); err != nil {
+			return err
 		}
 		t.add(b.job)
 		done += len(b.verdicts)
 		j.tell("判定并写入 · judge and write", int64(done), int64(len(j.candidates)))
+	}
+	return nil
+}
+
+func (j *job) copyRows(ctx context.Context, tx pgx.Tx, b judged) error {
+	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"verdict"}, verdictColumns, pgx.CopyFromRows(b.verdicts)); err != nil {
+		return fmt.Errorf("write the verdicts: %w", err)
+	}
+	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"finding"}, findingColumns, pgx.CopyFromRows(b.findings)); err != nil {
+		return fmt.Errorf("write the findings: %w", err)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 )
 
 var verdictColumns = []string{"county_code", "run_id", "direction", "number", "township_code", "verdict", "area_m2", "usable_m2",
-	"net_m2", "net_paddy_m2", "kcxs", "slope_class", "slope_source", "quality", "scores", "reasons", "remainder", "exempt"}
+	"net_m2", "net_paddy_m2", "kcxs", "slope_class", "slope_source", "quality", "scores", "reasons", "remainder", "exempt", "covered"}
 
 // verdictRows are the rows of the verdicts, for COPY.
 func (j *job) verdictRows() ([][]any, error) {
@@ -34,6 +34,14 @@ func (j *job) verdictRows() ([][]any, error) {
 		if err != nil {
 			return nil, err
 		}
+		covered := map[string]land.Area{}
+		for clause, m2 := range j.covered[i] {
+			covered[clause] = rounded(m2)
+		}
+		hits, err := json.Marshal(covered)
+		if err != nil {
+			return nil, err
+		}
 		var ridge, quality, class any
 		if v.KCXS != nil {
 			ridge = decimal(int64(*v.KCXS), 4)
@@ -45,7 +53,7 @@ func (j *job) verdictRows() ([][]any, error) {
 			class = v.SlopeClass
 		}
 		rows[i] = []any{j.county, j.runID, string(v.Direction), v.Number, v.Township, v.Verdict, amount(v.Area), amount(v.Usable),
-			amount(v.Net), amount(v.NetPaddy), ridge, class, v.SlopeSource, quality, scores, reasons, remainder, v.Exempt}
+			amount(v.Net), amount(v.NetPaddy), ridge, class, v.SlopeSource, quality, scores, reasons, remainder, v.Exempt, hits}
 	}
 	return rows, nil
 }
@@ -53,8 +61,12 @@ func (j *job) verdictRows() ([][]any, error) {
 var findingColumns = []string{"county_code", "run_id", "seq", "direction", "number", "township_code", "clause", "check_no", "severity",
 	"outcome", "layer_kind", "layer_version", "overlap_m2", "share", "features", "message_zh", "message_en", "geom"}
 
-// findingSeq is the column of a finding's number within the run.
-const findingSeq = 2
+// Columns of a finding: its number within the run, and its candidate.
+const (
+	findingSeq       = 2
+	findingDirection = 3
+	findingNumber    = 4
+)
 
 // findingRows are the rows of the findings, for COPY; not yet numbered.
 func (j *job) findingRows() ([][]any, error) {

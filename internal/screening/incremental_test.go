@@ -1,0 +1,226 @@
+package screening_test
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/paulmach/orb"
+	"pgregory.net/rapid"
+
+	"gengheng/internal/screening"
+)
+
+// runAgain runs a screening, in full or as it comes, and gives its lines and how
+// many candidates were judged; -1 is all of them, anew.
+func (c *county) runAgain(s *screening.Screener, full bool) (lines []byte, rejudged int) {
+	c.t.Helper()
+	id := c.queue()
+	c.exec(`UPDATE screening_run SET full_run = $2 WHERE run_id = $1`, id, full)
+	if err := s.Run(c.t.Context(), code, id, nil); err != nil {
+		c.t.Fatal(err)
+	}
+	var n *int
+	if err := c.db.Pool.QueryRow(c.t.Context(), `SELECT rejudged FROM screening_run WHERE run_id = $1`, id).Scan(&n); err != nil {
+		c.t.Fatal(err)
+	}
+	if rejudged = -1; n != nil {
+		rejudged = *n
+	}
+	return c.lines(id), rejudged
+}
+
+func (c *county) lines(id uuid.UUID) []byte {
+	c.t.Helper()
+	var b bytes.Buffer
+	if err := screening.ExportFindings(c.t.Context(), c.db, code, id, &b); err != nil {
+		c.t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// patchwork is a county of 6 × 6 fields of 100 m, each a candidate, with layers
+// that lie across them.
+type patchwork struct {
+	*county
+	layers map[string][]shape
+	in     []declared
+	out    []declared
+}
+
+// editable are layers of the rulebook whose checks look at overlaps, levels,
+// the slope of a place, and what lies near.
+var editable = []string{"STBHHX", "YYSSYBHQ", "TRHJ", "PDT", "GBZNT", "YJJBNTTB", "GTKJGH", "XZQ"}
+
+var levels = map[string][]string{
+	"YYSSYBHQ": {"一级", "二级"}, "TRHJ": {"优先保护类", "严格管控类", "安全利用类"}, "PDT": {"1", "2", "5"}, "GTKJGH": {"农田保护区", "城镇发展区"},
+}
+
+func newPatchwork(t testing.TB) *patchwork {
+	p := &patchwork{county: newCounty(t), layers: map[string][]shape{}}
+	var plots []plot
+	for i := range 6 {
+		for k := range 6 {
+			field := rect(100*float64(i), 100*float64(k), 100*float64(i)+100, 100*float64(k)+100)
+			x, y := 100*float64(i), 100*float64(k)
+			if (i+k)%3 == 0 {
+				plots = append(plots, plot{dlbm: "0103", gdpdjb: "1", zzsxdm: "LS", gddb: 10, geom: field})
+				p.out = append(p.out, declared{number: fmt.Sprintf("C%d%d", i, k), base: "0103", target: "0201", purpose: "园地", actor: "农户", geom: rect(x+5, y+5, x+90, y+60)})
+				continue
+			}
+			plots = append(plots, plot{dlbm: "0404", geom: field})
+			p.in = append(p.in, declared{number: fmt.Sprintf("J%d%d", i, k), base: "0404", target: "0103", actor: "农户", geom: rect(x+5, y+5, x+95, y+70)})
+		}
+	}
+	p.survey(plots...)
+	p.layers["PDT"] = []shape{{level: "1", geom: rect(-100, -100, 700, 700)}}
+	p.layers["XZQ"] = []shape{{code: township + "000", name: "甲镇", geom: rect(-20000, -20000, 20000, 20000)}}
+	p.layers["STBHHX"] = []shape{{name: "红线", geom: rect(-50, -50, 60, 650)}}
+	for _, kind := range editable {
+		p.layer(kind, p.layers[kind]...)
+	}
+	p.declare("in", p.in...)
+	p.declare("out", p.out...)
+	return p
+}
+
+// edit changes one thing and says what.
+func (p *patchwork) edit(t *rapid.T) string {
+	if rapid.IntRange(0, 4).Draw(t, "candidates") == 0 {
+		list, direction := &p.in, "in"
+		if rapid.Bool().Draw(t, "out") {
+			list, direction = &p.out, "out"
+		}
+		*list = append([]declared{}, *list...)
+		i := rapid.IntRange(0, len(*list)-1).Draw(t, "candidate")
+		d := (*list)[i]
+		switch what := rapid.SampledFrom([]string{"move", "word", "drop", "add"}).Draw(t, "what"); {
+		case what == "drop" && len(*list) > 3:
+			*list = append((*list)[:i], (*list)[i+1:]...)
+		case what == "add":
+			d.number += "b"
+			dx := rapid.Float64Range(-40, 40).Draw(t, "dx")
+			d.geom = shifted(d.geom, dx, 3)
+			for _, other := range *list {
+				if other.number == d.number {
+					return "nothing"
+				}
+			}
+			*list = append(*list, d)
+		case what == "word":
+			d.actor = rapid.SampledFrom([]string{"农户", "村集体", "工商企业", ""}).Draw(t, "actor")
+			(*list)[i] = d
+		default:
+			d.geom = shifted(d.geom, rapid.Float64Range(-60, 60).Draw(t, "dx"), rapid.Float64Range(-60, 60).Draw(t, "dy"))
+			(*list)[i] = d
+		}
+		p.declare(direction, *list...)
+		return direction
+	}
+	kind := rapid.SampledFrom(editable).Draw(t, "layer")
+	list := append([]shape{}, p.layers[kind]...)
+	draw := func() shape {
+		s := shape{name: rapid.SampledFrom([]string{"甲", "乙"}).Draw(t, "name")}
+		if l := levels[kind]; l != nil {
+			s.level = rapid.SampledFrom(l).Draw(t, "level")
+		}
+		if kind == "XZQ" {
+			s.code = "149901101000"
+		}
+		x, y := rapid.Float64Range(0, 600).Draw(t, "x"), rapid.Float64Range(0, 600).Draw(t, "y")
+		s.geom = rect(x, y, x+rapid.Float64Range(2, 150).Draw(t, "w"), y+rapid.Float64Range(2, 150).Draw(t, "h"))
+		return s
+	}
+	switch what := rapid.SampledFrom([]string{"add", "drop", "corner", "attribute"}).Draw(t, "what"); {
+	case what == "drop" && len(list) > 1:
+		list = list[:len(list)-1]
+	case what == "corner" && len(list) > 0: // one vertex of one feature moves
+		i := rapid.IntRange(0, len(list)-1).Draw(t, "feature")
+		list[i].geom = list[i].geom.Clone()
+		ring := list[i].geom[0][0]
+		ring[2][0] += rapid.Float64Range(0, 30).Draw(t, "by")
+	case what == "attribute" && len(list) > 0 && kind != "XZQ":
+		i := rapid.IntRange(0, len(list)-1).Draw(t, "feature")
+		list[i].name += "改"
+	default:
+		list = append(list, draw())
+	}
+	p.layers[kind] = list
+	p.layer(kind, list...)
+	return kind
+}
+
+// TestIncrementalEqualsFull edits a county at random; what is taken over and
+// what is judged again must be, byte for byte, what judging all of it gives.
+func TestIncrementalEqualsFull(t *testing.T) {
+	p := newPatchwork(t)
+	s, err := screening.New(p.db, screening.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.runAgain(s, true)
+	taken, runs := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		var edits []string
+		for range rapid.IntRange(1, 2).Draw(t, "edits") {
+			edits = append(edits, p.edit(t))
+		}
+		got, rejudged := p.runAgain(s, false)
+		want, again := p.runAgain(s, true)
+		if again != -1 {
+			t.Fatal("a full run took something over")
+		}
+		if !bytes.Equal(got, want) {
+			t.Fatalf("after %v, %d judged again: %s", edits, rejudged, firstDifference(got, want))
+		}
+		runs++
+		if rejudged >= 0 {
+			taken++
+		}
+	})
+	if taken*3 < runs {
+		t.Errorf("only %d of %d runs took anything over; the test proves little", taken, runs)
+	}
+}
+
+// TestIncrementalJudgesFew: one corner of one red line concerns its neighbours
+// alone, another survey concerns all.
+func TestIncrementalJudgesFew(t *testing.T) {
+	p := newPatchwork(t)
+	s, err := screening.New(p.db, screening.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.runAgain(s, true)
+	if _, n := p.runAgain(s, false); n != 0 {
+		t.Errorf("nothing has changed and %d were judged again", n)
+	}
+	red := p.layers["STBHHX"][0].geom.Clone()
+	red[0][0][2][0] += 60 // the north-east corner of a line that passes twelve fields
+	p.layer("STBHHX", shape{name: "红线", geom: red})
+	if _, n := p.runAgain(s, false); n < 1 || n > 12 {
+		t.Errorf("%d judged again, want the few beside the line", n)
+	}
+	p.survey(plot{dlbm: "0404", geom: rect(0, 0, 600, 600)})
+	if _, n := p.runAgain(s, false); n != -1 {
+		t.Errorf("another survey, and %d judged again", n)
+	}
+	p.exec(`UPDATE dataset SET status = 'retired', retired_at = now(), retired_reason = 'x' WHERE kind = 'STBHHX'`)
+	lines, n := p.runAgain(s, false)
+	if n != -1 || !bytes.Contains(lines, []byte(`"missing":["STBHHX"]`)) {
+		t.Errorf("the red line is gone, and %d judged again", n)
+	}
+}
+
+func shifted(g orb.MultiPolygon, dx, dy float64) orb.MultiPolygon {
+	out := g.Clone()
+	for _, p := range out {
+		for _, r := range p {
+			for i := range r {
+				r[i] = orb.Point{r[i][0] + dx, r[i][1] + dy}
+			}
+		}
+	}
+	return out
+}
