@@ -81,8 +81,9 @@ func (s *server) declaration(ctx context.Context, i int, d WhatIfDeclaration, pr
 		p.Status = http.StatusUnprocessableEntity
 		return p
 	}
-	if out.Geometry, err = polygonsOf(raw); err != nil {
-		return out, bad(err.Error())
+	var fault string
+	if out.Geometry, fault = polygonsOf(raw); fault != "" {
+		return out, bad(fault)
 	}
 	if detail := misplaced(out.Geometry, project); detail != "" {
 		return out, bad(detail)
@@ -98,14 +99,14 @@ func (s *server) declaration(ctx context.Context, i int, d WhatIfDeclaration, pr
 }
 
 // polygonsOf reads a GeoJSON Polygon or MultiPolygon (RFC 7946); heights are left
-// out.
-func polygonsOf(raw []byte) (orb.MultiPolygon, error) {
+// out. fault says what is wrong, if anything.
+func polygonsOf(raw []byte) (mp orb.MultiPolygon, fault string) {
 	var g struct {
 		Type        string          `json:"type"`
 		Coordinates json.RawMessage `json:"coordinates"`
 	}
 	if err := json.Unmarshal(raw, &g); err != nil {
-		return nil, errors.New("不是 GeoJSON 几何。 It is not a GeoJSON geometry.")
+		return nil, "不是 GeoJSON 几何。 It is not a GeoJSON geometry."
 	}
 	var polygons [][][][]float64
 	to := any(&polygons)
@@ -115,10 +116,10 @@ func polygonsOf(raw []byte) (orb.MultiPolygon, error) {
 		polygons = make([][][][]float64, 1)
 		to = &polygons[0]
 	default:
-		return nil, fmt.Errorf("几何类型 %q 应为 Polygon 或 MultiPolygon。 The geometry must be a Polygon or MultiPolygon.", g.Type)
+		return nil, fmt.Sprintf("几何类型 %q 应为 Polygon 或 MultiPolygon。 The geometry must be a Polygon or MultiPolygon.", g.Type)
 	}
 	if err := json.Unmarshal(g.Coordinates, to); err != nil {
-		return nil, errors.New("coordinates 不是多边形的坐标数组。 coordinates is not that of a polygon.")
+		return nil, "coordinates 不是多边形的坐标数组。 coordinates is not that of a polygon."
 	}
 	var out orb.MultiPolygon
 	for _, rings := range polygons {
@@ -126,7 +127,7 @@ func polygonsOf(raw []byte) (orb.MultiPolygon, error) {
 		for r, ring := range rings {
 			for _, p := range ring {
 				if len(p) < 2 {
-					return nil, errors.New("顶点缺少坐标。 A vertex lacks a coordinate.")
+					return nil, "顶点缺少坐标。 A vertex lacks a coordinate."
 				}
 				poly[r] = append(poly[r], orb.Point{p[0], p[1]})
 			}
@@ -136,9 +137,9 @@ func polygonsOf(raw []byte) (orb.MultiPolygon, error) {
 		}
 	}
 	if len(out) == 0 {
-		return nil, errors.New("没有多边形。 There is no polygon.")
+		return nil, "没有多边形。 There is no polygon."
 	}
-	return out, nil
+	return out, ""
 }
 
 // misplaced closes the rings, brings them to the plane, and says what is wrong
