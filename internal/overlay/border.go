@@ -39,13 +39,13 @@ type Look struct {
 	Track func(index int) bool
 }
 
-// Border finds the neighbours along the boundary of a polygon: every piece of
+// Border finds the neighbours along the boundary of a shape: every piece of
 // the boundary looks outwards at a right angle and takes the first polygon it
 // meets, and looks on where that is a track. Rings may turn either way.
-func (m *Mosaic) Border(polygons orb.MultiPolygon, look Look) Border {
+func (m *Mosaic) Border(shape *Shape, look Look) Border {
 	var out Border
 	found := map[int]*Contact{}
-	self := newArea(polygons)
+	self := &shape.area
 	near := vicinity{mosaic: m}
 	contact := func(i int) *Contact {
 		if found[i] == nil {
@@ -53,7 +53,7 @@ func (m *Mosaic) Border(polygons orb.MultiPolygon, look Look) Border {
 		}
 		return found[i]
 	}
-	eachOutward(polygons, look.Step, func(middle, outward orb.Point, length float64) {
+	eachOutward(shape.polygons, look.Step, func(middle, outward orb.Point, length float64) {
 		out.Perimeter += length
 		at := func(d float64) orb.Point { return orb.Point{middle[0] + d*outward[0], middle[1] + d*outward[1]} }
 		p := at(look.Near)
@@ -96,7 +96,9 @@ type vicinity struct {
 	mosaic *Mosaic
 	box    orb.Bound
 	around []int
-	begun  bool
+	// last is the polygon that held the point before, -1 for none.
+	last  int
+	begun bool
 }
 
 // vicinityRadius in metres: a few parcels.
@@ -104,15 +106,23 @@ const vicinityRadius = 40
 
 func (v *vicinity) at(p orb.Point) int {
 	if !v.begun || p[0] < v.box.Min[0] || p[0] > v.box.Max[0] || p[1] < v.box.Min[1] || p[1] > v.box.Max[1] {
-		v.begun, v.box, v.around = true, orb.Bound{Min: p, Max: p}.Pad(vicinityRadius), v.around[:0]
+		v.begun, v.box, v.around, v.last = true, orb.Bound{Min: p, Max: p}.Pad(vicinityRadius), v.around[:0], -1
 		v.mosaic.tree.search(v.box, func(i int) { v.around = append(v.around, i) })
 		slices.Sort(v.around)
 	}
+	// Most points lie where the one before did; the first polygon counts that
+	// holds a point.
+	held := v.last >= 0 && v.mosaic.areas[v.last].holds(p)
 	for _, i := range v.around {
-		if v.mosaic.areas[i].holds(p) {
+		if held && i >= v.last {
+			return v.last
+		}
+		if i != v.last && v.mosaic.areas[i].holds(p) {
+			v.last = i
 			return i
 		}
 	}
+	v.last = -1
 	return -1
 }
 

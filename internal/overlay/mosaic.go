@@ -56,6 +56,21 @@ type area struct {
 	refs []int32
 }
 
+// Shape is a polygon made ready to be compared with those of a mosaic. It is not
+// changed and may be read by many goroutines.
+type Shape struct {
+	polygons orb.MultiPolygon
+	area     area
+}
+
+// NewShape makes a polygon ready. Its coordinates must not change afterwards.
+func NewShape(polygons orb.MultiPolygon) *Shape {
+	return &Shape{polygons: polygons, area: newArea(polygons)}
+}
+
+// Polygons is what the shape was made of.
+func (s *Shape) Polygons() orb.MultiPolygon { return s.polygons }
+
 // edgesPerBand keeps small polygons in one band.
 const edgesPerBand = 16
 

@@ -81,7 +81,7 @@ func TestBorder(t *testing.T) {
 			f[0][0].Reverse()
 			f[0][1].Reverse()
 		}
-		got := m.Border(f, look)
+		got := m.Border(overlay.NewShape(f), look)
 		want := map[int]overlay.Contact{
 			0: {Index: 0, Direct: 50}, 1: {Index: 1, Direct: 30}, 2: {Index: 2, Direct: 100},
 			3: {Index: 3, Across: 100}, 4: {Index: 4, Direct: 60}, 5: {Index: 5, Direct: 50},
@@ -219,7 +219,7 @@ func TestNearAndClustersEqualTryingEveryPair(t *testing.T) {
 				want = append(want, i)
 			}
 		}
-		if got := m.Near(probe, gap, member); !slices.Equal(got, want) {
+		if got := m.Near(overlay.NewShape(probe), gap, member); !slices.Equal(got, want) {
 			t.Fatalf("within %g m: %v, want %v", gap, got, want)
 		}
 

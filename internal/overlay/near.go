@@ -7,13 +7,13 @@ import (
 	"github.com/paulmach/orb"
 )
 
-// Near gives the polygons that want selects and that come within d metres of
-// another polygon (overlapping and touching included), sorted.
-func (m *Mosaic) Near(polygons orb.MultiPolygon, d float64, want func(int) bool) []int {
-	self := newArea(polygons)
+// Near gives the polygons that want selects and that come within d metres of a
+// shape (overlapping and touching included), sorted.
+func (m *Mosaic) Near(shape *Shape, d float64, want func(int) bool) []int {
+	self := &shape.area
 	var found []int
 	m.tree.search(self.box.Pad(d), func(i int) {
-		if want(i) && within(&self, &m.areas[i], d) {
+		if want(i) && within(self, &m.areas[i], d) {
 			found = append(found, i)
 		}
 	})

@@ -23,7 +23,7 @@ func (j *job) testBelt(ctx context.Context, f *finding, p rulebook.BeltWidth) ([
 		return nil, nil
 	}
 	for _, row := range p.Along {
-		along := j.survey.mosaic.Near(c.geom, p.TouchM, func(i int) bool {
+		along := j.survey.mosaic.Near(j.shape(c), p.TouchM, func(i int) bool {
 			return slices.Contains(row.Classes, j.survey.parcels[i].dlbm)
 		})
 		if len(along) == 0 {

@@ -62,7 +62,7 @@ const (
 // evaluate makes every finding of every candidate.
 func (j *job) evaluate(ctx context.Context) error {
 	j.findings = make([][]*finding, len(j.candidates))
-	j.borders = make([]*overlay.Border, len(j.candidates))
+	j.borders, j.shapes = make([]*overlay.Border, len(j.candidates)), make([]*overlay.Shape, len(j.candidates))
 	err := forEach(ctx, len(j.candidates), func(i int) (err error) {
 		j.findings[i], err = j.check(ctx, j.candidates[i])
 		return err
@@ -124,8 +124,11 @@ func (j *job) present(k *rulebook.Check) bool {
 // lacks tells whether a check cannot be made because a layer that the rulebook
 // requires is not there. Other declarations are never required.
 func (j *job) lacks(k *rulebook.Check) bool {
+	if j.present(k) || k.Layer == kindIn || k.Layer == kindOut {
+		return false
+	}
 	info, ok := j.book.Layer(k.Layer)
-	return ok && !info.Optional && k.Layer != kindIn && k.Layer != kindOut && !j.present(k)
+	return ok && !info.Optional
 }
 
 // test runs one check and fills in what it has to say, if anything.
@@ -339,10 +342,18 @@ func (f *finding) judge(largest float64) {
 	}
 }
 
+// shape is a candidate's boundary for questions of distance, made once.
+func (j *job) shape(c *candidate) *overlay.Shape {
+	if j.shapes[c.index] == nil {
+		j.shapes[c.index] = overlay.NewShape(c.geom)
+	}
+	return j.shapes[c.index]
+}
+
 // border finds a candidate's neighbours, once.
 func (j *job) border(c *candidate) *overlay.Border {
 	if j.borders[c.index] == nil {
-		b := j.survey.mosaic.Border(c.geom, overlay.Look{
+		b := j.survey.mosaic.Border(j.shape(c), overlay.Look{
 			Step: 4, Near: 0.2, Far: j.book.Planning.TrackWidthM, Track: j.survey.isTrack,
 		})
 		j.borders[c.index] = &b
@@ -380,7 +391,7 @@ func (j *job) testMinPatch(f *finding, p rulebook.MinPatch) bool {
 		return false
 	}
 	m2 := f.candidate.m2
-	for _, i := range j.survey.mosaic.Near(f.candidate.geom, p.TouchM, j.survey.isCultivated) {
+	for _, i := range j.survey.mosaic.Near(j.shape(f.candidate), p.TouchM, j.survey.isCultivated) {
 		m2 += j.survey.parcels[i].m2
 	}
 	if m2 >= p.AreaM2 {

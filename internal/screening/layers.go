@@ -151,12 +151,15 @@ func (j *job) overlayAll(ctx context.Context) error {
 
 func (j *job) overlayLayer(ctx context.Context, l *layer, subjects []orb.MultiPolygon) error {
 	for _, s := range l.sources {
-		err := j.engine.Overlaps(ctx, subjects, s.table, func(subject int, p part) {
-			place, ok := s.places[p.fid]
-			if !ok || l.isItself(place, j.candidates[subject]) {
+		skip := func(subject int, fid int32) bool {
+			place, ok := s.places[fid]
+			return !ok || l.isItself(place, j.candidates[subject])
+		}
+		err := j.engine.Overlaps(ctx, subjects, s.table, skip, func(subject int, p part) {
+			if skip(subject, p.fid) {
 				return
 			}
-			p.fid = place
+			p.fid = s.places[p.fid]
 			l.parts[subject] = append(l.parts[subject], p)
 		})
 		if err != nil {
@@ -198,8 +201,12 @@ func (j *job) readFeatures(ctx context.Context, l *layer, d dataset) (map[int32]
 		l.features = append(l.features, f)
 	}
 	if l.kind == kindSurvey {
-		l.features = slices.Clip(j.survey.features)
-		return j.survey.places, nil
+		s, err := j.loadSurvey(ctx, d.ID)
+		if err != nil {
+			return nil, err
+		}
+		l.features = slices.Clip(s.features)
+		return s.places, nil
 	}
 	loaded, err := j.loadLayer(ctx, tableOf(l.kind), d.ID)
 	if err != nil {

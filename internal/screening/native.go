@@ -71,7 +71,7 @@ func (e *native) layerIndex(ctx context.Context, table string, dataset uuid.UUID
 	return l.index, l.fids, nil
 }
 
-func (e *native) Overlaps(ctx context.Context, subjects []orb.MultiPolygon, layer layerTable, emit func(int, part)) error {
+func (e *native) Overlaps(ctx context.Context, subjects []orb.MultiPolygon, layer layerTable, skip func(int, int32) bool, emit func(int, part)) error {
 	index, fids, err := e.layerIndex(ctx, layer.table, layer.dataset)
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func (e *native) Overlaps(ctx context.Context, subjects []orb.MultiPolygon, laye
 			anyone.Store(true)
 			return nil
 		}
-		overlaps, stats := index.Overlay(c, true)
+		overlaps, stats := index.OverlayExcept(c, true, func(f int) bool { return skip(i, fids[f]) })
 		e.job.counts.pairs.Add(stats.Pairs)
 		for _, o := range overlaps {
 			switch {
@@ -116,7 +116,7 @@ func (e *native) Overlaps(ctx context.Context, subjects []orb.MultiPolygon, laye
 	if !anyone.Load() {
 		return nil
 	}
-	return e.fallback.Overlaps(ctx, refused, layer, func(i int, p part) {
+	return e.fallback.Overlaps(ctx, refused, layer, skip, func(i int, p part) {
 		e.job.counts.doubtful.Add(1)
 		emit(i, p)
 	})
@@ -208,7 +208,7 @@ func (e *native) two(ctx context.Context, what string, a, b []orb.MultiPolygon,
 	})
 }
 
-func (e *native) Near(ctx context.Context, subjects []orb.MultiPolygon, layer layerTable, fids []int32, d float64) ([]bool, error) {
+func (e *native) Near(ctx context.Context, subjects []*overlay.Shape, layer layerTable, fids []int32, d float64) ([]bool, error) {
 	near := make([]bool, len(subjects))
 	if len(fids) == 0 {
 		return near, nil
@@ -222,7 +222,7 @@ func (e *native) Near(ctx context.Context, subjects []orb.MultiPolygon, layer la
 		return nil, err
 	}
 	err = forEach(ctx, len(subjects), func(i int) error {
-		near[i] = len(subjects[i]) > 0 && len(mosaic.Near(subjects[i], d, func(k int) bool {
+		near[i] = subjects[i] != nil && len(mosaic.Near(subjects[i], d, func(k int) bool {
 			_, wanted := slices.BinarySearch(fids, all[k])
 			return wanted
 		})) > 0

@@ -234,7 +234,7 @@ func (j *job) qualityIn(v *verdict) {
 		return
 	}
 	for _, d := range []float64{100, 500, 2000} {
-		for _, i := range j.survey.mosaic.Near(c.geom, d, graded) {
+		for _, i := range j.survey.mosaic.Near(j.shape(c), d, graded) {
 			p := &j.survey.parcels[i]
 			sum += p.m2 * float64(p.gddb)
 			weight += p.m2

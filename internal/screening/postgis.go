@@ -66,7 +66,7 @@ func newPostGIS(pool *pgxpool.Pool, county string, srid int, zone land.Zone) *po
 // Overlaps cuts big features up for speed only: the pieces of a feature do not
 // overlap and the areas are additive, so that their sum is the area of the
 // uncut intersection.
-func (e *postgis) Overlaps(ctx context.Context, subjects []orb.MultiPolygon, layer layerTable, emit func(int, part)) error {
+func (e *postgis) Overlaps(ctx context.Context, subjects []orb.MultiPolygon, layer layerTable, _ func(int, int32) bool, emit func(int, part)) error {
 	// Parcels are many and small: no time is lost when two connections stage
 	// their few big ones both. Other layers run beside each other anyway.
 	ranges := 1

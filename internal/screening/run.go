@@ -47,7 +47,8 @@ type job struct {
 	terrain    *terrain
 	ridges     land.RidgeTable
 
-	// borders, findings and verdicts are by candidate.index.
+	// shapes, borders, findings and verdicts are by candidate.index.
+	shapes   []*overlay.Shape
 	borders  []*overlay.Border
 	findings [][]*finding
 	verdicts []*verdict
@@ -79,7 +80,11 @@ func (j *job) run(ctx context.Context) error {
 // load reads what candidates are judged by. It changes nothing that hangs on
 // the candidates.
 func (j *job) load(ctx context.Context) error {
-	return inOrder(ctx, j.readRidges, j.readTerrain, j.readSurvey, j.readLayers)
+	group, ctx := errgroup.WithContext(ctx)
+	for _, read := range []func(context.Context) error{j.readSurvey, j.readLayers, j.readTerrain, j.readRidges} {
+		group.Go(func() error { return read(ctx) })
+	}
+	return group.Wait()
 }
 
 // with makes a job that judges candidates by what this one has loaded.

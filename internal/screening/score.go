@@ -6,8 +6,8 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
-	"github.com/paulmach/orb"
 
+	"gengheng/internal/overlay"
 	"gengheng/internal/rulebook"
 )
 
@@ -22,10 +22,10 @@ func (j *job) near(ctx context.Context) (map[*rulebook.Check][]bool, error) {
 			if !ok {
 				continue
 			}
-			subjects := make([]orb.MultiPolygon, len(j.candidates))
+			subjects := make([]*overlay.Shape, len(j.candidates))
 			for _, c := range j.candidates {
 				if c.direction == clause.Direction && j.applies(k, c) {
-					subjects[c.index] = c.geom
+					subjects[c.index] = j.shape(c)
 				}
 			}
 			var (
@@ -47,17 +47,17 @@ func (j *job) near(ctx context.Context) (map[*rulebook.Check][]bool, error) {
 }
 
 // nearParcels asks the survey in memory, which is there for other checks anyway.
-func (j *job) nearParcels(ctx context.Context, k *rulebook.Check, p rulebook.ScoreNear, subjects []orb.MultiPolygon) ([]bool, error) {
+func (j *job) nearParcels(ctx context.Context, k *rulebook.Check, p rulebook.ScoreNear, subjects []*overlay.Shape) ([]bool, error) {
 	answer := make([]bool, len(subjects))
 	selects := func(i int) bool { return k.Selects(j.survey.parcels[i].value) }
 	err := forEach(ctx, len(subjects), func(i int) error {
-		answer[i] = len(subjects[i]) > 0 && len(j.survey.mosaic.Near(subjects[i], p.WithinM, selects)) > 0
+		answer[i] = subjects[i] != nil && len(j.survey.mosaic.Near(subjects[i], p.WithinM, selects)) > 0
 		return nil
 	})
 	return answer, err
 }
 
-func (j *job) nearFeatures(ctx context.Context, k *rulebook.Check, p rulebook.ScoreNear, subjects []orb.MultiPolygon) ([]bool, error) {
+func (j *job) nearFeatures(ctx context.Context, k *rulebook.Check, p rulebook.ScoreNear, subjects []*overlay.Shape) ([]bool, error) {
 	answer := make([]bool, len(subjects))
 	for _, d := range j.of(k.Layer) {
 		fids, err := j.selectedFids(ctx, k, d)
@@ -182,7 +182,7 @@ func (j *job) scoreCluster(c *candidate, k *rulebook.Check, p rulebook.ScoreClus
 	cluster := j.survey.prepared(k, p.GapM)
 	m2 := 0.0
 	var seen []int
-	for _, i := range j.survey.mosaic.Near(c.geom, p.GapM, func(i int) bool { return cluster.root[i] >= 0 }) {
+	for _, i := range j.survey.mosaic.Near(j.shape(c), p.GapM, func(i int) bool { return cluster.root[i] >= 0 }) {
 		if root := cluster.root[i]; !slices.Contains(seen, root) {
 			seen = append(seen, root)
 			m2 += cluster.m2[root]

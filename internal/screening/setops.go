@@ -160,7 +160,7 @@ WHERE EXISTS (SELECT FROM {{layer}} f
     WHERE f.county_code = $1 AND f.dataset_id = $2 AND f.fid = ANY($3)
       AND f.geom && ST_Expand(s.geom, $4) AND ST_DWithin(s.geom, f.geom, $4))`
 
-func (e *postgis) Near(ctx context.Context, subjects []orb.MultiPolygon, layer layerTable, fids []int32, d float64) ([]bool, error) {
+func (e *postgis) Near(ctx context.Context, subjects []*overlay.Shape, layer layerTable, fids []int32, d float64) ([]bool, error) {
 	near := make([]bool, len(subjects))
 	if len(fids) == 0 {
 		return near, nil
@@ -170,7 +170,13 @@ func (e *postgis) Near(ctx context.Context, subjects []orb.MultiPolygon, layer l
 		return nil, err
 	}
 	err = e.session(ctx, func(tx pgx.Tx) error {
-		if err := e.stage(ctx, tx, subjects, 0, len(subjects)); err != nil {
+		shapes := make([]orb.MultiPolygon, len(subjects))
+		for i, s := range subjects {
+			if s != nil {
+				shapes[i] = s.Polygons()
+			}
+		}
+		if err := e.stage(ctx, tx, shapes, 0, len(shapes)); err != nil {
 			return err
 		}
 		rows, err := tx.Query(ctx, sql, e.county, layer.dataset, fids, d)

@@ -19,7 +19,7 @@ var verdictColumns = []string{"county_code", "run_id", "direction", "number", "t
 
 // verdictRows are the rows of the verdicts, for COPY.
 func (j *job) verdictRows() ([][]any, error) {
-	rows := make([][]any, len(j.verdicts))
+	rows, run := make([][]any, len(j.verdicts)), [16]byte(j.runID) // pgx knows this type at once
 	for i := range rows {
 		v := j.verdictRow(j.verdicts[i])
 		scores, err := json.Marshal(v.Scores)
@@ -52,7 +52,7 @@ func (j *job) verdictRows() ([][]any, error) {
 		if v.SlopeClass != "" {
 			class = v.SlopeClass
 		}
-		rows[i] = []any{j.county, j.runID, string(v.Direction), v.Number, v.Township, v.Verdict, amount(v.Area), amount(v.Usable),
+		rows[i] = []any{j.county, run, string(v.Direction), v.Number, v.Township, v.Verdict, amount(v.Area), amount(v.Usable),
 			amount(v.Net), amount(v.NetPaddy), ridge, class, v.SlopeSource, quality, scores, reasons, remainder, v.Exempt, hits}
 	}
 	return rows, nil
@@ -71,7 +71,7 @@ const (
 // findingRows are the rows of the findings, for COPY; not yet numbered.
 func (j *job) findingRows() ([][]any, error) {
 	all := slices.Concat(j.findings...)
-	rows := make([][]any, len(all))
+	rows, run := make([][]any, len(all)), [16]byte(j.runID)
 	for i := range rows {
 		f := j.findingRow(all[i])
 		var overlap, share any
@@ -86,7 +86,7 @@ func (j *job) findingRows() ([][]any, error) {
 		if err != nil {
 			return nil, err
 		}
-		rows[i] = []any{j.county, j.runID, int32(0), string(f.Direction), f.Number, f.Township, f.Clause, int32(f.Check), string(f.Severity),
+		rows[i] = []any{j.county, run, int32(0), string(f.Direction), f.Number, f.Township, f.Clause, int32(f.Check), string(f.Severity),
 			f.Outcome, f.LayerKind, f.LayerVersion, overlap, share, features, f.MessageZH, f.MessageEN, geom}
 	}
 	return rows, nil

@@ -19,6 +19,25 @@ func (b *box) holds(o *box) bool {
 	return b.x0 <= o.x0 && o.x1 <= b.x1 && b.y0 <= o.y0 && o.y1 <= b.y1
 }
 
+// shared is what two boxes have in common; it meets nothing where that is
+// nothing.
+func (b *box) shared(o *box) box {
+	s := *b
+	if o.x0 > s.x0 {
+		s.x0 = o.x0
+	}
+	if o.y0 > s.y0 {
+		s.y0 = o.y0
+	}
+	if o.x1 < s.x1 {
+		s.x1 = o.x1
+	}
+	if o.y1 < s.y1 {
+		s.y1 = o.y1
+	}
+	return s
+}
+
 func (b *box) add(o *box) {
 	b.x0, b.y0 = min(b.x0, o.x0), min(b.y0, o.y0)
 	b.x1, b.y1 = max(b.x1, o.x1), max(b.y1, o.y1)

@@ -25,6 +25,8 @@ type crossing struct {
 type kernel struct {
 	a, b      *operand
 	crossings []crossing
+	// common is what the boxes of a and b share: edges meet nowhere else.
+	common box
 	// geometry asks for what only the geometry needs: touchA and touchB, the
 	// vertices of the other operand that lie inside an edge.
 	geometry       bool
@@ -46,6 +48,7 @@ func (k *kernel) reset(a, b *operand, geometry bool) {
 // cross finds all crossings.
 func (k *kernel) cross() {
 	if k.a.levels > 0 && k.b.levels > 0 && k.a.box().meets(k.b.box()) {
+		k.common = k.a.box().shared(k.b.box())
 		k.pair(k.a.levels-1, 0, k.b.levels-1, 0)
 	}
 }
@@ -61,7 +64,7 @@ func (k *kernel) pair(la int, ia int32, lb int, ib int32) {
 	if la >= lb {
 		below := k.a.nodes[k.a.level[la-1]:k.a.level[la]]
 		for c := ia * fan; c < min((ia+1)*fan, int32(len(below))); c++ {
-			if below[c].meets(bb) {
+			if below[c].meets(bb) && below[c].meets(&k.common) {
 				k.pair(la-1, c, lb, ib)
 			}
 		}
@@ -69,7 +72,7 @@ func (k *kernel) pair(la int, ia int32, lb int, ib int32) {
 	}
 	below := k.b.nodes[k.b.level[lb-1]:k.b.level[lb]]
 	for c := ib * fan; c < min((ib+1)*fan, int32(len(below))); c++ {
-		if below[c].meets(ba) {
+		if below[c].meets(ba) && below[c].meets(&k.common) {
 			k.pair(la, ia, lb-1, c)
 		}
 	}
@@ -78,11 +81,12 @@ func (k *kernel) pair(la int, ia int32, lb int, ib int32) {
 func (k *kernel) leaves(ia, ib int32, ba, bb *box) {
 	var ea, eb [fan]int32
 	var xa, xb [fan]box
-	n := k.a.leafEdges(ia, bb, &ea, &xa)
+	inA, inB := bb.shared(&k.common), ba.shared(&k.common)
+	n := k.a.leafEdges(ia, &inA, &ea, &xa)
 	if n == 0 {
 		return
 	}
-	m := k.b.leafEdges(ib, ba, &eb, &xb)
+	m := k.b.leafEdges(ib, &inB, &eb, &xb)
 	for i := range n {
 		for j := range m {
 			if xa[i].meets(&xb[j]) {

@@ -217,6 +217,11 @@ func (s *Stats) count(e *engine, d Doubt) {
 // features' order, with their geometry if asked. Features that it only touches
 // do not come; pairs in doubt always do.
 func (l *Layer) Overlay(c *Candidate, geometry bool) ([]Overlap, Stats) {
+	return l.OverlayExcept(c, geometry, func(int) bool { return false })
+}
+
+// OverlayExcept leaves out the features that skip names.
+func (l *Layer) OverlayExcept(c *Candidate, geometry bool, skip func(feature int) bool) ([]Overlap, Stats) {
 	var stats Stats
 	e := engines.Get().(*engine)
 	defer e.release()
@@ -224,6 +229,9 @@ func (l *Layer) Overlay(c *Candidate, geometry bool) ([]Overlap, Stats) {
 	slices.Sort(e.found)
 	var out []Overlap
 	for _, f := range e.found {
+		if skip(int(f)) {
+			continue
+		}
 		b := &e.feature
 		*b = l.flat.view(int(f))
 		if !(c.flaws | b.flaws).invalid() && apart(&c.operand, b) {
