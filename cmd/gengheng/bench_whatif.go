@@ -25,6 +25,8 @@ type benchWhatIfCmd struct {
 	Clients int   `help:"同时试算的客户端 · Clients at once." default:"20"`
 	Each    int   `help:"每个客户端试算几次 · What-ifs of each client." default:"100"`
 	Port    int   `help:"端口 · The port." default:"18080"`
+
+	Every time.Duration `help:"每个客户端隔多久试算一次；另测不间断的 · How often each client asks; asking without a pause is measured too." default:"200ms"`
 }
 
 // Run measures how long a drawn boundary waits for its whole screening, over
@@ -70,21 +72,27 @@ func (c *benchWhatIfCmd) Run(ctx context.Context) (err error) {
 		return err
 	}
 	first := time.Since(begin)
-	waits, took, err := c.load(ctx, caller, address, bodies)
-	if err != nil {
-		return err
+	fmt.Printf("机器 · machine: %s, %d 核 · cores\n合成县 · synthetic county: %d 图斑 · parcels；%d 个客户端 · clients × %d\n",
+		cpuModel(), runtime.NumCPU(), c.Parcels, c.Clients, c.Each)
+	fmt.Printf("首次（载入全县状态）· first, which reads the county: %.2f s\n", first.Seconds())
+	for _, pace := range []struct {
+		name  string
+		every time.Duration
+	}{{fmt.Sprintf("每 %v 一次 · one each %v", c.Every, c.Every), c.Every}, {"不间断 · without a pause", 0}} {
+		waits, took, err := c.load(ctx, caller, address, bodies, pace.every)
+		if err != nil {
+			return err
+		}
+		slices.Sort(waits)
+		at := func(p float64) float64 { return float64(waits[int(p*float64(len(waits)-1))].Microseconds()) / 1000 }
+		fmt.Printf("%s：p50 %.1f ms  p95 %.1f ms  p99 %.1f ms  最大 max %.1f ms  %.0f 次/秒 per second\n",
+			pace.name, at(0.5), at(0.95), at(0.99), at(1), float64(len(waits))/took.Seconds())
 	}
-	slices.Sort(waits)
-	at := func(p float64) float64 { return float64(waits[int(p*float64(len(waits)-1))].Microseconds()) / 1000 }
 	peak, err := peakMemory(srv.cmd.Process.Pid)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("机器 · machine: %s, %d 核 · cores\n合成县 · synthetic county: %d 图斑 · parcels；%d 个客户端 · clients × %d\n",
-		cpuModel(), runtime.NumCPU(), c.Parcels, c.Clients, c.Each)
-	fmt.Printf("首次（载入全县状态）· first, which reads the county: %.2f s\n", first.Seconds())
-	fmt.Printf("p50 %.1f ms  p95 %.1f ms  p99 %.1f ms  最大 max %.1f ms  %.0f 次/秒 per second\n服务内存峰值 · server, peak memory: %.0f MiB\n",
-		at(0.5), at(0.95), at(0.99), at(1), float64(len(waits))/took.Seconds(), peak)
+	fmt.Printf("服务内存峰值 · server, peak memory: %.0f MiB\n", peak)
 	return nil
 }
 
@@ -115,8 +123,9 @@ func (c *benchWhatIfCmd) bodies(ctx context.Context, cl *client.Client) ([][]byt
 	return out, nil
 }
 
-// load sends what-ifs from all clients at once and gives every wait.
-func (c *benchWhatIfCmd) load(ctx context.Context, caller *http.Client, address string, bodies [][]byte) ([]time.Duration, time.Duration, error) {
+// load sends what-ifs from all clients at once and gives every wait. A client
+// that asks at a pace begins at a moment of its own.
+func (c *benchWhatIfCmd) load(ctx context.Context, caller *http.Client, address string, bodies [][]byte, every time.Duration) ([]time.Duration, time.Duration, error) {
 	var (
 		group  sync.WaitGroup
 		mutex  sync.Mutex
@@ -126,7 +135,10 @@ func (c *benchWhatIfCmd) load(ctx context.Context, caller *http.Client, address 
 	begin := time.Now()
 	for n := range c.Clients {
 		group.Go(func() {
+			next := begin.Add(every * time.Duration(n) / time.Duration(c.Clients))
 			for k := range c.Each {
+				time.Sleep(time.Until(next))
+				next = next.Add(every)
 				start := time.Now()
 				err := post(ctx, caller, address, bodies[(n*c.Each+k)%len(bodies)])
 				wait := time.Since(start)
