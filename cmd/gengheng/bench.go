@@ -142,7 +142,7 @@ func startServer(ctx context.Context, child, data string, port int) (*server, er
 		child = filepath.Join(filepath.Dir(self), "gengheng-gdal")
 	}
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
-	cmd := exec.Command(self, "serve", "--addr", addr, "--data-dir", data, "--gdal-child", child)
+	cmd := exec.Command(self, "serve", "--addr", addr, "--data-dir", data, "--gdal-child", child, "--open")
 	cmd.Stderr = os.Stderr
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "DATABASE_URL=") })
 	if err := cmd.Start(); err != nil {

@@ -49,6 +49,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 		return err
 	}
 	fmt.Println("② 启动服务 · the service")
+	c.door.open = true // made-up data, on loopback
 	s, err := openService(ctx, c.serviceFlags, log)
 	if err != nil {
 		return err

@@ -42,7 +42,7 @@ func buildProgram(t *testing.T) string {
 // start runs serve on a free port, which it reads from what the program prints.
 func (p *process) start() {
 	p.t.Helper()
-	p.cmd = exec.Command(p.bin, "serve", "--addr", "127.0.0.1:0", "--data-dir", p.data, "--gdal-child", geodatatest.Child(p.t))
+	p.cmd = exec.Command(p.bin, "serve", "--open", "--addr", "127.0.0.1:0", "--data-dir", p.data, "--gdal-child", geodatatest.Child(p.t))
 	p.cmd.Env = append(os.Environ(), "DATABASE_URL=")
 	p.cmd.Stderr = testLog{p.t}
 	out, err := p.cmd.StdoutPipe()

@@ -24,6 +24,8 @@ type cli struct {
 	Fixture fixtureCmd `cmd:"" help:"生成合成县 · Write the synthetic county as a bureau would deliver it."`
 	Balance balanceCmd `cmd:"" help:"平衡求解与验证 · Solve and verify balance problems."`
 	Doctor  doctorCmd  `cmd:"" help:"检查运行条件：有什么、缺什么、怎么补 · Say what is there, what is missing and how to mend it."`
+	Admin   adminCmd   `cmd:"" help:"建立首名系统管理员 · Make the first administrator."`
+	Audit   auditCmd   `cmd:"" help:"查验操作日志 · Check the audit log."`
 	Migrate migrateCmd `cmd:"" help:"升级数据库结构 · Bring the database to this program's schema."`
 	Version versionCmd `cmd:"" help:"版本 · Print the version."`
 }

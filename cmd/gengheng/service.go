@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"gengheng/internal/access"
 	"gengheng/internal/api"
 	"gengheng/internal/jobs"
 	"gengheng/internal/screening"
@@ -23,6 +24,15 @@ type serviceFlags struct {
 	Engine      string `help:"叠加引擎：own 为自有引擎，postgis 全部用 SQL（参照）· Overlay engine: our own, or everything in SQL as the reference." enum:"own,postgis" default:"own"`
 	Workers     int    `help:"同时执行的任务数；0 只提供接口 · Jobs at once; 0 only serves." default:"2"`
 	GDALChild   string `help:"gengheng-gdal 的路径 · The path of gengheng-gdal." env:"GENGHENG_GDAL" placeholder:"FILE"`
+
+	door door `kong:"-"`
+}
+
+// door says whom a service lets in.
+type door struct {
+	open      bool
+	oidc      *access.Provider
+	publicURL string
 }
 
 // engines are the screening room's, by the names that the command line has.
@@ -36,6 +46,7 @@ type service struct {
 	queue   *jobs.Queue
 	handler http.Handler
 	http    *http.Server
+	open    bool
 	failed  chan error // the HTTP server ended by itself
 	log     *slog.Logger
 }
@@ -52,7 +63,7 @@ func openService(ctx context.Context, f serviceFlags, log *slog.Logger) (_ *serv
 	if err != nil {
 		return nil, err
 	}
-	s := &service{db: db, log: log}
+	s := &service{db: db, log: log, open: f.door.open}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -77,7 +88,8 @@ func openService(ctx context.Context, f serviceFlags, log *slog.Logger) (_ *serv
 	if err != nil {
 		return nil, err
 	}
-	s.handler, err = api.New(api.Config{DB: db, Queue: s.queue, Files: files, Screener: screener, GDALChild: f.GDALChild, Log: log})
+	s.handler, err = api.New(api.Config{DB: db, Queue: s.queue, Files: files, Screener: screener, GDALChild: f.GDALChild, Log: log,
+		Open: f.door.open, OIDC: f.door.oidc, PublicURL: f.door.publicURL})
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +105,10 @@ func (s *service) listen(addr string) (string, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return "", fmt.Errorf("监听 %s 失败，端口可能已被占用；用 --addr（或 make 的 PORT=）换一个 · cannot listen: %w", addr, err)
+	}
+	if tcp, ok := l.Addr().(*net.TCPAddr); s.open && (!ok || !tcp.IP.IsLoopback()) {
+		l.Close()
+		return "", fmt.Errorf("--open 不验证身份，只能监听本机（127.0.0.1 或 ::1），不能监听 %s；对外服务请去掉 --open · --open asks nobody for credentials and may listen on loopback only", addr)
 	}
 	s.http = &http.Server{
 		Handler:           s.handler,

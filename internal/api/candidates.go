@@ -38,7 +38,7 @@ func (s *server) ListCandidates(c echo.Context, county CountyPath, params ListCa
 		return err
 	}
 	limit := pageSize(params.Limit)
-	rows, err := s.db.Pool.Query(ctx, `SELECT `+candidateColumns+currentCandidates+`
+	rows, err := s.rows(ctx).Query(ctx, `SELECT `+candidateColumns+currentCandidates+`
 		AND ($2::int IS NULL OR d.year = $2) AND ($3::text IS NULL OR c.direction = $3)
 		AND ($4::text IS NULL OR c.township_code = $4) AND (c.direction, c.number) > ($5, $6)
 		ORDER BY c.direction, c.number LIMIT $7`,
@@ -87,7 +87,7 @@ func (s *server) GetCandidate(c echo.Context, county CountyPath, direction Direc
 	var out CandidateDetail
 	var year int
 	var dataset uuid.UUID
-	err := s.db.Pool.QueryRow(ctx, `
+	err := s.rows(ctx).QueryRow(ctx, `
 		SELECT d.year, d.dataset_id, ST_AsGeoJSON(ST_Transform(c.geom, 4490), 9)::jsonb, `+candidateColumns+currentCandidates+`
 		AND c.direction = $2 AND c.number = $3 AND ($4::int IS NULL OR d.year = $4)
 		ORDER BY d.year DESC, d.commit_seq DESC LIMIT 1`, county, direction, number, params.Year).
@@ -129,7 +129,7 @@ func (s *server) GetCandidate(c echo.Context, county CountyPath, direction Direc
 // latestRun is the newest finished screening of a year, and whether it read
 // this very declaration.
 func (s *server) latestRun(ctx context.Context, county string, year int, declaration uuid.UUID) (run uuid.UUID, fresh bool, err error) {
-	err = s.db.Pool.QueryRow(ctx, `
+	err = s.rows(ctx).QueryRow(ctx, `
 		SELECT run_id, datasets @> jsonb_build_array(jsonb_build_object('dataset_id', $3::text))
 		FROM screening_run WHERE county_code = $1 AND year = $2 AND status = 'done'
 		ORDER BY finished_at DESC, run_id LIMIT 1`, county, year, declaration.String()).Scan(&run, &fresh)

@@ -53,7 +53,7 @@ func newService(t *testing.T, workers int, child string) *service {
 	if err := q.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	h, err := api.New(api.Config{DB: db, Queue: q, Files: files, GDALChild: child, Log: log})
+	h, err := api.New(api.Config{DB: db, Queue: q, Files: files, GDALChild: child, Log: log, Open: true})
 	if err != nil {
 		t.Fatal(err)
 	}

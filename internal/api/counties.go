@@ -9,12 +9,15 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/labstack/echo/v4"
 
+	"gengheng/internal/access"
 	"gengheng/internal/rulebook"
 )
 
 func (s *server) ListCounties(c echo.Context) error {
-	rows, err := s.db.Pool.Query(c.Request().Context(), `
-		SELECT county_code, name, srid, synthetic, rulebook FROM county ORDER BY county_code`)
+	actor, _ := access.From(c.Request().Context())
+	rows, err := s.rows(c.Request().Context()).Query(c.Request().Context(), `
+		SELECT county_code, name, srid, synthetic, rulebook FROM county
+		WHERE county_code = $1 OR $2 ORDER BY county_code`, actor.County, actor.Via == viaOpen)
 	if err != nil {
 		return fmt.Errorf("list counties: %w", err)
 	}
@@ -67,7 +70,7 @@ func (s *server) PutCounty(c echo.Context, county CountyPath) error {
 			return fmt.Errorf("save county %s: %w", county, err)
 		}
 		if srid == in.Srid {
-			return nil
+			return recordCounty(ctx, tx, county, in)
 		}
 		tag, err := tx.Exec(ctx, `
 			UPDATE county SET srid = $2 WHERE county_code = $1
@@ -78,7 +81,7 @@ func (s *server) PutCounty(c echo.Context, county CountyPath) error {
 		if tag.RowsAffected() == 0 {
 			return conflict("plane-fixed", fmt.Sprintf("县 %s 已有 EPSG:%d 的数据，坐标系不能再改为 EPSG:%d。 The county holds data in EPSG:%d.", county, srid, in.Srid, srid))
 		}
-		return nil
+		return recordCounty(ctx, tx, county, in)
 	})
 	if err != nil {
 		return err
@@ -88,6 +91,10 @@ func (s *server) PutCounty(c echo.Context, county CountyPath) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, row.json())
+}
+
+func recordCounty(ctx context.Context, tx pgx.Tx, county string, in CountyInput) error {
+	return access.Record(ctx, tx, access.Entry{County: county, Action: "county.put", Kind: "county", ID: county, After: in})
 }
 
 // registerDefaultRulebook makes sure the rulebook that comes with the program

@@ -9,8 +9,10 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/labstack/echo/v4"
 
+	"gengheng/internal/access"
 	"gengheng/internal/jobs"
 )
 
@@ -40,7 +42,7 @@ func (s *server) ListDatasets(c echo.Context, county CountyPath, params ListData
 		return err
 	}
 	current := params.Current != nil && *params.Current
-	rows, err := s.db.Pool.Query(ctx, `SELECT * FROM (SELECT `+datasetColumns+` AS current FROM dataset d
+	rows, err := s.rows(ctx).Query(ctx, `SELECT * FROM (SELECT `+datasetColumns+` AS current FROM dataset d
 		WHERE d.county_code = $1 AND ($2::text IS NULL OR d.kind = $2) AND ($3::text IS NULL OR d.status = $3)) t
 		WHERE current OR NOT $4 ORDER BY created_at DESC, dataset_id LIMIT 5000`, county, params.Kind, params.Status, current)
 	if err != nil {
@@ -54,19 +56,23 @@ func (s *server) ListDatasets(c echo.Context, county CountyPath, params ListData
 }
 
 func (s *server) dataset(ctx context.Context, county string, id uuid.UUID) (Dataset, error) {
-	rows, err := s.db.Pool.Query(ctx, `SELECT `+datasetColumns+` FROM dataset d
+	rows, err := s.rows(ctx).Query(ctx, `SELECT `+datasetColumns+` FROM dataset d
 		WHERE d.county_code = $1 AND d.dataset_id = $2`, county, id)
 	if err != nil {
 		return Dataset{}, fmt.Errorf("dataset %s: %w", id, err)
 	}
 	d, err := pgx.CollectExactlyOneRow(rows, scanDataset)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return d, notFound("dataset", fmt.Sprintf("县 %s 没有数据集 %s。 No such dataset.", county, id))
+		return d, noDataset(county, id)
 	}
 	if err != nil {
 		return d, fmt.Errorf("dataset %s: %w", id, err)
 	}
 	return d, nil
+}
+
+func noDataset(county string, id uuid.UUID) error {
+	return notFound("dataset", fmt.Sprintf("县 %s 没有数据集 %s。 No such dataset.", county, id))
 }
 
 func (s *server) GetDataset(c echo.Context, county CountyPath, id DatasetID) error {
@@ -85,9 +91,23 @@ func (s *server) RetireDataset(c echo.Context, county CountyPath, id DatasetID) 
 	if err := c.Bind(&in); err != nil {
 		return err
 	}
-	tag, err := s.db.Pool.Exec(ctx, `
-		UPDATE dataset SET status = 'retired', retired_at = now(), retired_reason = $3
-		WHERE county_code = $1 AND dataset_id = $2 AND status = 'committed'`, county, id, in.Reason)
+	actor, _ := access.From(ctx)
+	if was, err := s.dataset(ctx, county, id); err != nil {
+		return err
+	} else if !actor.Sees(county, was.Scope) {
+		return noDataset(county, id)
+	}
+	var tag pgconn.CommandTag
+	err := s.db.InTx(ctx, func(tx pgx.Tx) (err error) {
+		tag, err = tx.Exec(ctx, `
+			UPDATE dataset SET status = 'retired', retired_at = now(), retired_reason = $3
+			WHERE county_code = $1 AND dataset_id = $2 AND status = 'committed'`, county, id, in.Reason)
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		return access.Record(ctx, tx, access.Entry{County: county, Action: "dataset.retire", Kind: "dataset", ID: id.String(),
+			Before: map[string]string{"status": "committed"}, After: map[string]string{"status": "retired"}, Reason: in.Reason})
+	})
 	if err != nil {
 		return fmt.Errorf("retire dataset %s: %w", id, err)
 	}
@@ -140,21 +160,27 @@ func (s *server) AddDataset(c echo.Context, county CountyPath) error {
 	if scope != "" && scope[:6] != county {
 		return badRequest("scope", fmt.Sprintf("乡镇 %s 不属于县 %s。 The township is not of this county.", scope, county))
 	}
+	actor, _ := access.From(ctx)
+	if !actor.WholeCounty() && scope != actor.Township {
+		return forbidden("township", fmt.Sprintf("乡镇 %s 只能装载本乡镇的申报：kind 为 CANDIDATE_IN 或 CANDIDATE_OUT，scope 为 %s。 A township loads its own declarations only.", actor.Township, actor.Township))
+	}
 	var jobID uuid.UUID
 	err = pgx.BeginFunc(ctx, s.db.Pool, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
 			INSERT INTO dataset (county_code, dataset_id, kind, year, scope, status, upload_id, file_name, file_sha256, options)
 			SELECT $1, $2, $3, $4, $5, 'queued', u.upload_id, u.file_name, u.sha256, $7
-			FROM upload u WHERE u.county_code = $1 AND u.upload_id = $6`,
-			county, id, in.Kind, in.Year, scope, in.UploadId, options)
+			FROM upload u WHERE u.county_code = $1 AND u.upload_id = $6 AND starts_with(u.township_code, $8)`,
+			county, id, in.Kind, in.Year, scope, in.UploadId, options, actor.Township)
 		if err != nil {
 			return fmt.Errorf("record dataset: %w", err)
 		}
 		if tag.RowsAffected() == 0 {
 			return notFound("upload", fmt.Sprintf("没有上传 %s。先上传文件。 No such upload; send the file first.", in.UploadId))
 		}
-		jobID, err = s.queue.Enqueue(ctx, tx, county, jobs.Load, id)
-		return err
+		if jobID, err = s.queue.Enqueue(ctx, tx, county, jobs.Load, id); err != nil {
+			return err
+		}
+		return access.Record(ctx, tx, access.Entry{County: county, Action: "dataset.add", Kind: "dataset", ID: id.String(), After: in})
 	})
 	if err != nil {
 		return err
@@ -172,6 +198,7 @@ func (s *server) AddDataset(c echo.Context, county CountyPath) error {
 
 func (s *server) loadOptions(ctx context.Context, county string, in DatasetInput) (json.RawMessage, error) {
 	var o loadOptions
+	actor, _ := access.From(ctx)
 	if in.Layer != nil {
 		o.Layer = *in.Layer
 	}
@@ -192,8 +219,8 @@ func (s *server) loadOptions(ctx context.Context, county string, in DatasetInput
 	}
 	if in.WorkbookId != nil {
 		var there bool
-		err := s.db.Pool.QueryRow(ctx, `
-			SELECT EXISTS (SELECT FROM upload WHERE county_code = $1 AND upload_id = $2)`, county, *in.WorkbookId).Scan(&there)
+		err := s.rows(ctx).QueryRow(ctx, `
+			SELECT EXISTS (SELECT FROM upload WHERE county_code = $1 AND upload_id = $2 AND starts_with(township_code, $3))`, county, *in.WorkbookId, actor.Township).Scan(&there)
 		if err != nil {
 			return nil, fmt.Errorf("workbook: %w", err)
 		}
@@ -216,14 +243,14 @@ func (s *server) ListDatasetIssues(c echo.Context, county CountyPath, id Dataset
 	}
 	limit := pageSize(params.Limit)
 	page := IssuePage{Items: []Issue{}}
-	err := s.db.Pool.QueryRow(ctx, `
+	err := s.rows(ctx).QueryRow(ctx, `
 		SELECT count(*) FROM dataset_issue WHERE county_code = $1 AND dataset_id = $2
 		AND ($3::text IS NULL OR severity = $3) AND ($4::text IS NULL OR code = $4)`,
 		county, id, params.Severity, params.Code).Scan(&page.Total)
 	if err != nil {
 		return fmt.Errorf("count issues: %w", err)
 	}
-	rows, err := s.db.Pool.Query(ctx, `
+	rows, err := s.rows(ctx).Query(ctx, `
 		SELECT seq, severity, code, row_no, bsm, field, message_zh, message_en, x, y, repair
 		FROM dataset_issue WHERE county_code = $1 AND dataset_id = $2
 		AND ($3::text IS NULL OR severity = $3) AND ($4::text IS NULL OR code = $4) AND seq > coalesce($5, -1)

@@ -25,7 +25,7 @@ const findingWhere = ` FROM finding WHERE county_code = $1 AND run_id = $2
 	AND ($7::text IS NULL OR outcome = $7)`
 
 func (s *server) findings(ctx context.Context, county string, run uuid.UUID, f findingFilter) ([]Finding, error) {
-	rows, err := s.db.Pool.Query(ctx, `
+	rows, err := s.rows(ctx).Query(ctx, `
 		SELECT seq, direction, number, township_code, clause, check_no, severity, outcome, layer_kind, layer_version,
 		       overlap_m2::text, share, features, message_zh, message_en,
 		       CASE WHEN $9 THEN ST_AsGeoJSON(ST_Transform(geom, 4490), 9)::jsonb END`+findingWhere+`
@@ -53,7 +53,7 @@ func (s *server) ListFindings(c echo.Context, county CountyPath, id RunID, param
 	f := findingFilter{clause: params.Clause, direction: params.Direction, township: params.Township, number: params.Number,
 		outcome: params.Outcome, after: params.After, geometry: params.Geometry != nil && *params.Geometry, limit: pageSize(params.Limit)}
 	var page FindingPage
-	err := s.db.Pool.QueryRow(ctx, `SELECT count(*)`+findingWhere,
+	err := s.rows(ctx).QueryRow(ctx, `SELECT count(*)`+findingWhere,
 		county, id, f.clause, f.direction, f.township, f.number, f.outcome).Scan(&page.Total)
 	if err != nil {
 		return fmt.Errorf("count findings: %w", err)
@@ -88,7 +88,7 @@ func (s *server) ListOverlaps(c echo.Context, county CountyPath, id RunID, param
 	if !ok {
 		return badRequest("by", "by 应为 clause、township 或 candidate。")
 	}
-	rows, err := s.db.Pool.Query(ctx, `
+	rows, err := s.rows(ctx).Query(ctx, `
 		WITH land AS (
 			SELECT `+by+` AS key, count(*) AS findings,
 				CASE WHEN count(*) = 1 THEN max(overlap_m2)

@@ -11,6 +11,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/labstack/echo/v4"
+
+	"gengheng/internal/access"
 )
 
 const jobColumns = `job_id, kind, subject, status, stage, done, total, attempt, problem, created_at, started_at, finished_at`
@@ -22,11 +24,15 @@ func scanJob(row pgx.CollectableRow) (Job, error) {
 }
 
 func (s *server) job(ctx context.Context, county string, id uuid.UUID) (Job, error) {
-	rows, err := s.db.Pool.Query(ctx, `SELECT `+jobColumns+` FROM job WHERE county_code = $1 AND job_id = $2`, county, id)
-	if err != nil {
-		return Job{}, fmt.Errorf("job %s: %w", id, err)
-	}
-	j, err := pgx.CollectExactlyOneRow(rows, scanJob)
+	var j Job
+	// a transaction of its own: a stream reads again and again
+	err := access.InTx(ctx, s.db, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT `+jobColumns+` FROM job WHERE county_code = $1 AND job_id = $2`, county, id)
+		if err == nil {
+			j, err = pgx.CollectExactlyOneRow(rows, scanJob)
+		}
+		return err
+	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return j, notFound("job", fmt.Sprintf("县 %s 没有任务 %s。 No such job.", county, id))
 	}
@@ -51,7 +57,7 @@ func (s *server) ListJobs(c echo.Context, county CountyPath) error {
 	if _, err := s.county(ctx, county); err != nil {
 		return err
 	}
-	rows, err := s.db.Pool.Query(ctx, `SELECT `+jobColumns+` FROM job WHERE county_code = $1
+	rows, err := s.rows(ctx).Query(ctx, `SELECT `+jobColumns+` FROM job WHERE county_code = $1
 		ORDER BY created_at DESC, job_id LIMIT 200`, county)
 	if err != nil {
 		return fmt.Errorf("list jobs: %w", err)

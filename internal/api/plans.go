@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/labstack/echo/v4"
 
+	"gengheng/internal/access"
 	"gengheng/internal/jobs"
 	"gengheng/internal/report"
 )
@@ -28,7 +29,7 @@ func (s *server) ListPlans(c echo.Context, county CountyPath) error {
 	if _, err := s.county(ctx, county); err != nil {
 		return err
 	}
-	rows, err := s.db.Pool.Query(ctx, `SELECT `+planColumns+` FROM plan WHERE county_code = $1
+	rows, err := s.rows(ctx).Query(ctx, `SELECT `+planColumns+` FROM plan WHERE county_code = $1
 		ORDER BY created_at DESC, plan_id LIMIT 500`, county)
 	if err != nil {
 		return fmt.Errorf("list plans: %w", err)
@@ -64,8 +65,10 @@ func (s *server) AddPlan(c echo.Context, county CountyPath) error {
 		if err != nil {
 			return fmt.Errorf("record plan: %w", err)
 		}
-		jobID, err = s.queue.Enqueue(ctx, tx, county, jobs.Plan, id)
-		return err
+		if jobID, err = s.queue.Enqueue(ctx, tx, county, jobs.Plan, id); err != nil {
+			return err
+		}
+		return access.Record(ctx, tx, access.Entry{County: county, Action: "plan.add", Kind: "plan", ID: id.String(), After: in})
 	})
 	if err != nil {
 		return err
@@ -82,7 +85,7 @@ func (s *server) AddPlan(c echo.Context, county CountyPath) error {
 }
 
 func (s *server) plan(ctx context.Context, county string, id uuid.UUID) (Plan, error) {
-	rows, err := s.db.Pool.Query(ctx, `SELECT `+planColumns+` FROM plan WHERE county_code = $1 AND plan_id = $2`, county, id)
+	rows, err := s.rows(ctx).Query(ctx, `SELECT `+planColumns+` FROM plan WHERE county_code = $1 AND plan_id = $2`, county, id)
 	if err != nil {
 		return Plan{}, fmt.Errorf("plan %s: %w", id, err)
 	}
@@ -102,7 +105,7 @@ func (s *server) GetPlan(c echo.Context, county CountyPath, id PlanID) error {
 	if err != nil {
 		return err
 	}
-	rows, err := s.db.Pool.Query(ctx, `
+	rows, err := s.rows(ctx).Query(ctx, `
 		SELECT township_code, name, in_m2::text, out_m2::text, in_paddy_m2::text, out_paddy_m2::text,
 		       transfer_in_m2::text, transfer_out_m2::text, price, price_zh
 		FROM plan_township WHERE county_code = $1 AND plan_id = $2 ORDER BY township_code`, county, id)
@@ -116,7 +119,7 @@ func (s *server) GetPlan(c echo.Context, county CountyPath, id PlanID) error {
 	if err != nil {
 		return fmt.Errorf("plan townships: %w", err)
 	}
-	rows, err = s.db.Pool.Query(ctx, `
+	rows, err = s.rows(ctx).Query(ctx, `
 		SELECT from_township, to_township, measure, amount_m2::text
 		FROM plan_transfer WHERE county_code = $1 AND plan_id = $2 ORDER BY measure, from_township, to_township`, county, id)
 	if err != nil {
@@ -143,7 +146,7 @@ func (s *server) ListPlanParcels(c echo.Context, county CountyPath, id PlanID, p
 		return err
 	}
 	limit := pageSize(params.Limit)
-	rows, err := s.db.Pool.Query(ctx, `
+	rows, err := s.rows(ctx).Query(ctx, `
 		SELECT direction, number, township_code, chosen, net_m2::text, net_paddy_m2::text, quality::text, reason_zh
 		FROM plan_parcel WHERE county_code = $1 AND plan_id = $2
 		AND ($3::text IS NULL OR direction = $3) AND ($4::text IS NULL OR township_code = $4)
@@ -196,7 +199,7 @@ func (s *server) GetPlanArtifact(c echo.Context, county CountyPath, id PlanID, a
 	}
 	name := artifact[:len(artifact)-len(".tar.gz")]
 	var content []byte
-	err = s.db.Pool.QueryRow(ctx, `
+	err = s.rows(ctx).QueryRow(ctx, `
 		SELECT content FROM plan_artifact WHERE county_code = $1 AND plan_id = $2 AND name = $3`, county, id, name).Scan(&content)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return notFound("artifact", "该方案没有这项成果。 The plan has no such artifact.")

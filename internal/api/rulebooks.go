@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/labstack/echo/v4"
 
+	"gengheng/internal/access"
 	"gengheng/internal/rulebook"
 )
 
@@ -19,7 +20,7 @@ func (s *server) ListRulebooks(c echo.Context) error {
 	if _, err := s.registerDefaultRulebook(ctx); err != nil {
 		return err
 	}
-	rows, err := s.db.Pool.Query(ctx, `SELECT document FROM rulebook ORDER BY year DESC, created_at DESC, version`)
+	rows, err := s.rows(ctx).Query(ctx, `SELECT document FROM rulebook ORDER BY year DESC, created_at DESC, version`)
 	if err != nil {
 		return fmt.Errorf("list rulebooks: %w", err)
 	}
@@ -43,9 +44,16 @@ func rulebookJSON(rb *rulebook.Rulebook) Rulebook {
 }
 
 func (s *server) registerRulebook(ctx context.Context, rb *rulebook.Rulebook) error {
-	_, err := s.db.Pool.Exec(ctx, `
-		INSERT INTO rulebook (version, id, year, document) VALUES ($1, $2, $3, $4) ON CONFLICT (version) DO NOTHING`,
-		rb.Hash, rb.ID, rb.Year, string(rb.Document))
+	err := s.db.InTx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			INSERT INTO rulebook (version, id, year, document) VALUES ($1, $2, $3, $4) ON CONFLICT (version) DO NOTHING`,
+			rb.Hash, rb.ID, rb.Year, string(rb.Document))
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		return access.Record(ctx, tx, access.Entry{County: access.NoCounty, Action: "rulebook.add", Kind: "rulebook", ID: rb.Hash,
+			After: map[string]any{"id": rb.ID, "year": rb.Year}})
+	})
 	if err != nil {
 		return fmt.Errorf("register rulebook %s: %w", rb.ID, err)
 	}
@@ -72,7 +80,7 @@ func (s *server) AddRulebook(c echo.Context) error {
 
 func (s *server) GetRulebook(c echo.Context, version string) error {
 	var document string
-	err := s.db.Pool.QueryRow(c.Request().Context(), `SELECT document FROM rulebook WHERE version = $1`, version).Scan(&document)
+	err := s.rows(c.Request().Context()).QueryRow(c.Request().Context(), `SELECT document FROM rulebook WHERE version = $1`, version).Scan(&document)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return notFound("rulebook", "没有登记过这部规则库。 No such rulebook.")
 	}
@@ -85,7 +93,7 @@ func (s *server) GetRulebook(c echo.Context, version string) error {
 // rulebookOf reads the rulebook that a county works by.
 func (s *server) rulebookOf(ctx context.Context, version string) (*rulebook.Rulebook, error) {
 	var document string
-	if err := s.db.Pool.QueryRow(ctx, `SELECT document FROM rulebook WHERE version = $1`, version).Scan(&document); err != nil {
+	if err := s.rows(ctx).QueryRow(ctx, `SELECT document FROM rulebook WHERE version = $1`, version).Scan(&document); err != nil {
 		return nil, fmt.Errorf("rulebook %s: %w", version, err)
 	}
 	rb, err := rulebook.Parse("rulebook", []byte(document))
@@ -125,7 +133,7 @@ func (s *server) ListLayers(c echo.Context, county CountyPath) error {
 	if err != nil {
 		return err
 	}
-	rows, err := s.db.Pool.Query(ctx, `SELECT DISTINCT ON (d.kind) `+datasetColumns+` FROM dataset d
+	rows, err := s.rows(ctx).Query(ctx, `SELECT DISTINCT ON (d.kind) `+datasetColumns+` FROM dataset d
 		WHERE d.county_code = $1 AND d.status = 'committed' AND d.scope = ''
 		ORDER BY d.kind, d.commit_seq DESC`, county)
 	if err != nil {

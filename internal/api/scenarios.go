@@ -8,9 +8,11 @@ import (
 	"maps"
 	"net/http"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/labstack/echo/v4"
 
+	"gengheng/internal/access"
 	"gengheng/internal/planning"
 )
 
@@ -58,11 +60,19 @@ func (s *server) NamePlan(c echo.Context, county CountyPath, id PlanID) error {
 	if err := c.Bind(&in); err != nil {
 		return err
 	}
-	if _, err := s.plan(ctx, county, id); err != nil {
+	was, err := s.plan(ctx, county, id)
+	if err != nil {
 		return err
 	}
-	_, err := s.db.Pool.Exec(ctx, `UPDATE plan SET name = coalesce($3, name), note = coalesce($4, note)
-		WHERE county_code = $1 AND plan_id = $2`, county, id, in.Name, in.Note)
+	err = s.db.InTx(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE plan SET name = coalesce($3, name), note = coalesce($4, note)
+			WHERE county_code = $1 AND plan_id = $2`, county, id, in.Name, in.Note)
+		if err != nil {
+			return err
+		}
+		return access.Record(ctx, tx, access.Entry{County: county, Action: "plan.name", Kind: "plan", ID: id.String(),
+			Before: map[string]any{"name": was.Name, "note": was.Note}, After: in})
+	})
 	if isPublished(err) {
 		return conflict("plan-published", "方案已报批或批准，不得更改；请复制为新方案。 The plan is proposed or approved and cannot change; copy it.")
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/labstack/echo/v4"
 
+	"gengheng/internal/access"
 	"gengheng/internal/jobs"
 	"gengheng/internal/report"
 	"gengheng/internal/screening"
@@ -31,7 +32,7 @@ func (s *server) ListScreenings(c echo.Context, county CountyPath) error {
 	if _, err := s.county(ctx, county); err != nil {
 		return err
 	}
-	rows, err := s.db.Pool.Query(ctx, `SELECT `+runColumns+` FROM screening_run WHERE county_code = $1
+	rows, err := s.rows(ctx).Query(ctx, `SELECT `+runColumns+` FROM screening_run WHERE county_code = $1
 		ORDER BY created_at DESC, run_id LIMIT 500`, county)
 	if err != nil {
 		return fmt.Errorf("list screenings: %w", err)
@@ -62,8 +63,10 @@ func (s *server) AddScreening(c echo.Context, county CountyPath) error {
 		if err != nil {
 			return fmt.Errorf("record screening: %w", err)
 		}
-		jobID, err = s.queue.Enqueue(ctx, tx, county, jobs.Screen, id)
-		return err
+		if jobID, err = s.queue.Enqueue(ctx, tx, county, jobs.Screen, id); err != nil {
+			return err
+		}
+		return access.Record(ctx, tx, access.Entry{County: county, Action: "screening.add", Kind: "screening", ID: id.String(), After: in})
 	})
 	if err != nil {
 		return err
@@ -80,7 +83,7 @@ func (s *server) AddScreening(c echo.Context, county CountyPath) error {
 }
 
 func (s *server) run(ctx context.Context, county string, id uuid.UUID) (Screening, error) {
-	rows, err := s.db.Pool.Query(ctx, `SELECT `+runColumns+` FROM screening_run WHERE county_code = $1 AND run_id = $2`, county, id)
+	rows, err := s.rows(ctx).Query(ctx, `SELECT `+runColumns+` FROM screening_run WHERE county_code = $1 AND run_id = $2`, county, id)
 	if err != nil {
 		return Screening{}, fmt.Errorf("screening %s: %w", id, err)
 	}
@@ -128,7 +131,7 @@ const verdictWhere = ` FROM verdict WHERE county_code = $1 AND run_id = $2
 	AND ($5::text IS NULL OR number = $5) AND ($6::text IS NULL OR verdict = $6)`
 
 func (s *server) verdicts(ctx context.Context, county string, run uuid.UUID, f verdictFilter) ([]Verdict, error) {
-	rows, err := s.db.Pool.Query(ctx, `
+	rows, err := s.rows(ctx).Query(ctx, `
 		SELECT direction, number, township_code, verdict, area_m2::text, usable_m2::text, net_m2::text, net_paddy_m2::text,
 		       kcxs::text, slope_class, slope_source, quality::text, scores, reasons,
 		       CASE WHEN $9 THEN ST_AsGeoJSON(ST_Transform(remainder, 4490), 9)::jsonb END`+verdictWhere+`
@@ -160,7 +163,7 @@ func (s *server) ListVerdicts(c echo.Context, county CountyPath, id RunID, param
 	f := verdictFilter{direction: params.Direction, township: params.Township, verdict: params.Verdict, after: after,
 		geometry: params.Geometry != nil && *params.Geometry, limit: pageSize(params.Limit)}
 	var page VerdictPage
-	err = s.db.Pool.QueryRow(ctx, `SELECT count(*)`+verdictWhere,
+	err = s.rows(ctx).QueryRow(ctx, `SELECT count(*)`+verdictWhere,
 		county, id, f.direction, f.township, f.number, f.verdict).Scan(&page.Total)
 	if err != nil {
 		return fmt.Errorf("count verdicts: %w", err)

@@ -17,6 +17,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 
+	"gengheng/internal/access"
 	"gengheng/internal/jobs"
 	"gengheng/internal/screening"
 	"gengheng/internal/store"
@@ -41,6 +42,15 @@ type Config struct {
 	// GDALChild is the path of gengheng-gdal, for downloads; empty finds it.
 	GDALChild string
 	Log       *slog.Logger
+	// OIDC checks people's tokens and logs them in; nil: keys only.
+	OIDC *access.Provider
+	// PublicURL is the service as browsers reach it, for the login; https
+	// there makes the cookies Secure.
+	PublicURL string
+	// Open asks nobody for credentials. It is for demonstrations and tests:
+	// whoever listens must listen on loopback only, and requests for another
+	// host are asked all the same.
+	Open bool
 }
 
 type server struct {
@@ -50,6 +60,7 @@ type server struct {
 	child string
 	log   *slog.Logger
 	doc   *document
+	door  *doorkeeper
 
 	screener *screening.Screener
 }
@@ -66,7 +77,11 @@ func New(cfg Config) (http.Handler, error) {
 	if log == nil {
 		log = slog.Default()
 	}
-	s := &server{db: cfg.DB, queue: cfg.Queue, files: cfg.Files, child: cfg.GDALChild, log: log, doc: doc}
+	if err := doc.checkPolicy(); err != nil {
+		return nil, err
+	}
+	log = slog.New(access.Scrub(log.Handler()))
+	s := &server{door: newDoorkeeper(cfg.Open, cfg.OIDC), db: cfg.DB, queue: cfg.Queue, files: cfg.Files, child: cfg.GDALChild, log: log, doc: doc}
 	if s.screener = cfg.Screener; s.screener == nil {
 		if s.screener, err = screening.New(cfg.DB, screening.Config{Log: log}); err != nil {
 			return nil, err
@@ -75,6 +90,7 @@ func New(cfg Config) (http.Handler, error) {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.writeError
+	e.IPExtractor = echo.ExtractIPDirect() // a header could say anything
 	e.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: s.logPanic}))
 	e.Use(secureHeaders)
 	e.Use(s.logRequest)
@@ -83,7 +99,7 @@ func New(cfg Config) (http.Handler, error) {
 	e.GET("/docs", s.docsPage)
 	e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
 	e.GET(base+"/openapi.yaml", s.openAPI)
-	g := e.Group("", s.validate)
+	g := e.Group("", s.authorise, s.validate)
 	RegisterHandlersWithBaseURL(g, s, base)
 	return e, nil
 }
@@ -131,7 +147,7 @@ func (s *server) ready(c echo.Context) error {
 // county reads a county, and refuses one that was never set up.
 func (s *server) county(ctx context.Context, code string) (countyRow, error) {
 	var c countyRow
-	err := s.db.Pool.QueryRow(ctx, `
+	err := s.rows(ctx).QueryRow(ctx, `
 		SELECT county_code, name, srid, synthetic, rulebook FROM county WHERE county_code = $1`, code).
 		Scan(&c.code, &c.name, &c.srid, &c.synthetic, &c.rulebook)
 	if errors.Is(err, pgx.ErrNoRows) {

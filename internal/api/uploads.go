@@ -11,7 +11,10 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/labstack/echo/v4"
+
+	"gengheng/internal/access"
 )
 
 func (s *server) AddUpload(c echo.Context, county CountyPath, params AddUploadParams) error {
@@ -32,9 +35,17 @@ func (s *server) AddUpload(c echo.Context, county CountyPath, params AddUploadPa
 		return uploadProblem(err)
 	}
 	id := uuid.New()
-	_, err = s.db.Pool.Exec(ctx, `
-		INSERT INTO upload (county_code, upload_id, file_name, size, sha256) VALUES ($1, $2, $3, $4, $5)`,
-		county, id, name, size, sum)
+	actor, _ := access.From(ctx)
+	err = s.db.InTx(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			INSERT INTO upload (county_code, upload_id, file_name, size, sha256, township_code) VALUES ($1, $2, $3, $4, $5, $6)`,
+			county, id, name, size, sum, actor.Township)
+		if err != nil {
+			return err
+		}
+		return access.Record(ctx, tx, access.Entry{County: county, Action: "upload.add", Kind: "upload", ID: id.String(),
+			After: map[string]any{"file_name": name, "size": size, "sha256": sum}})
+	})
 	if err != nil {
 		return fmt.Errorf("record upload: %w", err)
 	}

@@ -175,7 +175,7 @@ func (s *server) whyInvalid(ctx context.Context, mp orb.MultiPolygon) string {
 		return general
 	}
 	var why string
-	if err := s.db.Pool.QueryRow(ctx, `SELECT ST_IsValidReason(ST_GeomFromWKB($1))`, raw).Scan(&why); err != nil || why == "Valid Geometry" {
+	if err := s.rows(ctx).QueryRow(ctx, `SELECT ST_IsValidReason(ST_GeomFromWKB($1))`, raw).Scan(&why); err != nil || why == "Valid Geometry" {
 		return general
 	}
 	return general + " " + why

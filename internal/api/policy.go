@@ -1,0 +1,105 @@
+package api
+
+import (
+	"fmt"
+	"slices"
+
+	"gengheng/internal/access"
+)
+
+// scope says how a township's actor meets an operation.
+type scope int
+
+const (
+	// anyCounty: the operation belongs to no county.
+	anyCounty scope = iota
+	// wholeCounty: only for who acts for the whole county.
+	wholeCounty
+	// filtered: a township's actor sees its own part; the database hides the
+	// rest (row-level security around the whole request).
+	filtered
+	// own: the handler itself holds a township's actor to what is its own.
+	own
+)
+
+// rule is who may call an operation. Without roles it is whoever is known.
+type rule struct {
+	roles []access.Role
+	scope scope
+}
+
+var (
+	everyone = access.Roles()
+	// bureaus work the data and the plans
+	bureaus = []access.Role{access.Bureau, access.BureauLead}
+	// readers see the whole county
+	readers = slices.DeleteFunc(access.Roles(), access.Role.OfTownship)
+	// declarers bring in files
+	declarers = []access.Role{access.TownshipClerk, access.TownshipLead, access.Bureau, access.BureauLead}
+)
+
+// policy is the one table of who may do what: each operation of the contract
+// has a rule, or the service does not start.
+var policy = map[string]rule{
+	"listCounties":  {nil, anyCounty},
+	"listRulebooks": {nil, anyCounty},
+	"getRulebook":   {nil, anyCounty},
+	"addRulebook":   {[]access.Role{access.BureauLead, access.Admin}, anyCounty},
+
+	"getCounty": {everyone, filtered},
+	"putCounty": {[]access.Role{access.Admin}, wholeCounty},
+
+	"addUpload":         {declarers, own},
+	"addDataset":        {declarers, own},
+	"retireDataset":     {declarers, own},
+	"listDatasets":      {everyone, filtered},
+	"getDataset":        {everyone, filtered},
+	"listDatasetIssues": {everyone, filtered},
+	"listLayers":        {everyone, filtered},
+	"listCandidates":    {everyone, filtered},
+	"getCandidate":      {everyone, filtered},
+
+	"addScreening":          {bureaus, wholeCounty},
+	"listScreenings":        {everyone, filtered},
+	"getScreening":          {everyone, filtered},
+	"listVerdicts":          {everyone, filtered},
+	"listFindings":          {everyone, filtered},
+	"listOverlaps":          {everyone, filtered},
+	"getFindingsGeoPackage": {readers, wholeCounty},
+	"getFindingsLines":      {readers, wholeCounty},
+
+	// what is judged is the caller's own drawing; it reads the whole county's layers
+	"whatIf":     {everyone, own},
+	"whatIfFile": {everyone, own},
+
+	"addPlan":         {bureaus, wholeCounty},
+	"namePlan":        {bureaus, wholeCounty},
+	"listPlans":       {everyone, filtered},
+	"getPlan":         {everyone, filtered},
+	"listPlanParcels": {everyone, filtered},
+	"comparePlans":    {readers, wholeCounty},
+	"getPlanArtifact": {readers, wholeCounty},
+
+	"listJobs":  {everyone, filtered},
+	"getJob":    {everyone, own}, // it and its stream read in a transaction of their own
+	"streamJob": {everyone, own},
+}
+
+// checkPolicy refuses a contract and a table that do not match.
+func (d *document) checkPolicy() error {
+	ids := map[string]bool{}
+	for path, item := range d.spec.Paths.Map() {
+		for method, op := range item.Operations() {
+			if _, ok := policy[op.OperationID]; !ok {
+				return fmt.Errorf("%s %s (%s) has no rule in the policy", method, path, op.OperationID)
+			}
+			ids[op.OperationID] = true
+		}
+	}
+	for id := range policy {
+		if !ids[id] {
+			return fmt.Errorf("the policy has a rule for %s, which the contract lacks", id)
+		}
+	}
+	return nil
+}
