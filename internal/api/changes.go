@@ -30,7 +30,7 @@ func (s *server) ListScreeningChanges(c echo.Context, county CountyPath, id RunI
 	if err != nil {
 		return err
 	}
-	plan, _, standing, err := planning.Standing(ctx, s.db.Pool, county, run.Year)
+	plan, _, standing, err := planning.Standing(ctx, s.rows(ctx), county, run.Year)
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (s *server) ListScreeningChanges(c echo.Context, county CountyPath, id RunI
 	if standing {
 		chosen = &plan
 	}
-	list, err := planning.Changes(ctx, s.db.Pool, county, since, id, chosen)
+	list, err := planning.Changes(ctx, s.rows(ctx), county, since, id, chosen)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (s *server) since(ctx context.Context, county string, run Screening, asked 
 		return *asked, s.finished(ctx, county, *asked)
 	}
 	var id uuid.UUID
-	err := s.db.Pool.QueryRow(ctx, `
+	err := s.rows(ctx).QueryRow(ctx, `
 		SELECT run_id FROM screening_run WHERE county_code = $1 AND year = $2 AND status = 'done' AND finished_at < $3
 		ORDER BY finished_at DESC, run_id LIMIT 1`, county, run.Year, run.FinishedAt).Scan(&id)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -101,7 +101,7 @@ func (s *server) ListAlerts(c echo.Context, county CountyPath, params ListAlerts
 	if _, err := s.county(ctx, county); err != nil {
 		return err
 	}
-	plan, madeFrom, standing, err := planning.Standing(ctx, s.db.Pool, county, params.Year)
+	plan, madeFrom, standing, err := planning.Standing(ctx, s.rows(ctx), county, params.Year)
 	if err != nil {
 		return err
 	}
@@ -110,13 +110,13 @@ func (s *server) ListAlerts(c echo.Context, county CountyPath, params ListAlerts
 		return c.JSON(http.StatusOK, out)
 	}
 	var latest uuid.UUID
-	err = s.db.Pool.QueryRow(ctx, `
+	err = s.rows(ctx).QueryRow(ctx, `
 		SELECT run_id FROM screening_run WHERE county_code = $1 AND year = $2 AND status = 'done'
 		ORDER BY finished_at DESC, run_id LIMIT 1`, county, params.Year).Scan(&latest)
 	if err != nil {
 		return fmt.Errorf("latest screening: %w", err)
 	}
-	list, err := planning.Alerts(ctx, s.db.Pool, county, plan, madeFrom, latest)
+	list, err := planning.Alerts(ctx, s.rows(ctx), county, plan, madeFrom, latest)
 	if err != nil {
 		return err
 	}

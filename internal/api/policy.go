@@ -68,6 +68,8 @@ var policy = map[string]rule{
 	"getFindingsGeoPackage": {readers, wholeCounty},
 	"getFindingsLines":      {readers, wholeCounty},
 
+	"listScreeningChanges": {everyone, filtered},
+	"listAlerts":           {everyone, filtered},
 	// what is judged is the caller's own drawing; it reads the whole county's layers
 	"whatIf":     {everyone, own},
 	"whatIfFile": {everyone, own},
