@@ -127,6 +127,22 @@ func TestTamperingIsFound(t *testing.T) {
 	}
 }
 
+// Land that another programme has credited stays credited: whoever withdraws
+// it by hand, to credit it again, is found.
+func TestAWithdrawalWithoutAReversalIsFound(t *testing.T) {
+	b := filled(t)
+	b.must(b.tx(func(tx pgx.Tx) error {
+		return ledger.RegisterCredit(t.Context(), tx, county, "占补平衡", 2020, "Z1", plot(7))
+	}))
+	b.sound()
+	b.exec(`UPDATE ledger_credit SET withdrawn_by = (SELECT tx_id FROM ledger_transaction LIMIT 1) WHERE number = 'Z1'`)
+	flaws, err := ledger.Verify(t.Context(), b.db.Pool, county)
+	b.must(err)
+	if len(flaws) != 1 || !strings.Contains(flaws[0].What, "占补平衡 Z1") {
+		t.Errorf("got %+v, want the withdrawal of Z1", flaws)
+	}
+}
+
 func TestVerifySaysNothingOfAnEmptyLedger(t *testing.T) {
 	b := newBooks(t, ledger.InOut, ledger.Area)
 	b.sound()

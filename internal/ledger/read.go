@@ -156,7 +156,8 @@ type Flaw struct {
 
 // Verify walks every book of a county: every hash from the one before, no seq
 // missing, the head as the book says, every balance the sum of its entries,
-// every credit's transaction there. It finds any row that was changed, taken
+// every credit's transaction there, no credit withdrawn but by the reversal of
+// its transaction (another programme's never). It finds any row that was changed, taken
 // out or moved. An empty list means that all is as it was posted.
 func Verify(ctx context.Context, q Querier, county string) ([]Flaw, error) {
 	rows, err := q.Query(ctx, `
@@ -191,6 +192,11 @@ func Verify(ctx context.Context, q Querier, county string) ([]Flaw, error) {
 		LEFT JOIN ledger_transaction r ON r.county_code = t.county_code AND r.reverses = t.tx_id
 		WHERE t.county_code = $1 AND t.kind = 'accept_in' AND t.reverses IS NULL
 		  AND (c.credit_id IS NULL OR c.withdrawn_by IS DISTINCT FROM r.tx_id)
+		UNION ALL
+		SELECT c.year, '', 0, '已认定土地 ' || c.programme || ' ' || c.number || ' 被撤销，但没有对应的冲销 · a credit was withdrawn without a reversal of its transaction'
+		FROM ledger_credit c
+		WHERE c.county_code = $1 AND c.withdrawn_by IS NOT NULL AND NOT EXISTS (
+			SELECT FROM ledger_transaction r WHERE r.county_code = c.county_code AND r.tx_id = c.withdrawn_by AND r.reverses = c.tx_id)
 		ORDER BY 1, 2, 3`, county)
 	if err != nil {
 		return nil, fmt.Errorf("verify the ledger of %s: %w", county, err)
