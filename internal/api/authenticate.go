@@ -133,6 +133,7 @@ func (s *server) rows(ctx context.Context) querier {
 // How an actor was known.
 const (
 	viaKey, viaBasic, viaOIDC, viaSession, viaOpen = "key", "basic", "oidc", "session", "open"
+	viaOpenRole                                    = "open-role" // open, but held to the rules of the role it names
 )
 
 // actor is who calls, in the capacity that the request names.
@@ -181,7 +182,7 @@ func openActor(county, wanted string) (access.Actor, error) {
 		if err := a.Capacity().Check(); err != nil {
 			return a, badRequest("role", err.Error())
 		}
-		a.Via = "open-role" // held to that role's rules
+		a.Via = viaOpenRole
 	}
 	a.ID = uuid.NewSHA1(uuid.NameSpaceURL, []byte("urn:gengheng:open:"+wanted))
 	return a, nil

@@ -109,6 +109,42 @@ func (e FindingSeverity) Valid() bool {
 	}
 }
 
+// Defines values for IdentityKind.
+const (
+	IdentityKindPerson  IdentityKind = "person"
+	IdentityKindProgram IdentityKind = "program"
+)
+
+// Valid indicates whether the value is a known member of the IdentityKind enum.
+func (e IdentityKind) Valid() bool {
+	switch e {
+	case IdentityKindPerson:
+		return true
+	case IdentityKindProgram:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for IdentityInputKind.
+const (
+	IdentityInputKindPerson  IdentityInputKind = "person"
+	IdentityInputKindProgram IdentityInputKind = "program"
+)
+
+// Valid indicates whether the value is a known member of the IdentityInputKind enum.
+func (e IdentityInputKind) Valid() bool {
+	switch e {
+	case IdentityInputKindPerson:
+		return true
+	case IdentityInputKindProgram:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for JobKind.
 const (
 	JobKindLoad   JobKind = "load"
@@ -238,6 +274,51 @@ func (e PlanTransferMeasure) Valid() bool {
 	case PlanTransferMeasurePaddy:
 		return true
 	case PlanTransferMeasureQuality:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Role.
+const (
+	Admin         Role = "admin"
+	Agriculture   Role = "agriculture"
+	Auditor       Role = "auditor"
+	Bureau        Role = "bureau"
+	BureauLead    Role = "bureau_lead"
+	Environment   Role = "environment"
+	Forestry      Role = "forestry"
+	Government    Role = "government"
+	TownshipClerk Role = "township_clerk"
+	TownshipLead  Role = "township_lead"
+	Water         Role = "water"
+)
+
+// Valid indicates whether the value is a known member of the Role enum.
+func (e Role) Valid() bool {
+	switch e {
+	case Admin:
+		return true
+	case Agriculture:
+		return true
+	case Auditor:
+		return true
+	case Bureau:
+		return true
+	case BureauLead:
+		return true
+	case Environment:
+		return true
+	case Forestry:
+		return true
+	case Government:
+		return true
+	case TownshipClerk:
+		return true
+	case TownshipLead:
+		return true
+	case Water:
 		return true
 	default:
 		return false
@@ -416,6 +497,32 @@ type AlertKind string
 // Example: 1234.56
 type AreaM2 = string
 
+// AuditEntry defines model for AuditEntry.
+type AuditEntry struct {
+	Action        string                  `json:"action"`
+	ActorId       openapi_types.UUID      `json:"actor_id"`
+	ActorName     string                  `json:"actor_name"`
+	ActorRole     string                  `json:"actor_role"`
+	ActorTownship string                  `json:"actor_township"`
+	After         *map[string]interface{} `json:"after,omitempty"`
+	At            time.Time               `json:"at"`
+	Before        *map[string]interface{} `json:"before,omitempty"`
+
+	// Hash 散列链上本行的 SHA-256 · The row's SHA-256 in the chain
+	Hash        string `json:"hash"`
+	Reason      string `json:"reason"`
+	Seq         int64  `json:"seq"`
+	SubjectId   string `json:"subject_id"`
+	SubjectKind string `json:"subject_kind"`
+	Via         string `json:"via"`
+}
+
+// AuditPage defines model for AuditPage.
+type AuditPage struct {
+	Items []AuditEntry `json:"items"`
+	Next  *int64       `json:"next,omitempty"`
+}
+
 // Candidate defines model for Candidate.
 type Candidate struct {
 	Actor *string `json:"actor,omitempty"`
@@ -463,6 +570,15 @@ type CandidateDetail struct {
 type CandidatePage struct {
 	Items []Candidate `json:"items"`
 	Next  *string     `json:"next,omitempty"`
+}
+
+// Capacity defines model for Capacity.
+type Capacity struct {
+	// Role 乡镇经办、乡镇负责人、自然资源局经办、自然资源局负责人、农业农村、林业、水利、生态环境、县政府、审计、系统管理
+	Role Role `json:"role"`
+
+	// Township 只限该乡镇；空为全县 · One township; empty is the whole county
+	Township *string `json:"township,omitempty"`
 }
 
 // County defines model for County.
@@ -611,6 +727,43 @@ type FindingPage struct {
 // GeoJSON GeoJSON 几何 · A GeoJSON geometry
 type GeoJSON map[string]interface{}
 
+// Identity defines model for Identity.
+type Identity struct {
+	CreatedAt  time.Time          `json:"created_at"`
+	DisabledAt *time.Time         `json:"disabled_at,omitempty"`
+	IdentityId openapi_types.UUID `json:"identity_id"`
+	Issuer     *string            `json:"issuer,omitempty"`
+	Kind       IdentityKind       `json:"kind"`
+	Name       string             `json:"name"`
+	Roles      []Capacity         `json:"roles"`
+	Subject    *string            `json:"subject,omitempty"`
+}
+
+// IdentityKind defines model for Identity.Kind.
+type IdentityKind string
+
+// IdentityChange defines model for IdentityChange.
+type IdentityChange struct {
+	Disabled *bool       `json:"disabled,omitempty"`
+	Reason   string      `json:"reason"`
+	Roles    *[]Capacity `json:"roles,omitempty"`
+}
+
+// IdentityInput defines model for IdentityInput.
+type IdentityInput struct {
+	// Issuer 签发方（iss）
+	Issuer *string           `json:"issuer,omitempty"`
+	Kind   IdentityInputKind `json:"kind"`
+	Name   string            `json:"name"`
+	Roles  []Capacity        `json:"roles"`
+
+	// Subject 账号编号（sub）
+	Subject *string `json:"subject,omitempty"`
+}
+
+// IdentityInputKind defines model for IdentityInput.Kind.
+type IdentityInputKind string
+
 // Issue defines model for Issue.
 type Issue struct {
 	Bsm       *string                 `json:"bsm,omitempty"`
@@ -661,6 +814,26 @@ type JobKind string
 // JobStatus defines model for Job.Status.
 type JobStatus string
 
+// Key defines model for Key.
+type Key struct {
+	CreatedAt  time.Time          `json:"created_at"`
+	ExpiresAt  time.Time          `json:"expires_at"`
+	KeyId      openapi_types.UUID `json:"key_id"`
+	LastUsedAt *time.Time         `json:"last_used_at,omitempty"`
+	Name       string             `json:"name"`
+	Prefix     string             `json:"prefix"`
+	RevokedAt  *time.Time         `json:"revoked_at,omitempty"`
+}
+
+// KeyInput defines model for KeyInput.
+type KeyInput struct {
+	// Days 有效天数 · Days until it expires
+	Days int `json:"days"`
+
+	// Name 用途 · What for
+	Name string `json:"name"`
+}
+
 // Kind 数据种类，如 DLTB、STBHHX、DEM、CANDIDATE_IN
 type Kind = string
 
@@ -672,6 +845,22 @@ type Layer struct {
 	Name     string    `json:"name"`
 	Owner    *string   `json:"owner,omitempty"`
 	Required bool      `json:"required"`
+}
+
+// Me defines model for Me.
+type Me struct {
+	County string     `json:"county"`
+	Name   string     `json:"name"`
+	Roles  []Capacity `json:"roles"`
+
+	// Via key、basic、oidc、session、open
+	Via string `json:"via"`
+}
+
+// NewKey defines model for NewKey.
+type NewKey struct {
+	Key    Key    `json:"key"`
+	Secret string `json:"secret"`
 }
 
 // Outcome hit 超限，tolerated 容差内，missing 缺图层或材料，note 备注
@@ -944,6 +1133,14 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
+// Reason defines model for Reason.
+type Reason struct {
+	Reason string `json:"reason"`
+}
+
+// Role 乡镇经办、乡镇负责人、自然资源局经办、自然资源局负责人、农业农村、林业、水利、生态环境、县政府、审计、系统管理
+type Role string
+
 // Rulebook defines model for Rulebook.
 type Rulebook struct {
 	Clauses int    `json:"clauses"`
@@ -1171,6 +1368,9 @@ type CountyPath = string
 // DatasetID defines model for DatasetID.
 type DatasetID = openapi_types.UUID
 
+// IdentityID defines model for IdentityID.
+type IdentityID = openapi_types.UUID
+
 // JobID defines model for JobID.
 type JobID = openapi_types.UUID
 
@@ -1195,6 +1395,20 @@ type Error = Problem
 // ListAlertsParams defines parameters for ListAlerts.
 type ListAlertsParams struct {
 	Year Year `form:"year" json:"year"`
+}
+
+// ListAuditParams defines parameters for ListAudit.
+type ListAuditParams struct {
+	Action      *string             `form:"action,omitempty" json:"action,omitempty"`
+	SubjectKind *string             `form:"subject_kind,omitempty" json:"subject_kind,omitempty"`
+	SubjectId   *string             `form:"subject_id,omitempty" json:"subject_id,omitempty"`
+	Actor       *openapi_types.UUID `form:"actor,omitempty" json:"actor,omitempty"`
+
+	// After 上一页的 next · The next of the page before
+	After *int64 `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit 每页条数 · Page size
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // ListCandidatesParams defines parameters for ListCandidates.
@@ -1363,6 +1577,18 @@ type AddDatasetJSONRequestBody = DatasetInput
 // RetireDatasetJSONRequestBody defines body for RetireDataset for application/json ContentType.
 type RetireDatasetJSONRequestBody RetireDatasetJSONBody
 
+// AddIdentityJSONRequestBody defines body for AddIdentity for application/json ContentType.
+type AddIdentityJSONRequestBody = IdentityInput
+
+// ChangeIdentityJSONRequestBody defines body for ChangeIdentity for application/json ContentType.
+type ChangeIdentityJSONRequestBody = IdentityChange
+
+// AddKeyJSONRequestBody defines body for AddKey for application/json ContentType.
+type AddKeyJSONRequestBody = KeyInput
+
+// RevokeKeyJSONRequestBody defines body for RevokeKey for application/json ContentType.
+type RevokeKeyJSONRequestBody = Reason
+
 // AddPlanJSONRequestBody defines body for AddPlan for application/json ContentType.
 type AddPlanJSONRequestBody = PlanInput
 
@@ -1395,6 +1621,9 @@ type ServerInterface interface {
 	// ListAlerts 预警：已纳入方案而现在不合格的地块 · Parcels of the plan that fail by now
 	// (GET /counties/{county}/alerts)
 	ListAlerts(ctx echo.Context, county CountyPath, params ListAlertsParams) error
+	// ListAudit 操作日志 · The audit log
+	// (GET /counties/{county}/audit)
+	ListAudit(ctx echo.Context, county CountyPath, params ListAuditParams) error
 	// ListCandidates 申报地块 · Declared candidates
 	// (GET /counties/{county}/candidates)
 	ListCandidates(ctx echo.Context, county CountyPath, params ListCandidatesParams) error
@@ -1416,6 +1645,21 @@ type ServerInterface interface {
 	// RetireDataset 停用一个数据集版本 · Retire a dataset version
 	// (POST /counties/{county}/datasets/{dataset_id}/retire)
 	RetireDataset(ctx echo.Context, county CountyPath, datasetId DatasetID) error
+	// ListIdentities 人员与程序 · People and programs
+	// (GET /counties/{county}/identities)
+	ListIdentities(ctx echo.Context, county CountyPath) error
+	// AddIdentity 登记一名人员或一个程序 · Enter a person or a program
+	// (POST /counties/{county}/identities)
+	AddIdentity(ctx echo.Context, county CountyPath) error
+	// ChangeIdentity 改变角色、停用或启用 · Change roles, disable or enable
+	// (PATCH /counties/{county}/identities/{identity_id})
+	ChangeIdentity(ctx echo.Context, county CountyPath, identityId IdentityID) error
+	// ListKeys 一个身份的密钥 · The keys of an identity
+	// (GET /counties/{county}/identities/{identity_id}/keys)
+	ListKeys(ctx echo.Context, county CountyPath, identityId IdentityID) error
+	// AddKey 发放密钥 · Give a key
+	// (POST /counties/{county}/identities/{identity_id}/keys)
+	AddKey(ctx echo.Context, county CountyPath, identityId IdentityID) error
 	// ListJobs 最近的任务 · Recent jobs
 	// (GET /counties/{county}/jobs)
 	ListJobs(ctx echo.Context, county CountyPath) error
@@ -1425,6 +1669,9 @@ type ServerInterface interface {
 	// StreamJob 任务进度事件流 · Progress as server-sent events
 	// (GET /counties/{county}/jobs/{job_id}/events)
 	StreamJob(ctx echo.Context, county CountyPath, jobId JobID) error
+	// RevokeKey 吊销密钥 · Revoke a key
+	// (POST /counties/{county}/keys/{key_id}/revoke)
+	RevokeKey(ctx echo.Context, county CountyPath, keyId openapi_types.UUID) error
 	// ListLayers 规则库需要的图层及其现行版本 · The layers the rulebook needs, and what is in force
 	// (GET /counties/{county}/layers)
 	ListLayers(ctx echo.Context, county CountyPath) error
@@ -1485,6 +1732,9 @@ type ServerInterface interface {
 	// WhatIfFile 试算一个申报文件 · Screen a declaration file without storing anything
 	// (POST /counties/{county}/whatif/file)
 	WhatIfFile(ctx echo.Context, county CountyPath, params WhatIfFileParams) error
+	// GetMe 我是谁、有哪些角色 · Who I am, and in which capacities
+	// (GET /me)
+	GetMe(ctx echo.Context) error
 	// ListRulebooks 规则库列表 · List the rulebooks
 	// (GET /rulebooks)
 	ListRulebooks(ctx echo.Context) error
@@ -1564,6 +1814,66 @@ func (w *ServerInterfaceWrapper) ListAlerts(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListAlerts(ctx, county, params)
+	return err
+}
+
+// ListAudit converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAudit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAuditParams
+	// ------------- Optional query parameter "action" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "action", ctx.QueryParams(), &params.Action, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter action: %s", err))
+	}
+
+	// ------------- Optional query parameter "subject_kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "subject_kind", ctx.QueryParams(), &params.SubjectKind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subject_kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "subject_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "subject_id", ctx.QueryParams(), &params.SubjectId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subject_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "actor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actor", ctx.QueryParams(), &params.Actor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actor: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAudit(ctx, county, params)
 	return err
 }
 
@@ -1818,6 +2128,110 @@ func (w *ServerInterfaceWrapper) RetireDataset(ctx echo.Context) error {
 	return err
 }
 
+// ListIdentities converts echo context to params.
+func (w *ServerInterfaceWrapper) ListIdentities(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListIdentities(ctx, county)
+	return err
+}
+
+// AddIdentity converts echo context to params.
+func (w *ServerInterfaceWrapper) AddIdentity(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddIdentity(ctx, county)
+	return err
+}
+
+// ChangeIdentity converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangeIdentity(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "identity_id" -------------
+	var identityId IdentityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "identity_id", ctx.Param("identity_id"), &identityId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter identity_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangeIdentity(ctx, county, identityId)
+	return err
+}
+
+// ListKeys converts echo context to params.
+func (w *ServerInterfaceWrapper) ListKeys(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "identity_id" -------------
+	var identityId IdentityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "identity_id", ctx.Param("identity_id"), &identityId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter identity_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListKeys(ctx, county, identityId)
+	return err
+}
+
+// AddKey converts echo context to params.
+func (w *ServerInterfaceWrapper) AddKey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "identity_id" -------------
+	var identityId IdentityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "identity_id", ctx.Param("identity_id"), &identityId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter identity_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddKey(ctx, county, identityId)
+	return err
+}
+
 // ListJobs converts echo context to params.
 func (w *ServerInterfaceWrapper) ListJobs(ctx echo.Context) error {
 	var err error
@@ -1879,6 +2293,30 @@ func (w *ServerInterfaceWrapper) StreamJob(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.StreamJob(ctx, county, jobId)
+	return err
+}
+
+// RevokeKey converts echo context to params.
+func (w *ServerInterfaceWrapper) RevokeKey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "key_id" -------------
+	var keyId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key_id", ctx.Param("key_id"), &keyId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter key_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RevokeKey(ctx, county, keyId)
 	return err
 }
 
@@ -2581,6 +3019,15 @@ func (w *ServerInterfaceWrapper) WhatIfFile(ctx echo.Context) error {
 	return err
 }
 
+// GetMe converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMe(ctx)
+	return err
+}
+
 // ListRulebooks converts echo context to params.
 func (w *ServerInterfaceWrapper) ListRulebooks(ctx echo.Context) error {
 	var err error
@@ -2699,5 +3146,13 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/counties/:county/jobs", wrapper.ListJobs, options.OperationMiddlewares["listJobs"]...)
 	router.GET(options.BaseURL+"/counties/:county/jobs/:job_id", wrapper.GetJob, options.OperationMiddlewares["getJob"]...)
 	router.GET(options.BaseURL+"/counties/:county/jobs/:job_id/events", wrapper.StreamJob, options.OperationMiddlewares["streamJob"]...)
+	router.GET(options.BaseURL+"/me", wrapper.GetMe, options.OperationMiddlewares["getMe"]...)
+	router.GET(options.BaseURL+"/counties/:county/identities", wrapper.ListIdentities, options.OperationMiddlewares["listIdentities"]...)
+	router.POST(options.BaseURL+"/counties/:county/identities", wrapper.AddIdentity, options.OperationMiddlewares["addIdentity"]...)
+	router.PATCH(options.BaseURL+"/counties/:county/identities/:identity_id", wrapper.ChangeIdentity, options.OperationMiddlewares["changeIdentity"]...)
+	router.GET(options.BaseURL+"/counties/:county/identities/:identity_id/keys", wrapper.ListKeys, options.OperationMiddlewares["listKeys"]...)
+	router.POST(options.BaseURL+"/counties/:county/identities/:identity_id/keys", wrapper.AddKey, options.OperationMiddlewares["addKey"]...)
+	router.POST(options.BaseURL+"/counties/:county/keys/:key_id/revoke", wrapper.RevokeKey, options.OperationMiddlewares["revokeKey"]...)
+	router.GET(options.BaseURL+"/counties/:county/audit", wrapper.ListAudit, options.OperationMiddlewares["listAudit"]...)
 
 }

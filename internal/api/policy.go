@@ -46,6 +46,15 @@ var policy = map[string]rule{
 	"getRulebook":   {nil, anyCounty},
 	"addRulebook":   {[]access.Role{access.BureauLead, access.Admin}, anyCounty},
 
+	"getMe":          {nil, anyCounty},
+	"listIdentities": {[]access.Role{access.Admin, access.Auditor}, wholeCounty},
+	"addIdentity":    {[]access.Role{access.Admin}, wholeCounty},
+	"changeIdentity": {[]access.Role{access.Admin}, wholeCounty},
+	"listKeys":       {[]access.Role{access.Admin, access.Auditor}, wholeCounty},
+	"addKey":         {[]access.Role{access.Admin}, wholeCounty},
+	"revokeKey":      {[]access.Role{access.Admin}, wholeCounty},
+	"listAudit":      {[]access.Role{access.Admin, access.Auditor, access.BureauLead, access.Government}, wholeCounty},
+
 	"getCounty": {everyone, filtered},
 	"putCounty": {[]access.Role{access.Admin}, wholeCounty},
 

@@ -116,6 +116,42 @@ func (e FindingSeverity) Valid() bool {
 	}
 }
 
+// Defines values for IdentityKind.
+const (
+	IdentityKindPerson  IdentityKind = "person"
+	IdentityKindProgram IdentityKind = "program"
+)
+
+// Valid indicates whether the value is a known member of the IdentityKind enum.
+func (e IdentityKind) Valid() bool {
+	switch e {
+	case IdentityKindPerson:
+		return true
+	case IdentityKindProgram:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for IdentityInputKind.
+const (
+	IdentityInputKindPerson  IdentityInputKind = "person"
+	IdentityInputKindProgram IdentityInputKind = "program"
+)
+
+// Valid indicates whether the value is a known member of the IdentityInputKind enum.
+func (e IdentityInputKind) Valid() bool {
+	switch e {
+	case IdentityInputKindPerson:
+		return true
+	case IdentityInputKindProgram:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for JobKind.
 const (
 	JobKindLoad   JobKind = "load"
@@ -245,6 +281,51 @@ func (e PlanTransferMeasure) Valid() bool {
 	case PlanTransferMeasurePaddy:
 		return true
 	case PlanTransferMeasureQuality:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Role.
+const (
+	Admin         Role = "admin"
+	Agriculture   Role = "agriculture"
+	Auditor       Role = "auditor"
+	Bureau        Role = "bureau"
+	BureauLead    Role = "bureau_lead"
+	Environment   Role = "environment"
+	Forestry      Role = "forestry"
+	Government    Role = "government"
+	TownshipClerk Role = "township_clerk"
+	TownshipLead  Role = "township_lead"
+	Water         Role = "water"
+)
+
+// Valid indicates whether the value is a known member of the Role enum.
+func (e Role) Valid() bool {
+	switch e {
+	case Admin:
+		return true
+	case Agriculture:
+		return true
+	case Auditor:
+		return true
+	case Bureau:
+		return true
+	case BureauLead:
+		return true
+	case Environment:
+		return true
+	case Forestry:
+		return true
+	case Government:
+		return true
+	case TownshipClerk:
+		return true
+	case TownshipLead:
+		return true
+	case Water:
 		return true
 	default:
 		return false
@@ -423,6 +504,32 @@ type AlertKind string
 // Example: 1234.56
 type AreaM2 = string
 
+// AuditEntry defines model for AuditEntry.
+type AuditEntry struct {
+	Action        string                  `json:"action"`
+	ActorId       openapi_types.UUID      `json:"actor_id"`
+	ActorName     string                  `json:"actor_name"`
+	ActorRole     string                  `json:"actor_role"`
+	ActorTownship string                  `json:"actor_township"`
+	After         *map[string]interface{} `json:"after,omitempty"`
+	At            time.Time               `json:"at"`
+	Before        *map[string]interface{} `json:"before,omitempty"`
+
+	// Hash 散列链上本行的 SHA-256 · The row's SHA-256 in the chain
+	Hash        string `json:"hash"`
+	Reason      string `json:"reason"`
+	Seq         int64  `json:"seq"`
+	SubjectId   string `json:"subject_id"`
+	SubjectKind string `json:"subject_kind"`
+	Via         string `json:"via"`
+}
+
+// AuditPage defines model for AuditPage.
+type AuditPage struct {
+	Items []AuditEntry `json:"items"`
+	Next  *int64       `json:"next,omitempty"`
+}
+
 // Candidate defines model for Candidate.
 type Candidate struct {
 	Actor *string `json:"actor,omitempty"`
@@ -470,6 +577,15 @@ type CandidateDetail struct {
 type CandidatePage struct {
 	Items []Candidate `json:"items"`
 	Next  *string     `json:"next,omitempty"`
+}
+
+// Capacity defines model for Capacity.
+type Capacity struct {
+	// Role 乡镇经办、乡镇负责人、自然资源局经办、自然资源局负责人、农业农村、林业、水利、生态环境、县政府、审计、系统管理
+	Role Role `json:"role"`
+
+	// Township 只限该乡镇；空为全县 · One township; empty is the whole county
+	Township *string `json:"township,omitempty"`
 }
 
 // County defines model for County.
@@ -618,6 +734,43 @@ type FindingPage struct {
 // GeoJSON GeoJSON 几何 · A GeoJSON geometry
 type GeoJSON map[string]interface{}
 
+// Identity defines model for Identity.
+type Identity struct {
+	CreatedAt  time.Time          `json:"created_at"`
+	DisabledAt *time.Time         `json:"disabled_at,omitempty"`
+	IdentityId openapi_types.UUID `json:"identity_id"`
+	Issuer     *string            `json:"issuer,omitempty"`
+	Kind       IdentityKind       `json:"kind"`
+	Name       string             `json:"name"`
+	Roles      []Capacity         `json:"roles"`
+	Subject    *string            `json:"subject,omitempty"`
+}
+
+// IdentityKind defines model for Identity.Kind.
+type IdentityKind string
+
+// IdentityChange defines model for IdentityChange.
+type IdentityChange struct {
+	Disabled *bool       `json:"disabled,omitempty"`
+	Reason   string      `json:"reason"`
+	Roles    *[]Capacity `json:"roles,omitempty"`
+}
+
+// IdentityInput defines model for IdentityInput.
+type IdentityInput struct {
+	// Issuer 签发方（iss）
+	Issuer *string           `json:"issuer,omitempty"`
+	Kind   IdentityInputKind `json:"kind"`
+	Name   string            `json:"name"`
+	Roles  []Capacity        `json:"roles"`
+
+	// Subject 账号编号（sub）
+	Subject *string `json:"subject,omitempty"`
+}
+
+// IdentityInputKind defines model for IdentityInput.Kind.
+type IdentityInputKind string
+
 // Issue defines model for Issue.
 type Issue struct {
 	Bsm       *string                 `json:"bsm,omitempty"`
@@ -668,6 +821,26 @@ type JobKind string
 // JobStatus defines model for Job.Status.
 type JobStatus string
 
+// Key defines model for Key.
+type Key struct {
+	CreatedAt  time.Time          `json:"created_at"`
+	ExpiresAt  time.Time          `json:"expires_at"`
+	KeyId      openapi_types.UUID `json:"key_id"`
+	LastUsedAt *time.Time         `json:"last_used_at,omitempty"`
+	Name       string             `json:"name"`
+	Prefix     string             `json:"prefix"`
+	RevokedAt  *time.Time         `json:"revoked_at,omitempty"`
+}
+
+// KeyInput defines model for KeyInput.
+type KeyInput struct {
+	// Days 有效天数 · Days until it expires
+	Days int `json:"days"`
+
+	// Name 用途 · What for
+	Name string `json:"name"`
+}
+
 // Kind 数据种类，如 DLTB、STBHHX、DEM、CANDIDATE_IN
 type Kind = string
 
@@ -679,6 +852,22 @@ type Layer struct {
 	Name     string    `json:"name"`
 	Owner    *string   `json:"owner,omitempty"`
 	Required bool      `json:"required"`
+}
+
+// Me defines model for Me.
+type Me struct {
+	County string     `json:"county"`
+	Name   string     `json:"name"`
+	Roles  []Capacity `json:"roles"`
+
+	// Via key、basic、oidc、session、open
+	Via string `json:"via"`
+}
+
+// NewKey defines model for NewKey.
+type NewKey struct {
+	Key    Key    `json:"key"`
+	Secret string `json:"secret"`
 }
 
 // Outcome hit 超限，tolerated 容差内，missing 缺图层或材料，note 备注
@@ -951,6 +1140,14 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
+// Reason defines model for Reason.
+type Reason struct {
+	Reason string `json:"reason"`
+}
+
+// Role 乡镇经办、乡镇负责人、自然资源局经办、自然资源局负责人、农业农村、林业、水利、生态环境、县政府、审计、系统管理
+type Role string
+
 // Rulebook defines model for Rulebook.
 type Rulebook struct {
 	Clauses int    `json:"clauses"`
@@ -1178,6 +1375,9 @@ type CountyPath = string
 // DatasetID defines model for DatasetID.
 type DatasetID = openapi_types.UUID
 
+// IdentityID defines model for IdentityID.
+type IdentityID = openapi_types.UUID
+
 // JobID defines model for JobID.
 type JobID = openapi_types.UUID
 
@@ -1202,6 +1402,20 @@ type Error = Problem
 // ListAlertsParams defines parameters for ListAlerts.
 type ListAlertsParams struct {
 	Year Year `form:"year" json:"year"`
+}
+
+// ListAuditParams defines parameters for ListAudit.
+type ListAuditParams struct {
+	Action      *string             `form:"action,omitempty" json:"action,omitempty"`
+	SubjectKind *string             `form:"subject_kind,omitempty" json:"subject_kind,omitempty"`
+	SubjectId   *string             `form:"subject_id,omitempty" json:"subject_id,omitempty"`
+	Actor       *openapi_types.UUID `form:"actor,omitempty" json:"actor,omitempty"`
+
+	// After 上一页的 next · The next of the page before
+	After *int64 `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit 每页条数 · Page size
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // ListCandidatesParams defines parameters for ListCandidates.
@@ -1370,6 +1584,18 @@ type AddDatasetJSONRequestBody = DatasetInput
 // RetireDatasetJSONRequestBody defines body for RetireDataset for application/json ContentType.
 type RetireDatasetJSONRequestBody RetireDatasetJSONBody
 
+// AddIdentityJSONRequestBody defines body for AddIdentity for application/json ContentType.
+type AddIdentityJSONRequestBody = IdentityInput
+
+// ChangeIdentityJSONRequestBody defines body for ChangeIdentity for application/json ContentType.
+type ChangeIdentityJSONRequestBody = IdentityChange
+
+// AddKeyJSONRequestBody defines body for AddKey for application/json ContentType.
+type AddKeyJSONRequestBody = KeyInput
+
+// RevokeKeyJSONRequestBody defines body for RevokeKey for application/json ContentType.
+type RevokeKeyJSONRequestBody = Reason
+
 // AddPlanJSONRequestBody defines body for AddPlan for application/json ContentType.
 type AddPlanJSONRequestBody = PlanInput
 
@@ -1502,6 +1728,11 @@ type ClientInterface interface {
 	// Corresponds with GET /counties/{county}/alerts (the `ListAlerts` operationId).
 	ListAlerts(ctx context.Context, county CountyPath, params *ListAlertsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListAudit 操作日志 · The audit log
+	//
+	// Corresponds with GET /counties/{county}/audit (the `ListAudit` operationId).
+	ListAudit(ctx context.Context, county CountyPath, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListCandidates 申报地块 · Declared candidates
 	//
 	// Corresponds with GET /counties/{county}/candidates (the `ListCandidates` operationId).
@@ -1575,6 +1806,74 @@ type ClientInterface interface {
 	// Corresponds with POST /counties/{county}/datasets/{dataset_id}/retire (the `RetireDataset` operationId).
 	RetireDataset(ctx context.Context, county CountyPath, datasetId DatasetID, body RetireDatasetJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListIdentities 人员与程序 · People and programs
+	//
+	// Corresponds with GET /counties/{county}/identities (the `ListIdentities` operationId).
+	ListIdentities(ctx context.Context, county CountyPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddIdentityWithBody 登记一名人员或一个程序 · Enter a person or a program
+	//
+	// 人员以签发方与账号编号（iss、sub）登记，不以姓名或邮箱；程序不需要二者，凭密钥。
+	// A person is bound by issuer and subject, never by a name or an address; a program comes with a key.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /counties/{county}/identities (the `AddIdentity` operationId).
+	AddIdentityWithBody(ctx context.Context, county CountyPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddIdentity 登记一名人员或一个程序 · Enter a person or a program
+	//
+	// 人员以签发方与账号编号（iss、sub）登记，不以姓名或邮箱；程序不需要二者，凭密钥。
+	// A person is bound by issuer and subject, never by a name or an address; a program comes with a key.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /counties/{county}/identities (the `AddIdentity` operationId).
+	AddIdentity(ctx context.Context, county CountyPath, body AddIdentityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeIdentityWithBody 改变角色、停用或启用 · Change roles, disable or enable
+	//
+	// 未给出的保持原样；roles 整体替换。停用即结束其会话，其密钥在停用期间无效。县的最后一名系统管理员不能撤去。
+	// What is left out stays; roles are replaced whole. The county's last admin cannot be taken away.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /counties/{county}/identities/{identity_id} (the `ChangeIdentity` operationId).
+	ChangeIdentityWithBody(ctx context.Context, county CountyPath, identityId IdentityID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeIdentity 改变角色、停用或启用 · Change roles, disable or enable
+	//
+	// 未给出的保持原样；roles 整体替换。停用即结束其会话，其密钥在停用期间无效。县的最后一名系统管理员不能撤去。
+	// What is left out stays; roles are replaced whole. The county's last admin cannot be taken away.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /counties/{county}/identities/{identity_id} (the `ChangeIdentity` operationId).
+	ChangeIdentity(ctx context.Context, county CountyPath, identityId IdentityID, body ChangeIdentityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListKeys 一个身份的密钥 · The keys of an identity
+	//
+	// Corresponds with GET /counties/{county}/identities/{identity_id}/keys (the `ListKeys` operationId).
+	ListKeys(ctx context.Context, county CountyPath, identityId IdentityID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddKeyWithBody 发放密钥 · Give a key
+	//
+	// 密钥只在这次回答中出现。 The secret is in this answer and never again.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /counties/{county}/identities/{identity_id}/keys (the `AddKey` operationId).
+	AddKeyWithBody(ctx context.Context, county CountyPath, identityId IdentityID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddKey 发放密钥 · Give a key
+	//
+	// 密钥只在这次回答中出现。 The secret is in this answer and never again.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /counties/{county}/identities/{identity_id}/keys (the `AddKey` operationId).
+	AddKey(ctx context.Context, county CountyPath, identityId IdentityID, body AddKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListJobs 最近的任务 · Recent jobs
 	//
 	// Corresponds with GET /counties/{county}/jobs (the `ListJobs` operationId).
@@ -1592,6 +1891,20 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /counties/{county}/jobs/{job_id}/events (the `StreamJob` operationId).
 	StreamJob(ctx context.Context, county CountyPath, jobId JobID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeKeyWithBody 吊销密钥 · Revoke a key
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /counties/{county}/keys/{key_id}/revoke (the `RevokeKey` operationId).
+	RevokeKeyWithBody(ctx context.Context, county CountyPath, keyId openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeKey 吊销密钥 · Revoke a key
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /counties/{county}/keys/{key_id}/revoke (the `RevokeKey` operationId).
+	RevokeKey(ctx context.Context, county CountyPath, keyId openapi_types.UUID, body RevokeKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListLayers 规则库需要的图层及其现行版本 · The layers the rulebook needs, and what is in force
 	//
@@ -1759,6 +2072,11 @@ type ClientInterface interface {
 	// Corresponds with POST /counties/{county}/whatif/file (the `WhatIfFile` operationId).
 	WhatIfFileWithBody(ctx context.Context, county CountyPath, params *WhatIfFileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetMe 我是谁、有哪些角色 · Who I am, and in which capacities
+	//
+	// Corresponds with GET /me (the `GetMe` operationId).
+	GetMe(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListRulebooks 规则库列表 · List the rulebooks
 	//
 	// Corresponds with GET /rulebooks (the `ListRulebooks` operationId).
@@ -1860,6 +2178,21 @@ func (c *Raw) PutCounty(ctx context.Context, county CountyPath, body PutCountyJS
 // Corresponds with GET /counties/{county}/alerts (the `ListAlerts` operationId).
 func (c *Raw) ListAlerts(ctx context.Context, county CountyPath, params *ListAlertsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListAlertsRequest(c.Server, county, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListAudit 操作日志 · The audit log
+//
+// Corresponds with GET /counties/{county}/audit (the `ListAudit` operationId).
+func (c *Raw) ListAudit(ctx context.Context, county CountyPath, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAuditRequest(c.Server, county, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2033,6 +2366,154 @@ func (c *Raw) RetireDataset(ctx context.Context, county CountyPath, datasetId Da
 	return c.Client.Do(req)
 }
 
+// ListIdentities 人员与程序 · People and programs
+//
+// Corresponds with GET /counties/{county}/identities (the `ListIdentities` operationId).
+func (c *Raw) ListIdentities(ctx context.Context, county CountyPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListIdentitiesRequest(c.Server, county)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddIdentityWithBody 登记一名人员或一个程序 · Enter a person or a program
+//
+// 人员以签发方与账号编号（iss、sub）登记，不以姓名或邮箱；程序不需要二者，凭密钥。
+// A person is bound by issuer and subject, never by a name or an address; a program comes with a key.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /counties/{county}/identities (the `AddIdentity` operationId).
+func (c *Raw) AddIdentityWithBody(ctx context.Context, county CountyPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddIdentityRequestWithBody(c.Server, county, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddIdentity 登记一名人员或一个程序 · Enter a person or a program
+//
+// 人员以签发方与账号编号（iss、sub）登记，不以姓名或邮箱；程序不需要二者，凭密钥。
+// A person is bound by issuer and subject, never by a name or an address; a program comes with a key.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /counties/{county}/identities (the `AddIdentity` operationId).
+func (c *Raw) AddIdentity(ctx context.Context, county CountyPath, body AddIdentityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddIdentityRequest(c.Server, county, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeIdentityWithBody 改变角色、停用或启用 · Change roles, disable or enable
+//
+// 未给出的保持原样；roles 整体替换。停用即结束其会话，其密钥在停用期间无效。县的最后一名系统管理员不能撤去。
+// What is left out stays; roles are replaced whole. The county's last admin cannot be taken away.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /counties/{county}/identities/{identity_id} (the `ChangeIdentity` operationId).
+func (c *Raw) ChangeIdentityWithBody(ctx context.Context, county CountyPath, identityId IdentityID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeIdentityRequestWithBody(c.Server, county, identityId, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeIdentity 改变角色、停用或启用 · Change roles, disable or enable
+//
+// 未给出的保持原样；roles 整体替换。停用即结束其会话，其密钥在停用期间无效。县的最后一名系统管理员不能撤去。
+// What is left out stays; roles are replaced whole. The county's last admin cannot be taken away.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /counties/{county}/identities/{identity_id} (the `ChangeIdentity` operationId).
+func (c *Raw) ChangeIdentity(ctx context.Context, county CountyPath, identityId IdentityID, body ChangeIdentityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeIdentityRequest(c.Server, county, identityId, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListKeys 一个身份的密钥 · The keys of an identity
+//
+// Corresponds with GET /counties/{county}/identities/{identity_id}/keys (the `ListKeys` operationId).
+func (c *Raw) ListKeys(ctx context.Context, county CountyPath, identityId IdentityID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListKeysRequest(c.Server, county, identityId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddKeyWithBody 发放密钥 · Give a key
+//
+// 密钥只在这次回答中出现。 The secret is in this answer and never again.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /counties/{county}/identities/{identity_id}/keys (the `AddKey` operationId).
+func (c *Raw) AddKeyWithBody(ctx context.Context, county CountyPath, identityId IdentityID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddKeyRequestWithBody(c.Server, county, identityId, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddKey 发放密钥 · Give a key
+//
+// 密钥只在这次回答中出现。 The secret is in this answer and never again.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /counties/{county}/identities/{identity_id}/keys (the `AddKey` operationId).
+func (c *Raw) AddKey(ctx context.Context, county CountyPath, identityId IdentityID, body AddKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddKeyRequest(c.Server, county, identityId, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListJobs 最近的任务 · Recent jobs
 //
 // Corresponds with GET /counties/{county}/jobs (the `ListJobs` operationId).
@@ -2071,6 +2552,40 @@ func (c *Raw) GetJob(ctx context.Context, county CountyPath, jobId JobID, reqEdi
 // Corresponds with GET /counties/{county}/jobs/{job_id}/events (the `StreamJob` operationId).
 func (c *Raw) StreamJob(ctx context.Context, county CountyPath, jobId JobID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewStreamJobRequest(c.Server, county, jobId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeKeyWithBody 吊销密钥 · Revoke a key
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /counties/{county}/keys/{key_id}/revoke (the `RevokeKey` operationId).
+func (c *Raw) RevokeKeyWithBody(ctx context.Context, county CountyPath, keyId openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeKeyRequestWithBody(c.Server, county, keyId, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeKey 吊销密钥 · Revoke a key
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /counties/{county}/keys/{key_id}/revoke (the `RevokeKey` operationId).
+func (c *Raw) RevokeKey(ctx context.Context, county CountyPath, keyId openapi_types.UUID, body RevokeKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeKeyRequest(c.Server, county, keyId, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2487,6 +3002,21 @@ func (c *Raw) WhatIfFileWithBody(ctx context.Context, county CountyPath, params 
 	return c.Client.Do(req)
 }
 
+// GetMe 我是谁、有哪些角色 · Who I am, and in which capacities
+//
+// Corresponds with GET /me (the `GetMe` operationId).
+func (c *Raw) GetMe(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetMeRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListRulebooks 规则库列表 · List the rulebooks
 //
 // Corresponds with GET /rulebooks (the `ListRulebooks` operationId).
@@ -2686,6 +3216,127 @@ func NewListAlertsRequest(server string, county CountyPath, params *ListAlertsPa
 			for _, qp := range strings.Split(queryFrag, "&") {
 				rawQueryFragments = append(rawQueryFragments, qp)
 			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListAuditRequest constructs an http.Request for the ListAudit method
+func NewListAuditRequest(server string, county CountyPath, params *ListAuditParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/audit", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Action != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "action", *params.Action, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.SubjectKind != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "subject_kind", *params.SubjectKind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.SubjectId != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "subject_id", *params.SubjectId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Actor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "actor", *params.Actor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -3217,6 +3868,236 @@ func NewRetireDatasetRequestWithBody(server string, county CountyPath, datasetId
 	return req, nil
 }
 
+// NewListIdentitiesRequest constructs an http.Request for the ListIdentities method
+func NewListIdentitiesRequest(server string, county CountyPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/identities", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAddIdentityRequest calls the generic AddIdentity builder with application/json body
+func NewAddIdentityRequest(server string, county CountyPath, body AddIdentityJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAddIdentityRequestWithBody(server, county, "application/json", bodyReader)
+}
+
+// NewAddIdentityRequestWithBody constructs an http.Request for the AddIdentity method, with any body, and a specified content type
+func NewAddIdentityRequestWithBody(server string, county CountyPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/identities", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewChangeIdentityRequest calls the generic ChangeIdentity builder with application/json body
+func NewChangeIdentityRequest(server string, county CountyPath, identityId IdentityID, body ChangeIdentityJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewChangeIdentityRequestWithBody(server, county, identityId, "application/json", bodyReader)
+}
+
+// NewChangeIdentityRequestWithBody constructs an http.Request for the ChangeIdentity method, with any body, and a specified content type
+func NewChangeIdentityRequestWithBody(server string, county CountyPath, identityId IdentityID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "identity_id", identityId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/identities/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListKeysRequest constructs an http.Request for the ListKeys method
+func NewListKeysRequest(server string, county CountyPath, identityId IdentityID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "identity_id", identityId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/identities/%s/keys", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAddKeyRequest calls the generic AddKey builder with application/json body
+func NewAddKeyRequest(server string, county CountyPath, identityId IdentityID, body AddKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAddKeyRequestWithBody(server, county, identityId, "application/json", bodyReader)
+}
+
+// NewAddKeyRequestWithBody constructs an http.Request for the AddKey method, with any body, and a specified content type
+func NewAddKeyRequestWithBody(server string, county CountyPath, identityId IdentityID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "identity_id", identityId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/identities/%s/keys", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListJobsRequest constructs an http.Request for the ListJobs method
 func NewListJobsRequest(server string, county CountyPath) (*http.Request, error) {
 	var err error
@@ -3329,6 +4210,60 @@ func NewStreamJobRequest(server string, county CountyPath, jobId JobID) (*http.R
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewRevokeKeyRequest calls the generic RevokeKey builder with application/json body
+func NewRevokeKeyRequest(server string, county CountyPath, keyId openapi_types.UUID, body RevokeKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRevokeKeyRequestWithBody(server, county, keyId, "application/json", bodyReader)
+}
+
+// NewRevokeKeyRequestWithBody constructs an http.Request for the RevokeKey method, with any body, and a specified content type
+func NewRevokeKeyRequestWithBody(server string, county CountyPath, keyId openapi_types.UUID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key_id", keyId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/keys/%s/revoke", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -4708,6 +5643,33 @@ func NewWhatIfFileRequestWithBody(server string, county CountyPath, params *What
 	return req, nil
 }
 
+// NewGetMeRequest constructs an http.Request for the GetMe method
+func NewGetMeRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/me")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListRulebooksRequest constructs an http.Request for the ListRulebooks method
 func NewListRulebooksRequest(server string) (*http.Request, error) {
 	var err error
@@ -4888,6 +5850,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /counties/{county}/alerts (the `ListAlerts` operationId).
 	ListAlertsWithResponse(ctx context.Context, county CountyPath, params *ListAlertsParams, reqEditors ...RequestEditorFn) (*ListAlertsResponse, error)
 
+	// ListAuditWithResponse 操作日志 · The audit log
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /counties/{county}/audit (the `ListAudit` operationId).
+	ListAuditWithResponse(ctx context.Context, county CountyPath, params *ListAuditParams, reqEditors ...RequestEditorFn) (*ListAuditResponse, error)
+
 	// ListCandidatesWithResponse 申报地块 · Declared candidates
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -4971,6 +5940,78 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /counties/{county}/datasets/{dataset_id}/retire (the `RetireDataset` operationId).
 	RetireDatasetWithResponse(ctx context.Context, county CountyPath, datasetId DatasetID, body RetireDatasetJSONRequestBody, reqEditors ...RequestEditorFn) (*RetireDatasetResponse, error)
 
+	// ListIdentitiesWithResponse 人员与程序 · People and programs
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /counties/{county}/identities (the `ListIdentities` operationId).
+	ListIdentitiesWithResponse(ctx context.Context, county CountyPath, reqEditors ...RequestEditorFn) (*ListIdentitiesResponse, error)
+
+	// AddIdentityWithBodyWithResponse 登记一名人员或一个程序 · Enter a person or a program
+	//
+	// 人员以签发方与账号编号（iss、sub）登记，不以姓名或邮箱；程序不需要二者，凭密钥。
+	// A person is bound by issuer and subject, never by a name or an address; a program comes with a key.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/identities (the `AddIdentity` operationId).
+	AddIdentityWithBodyWithResponse(ctx context.Context, county CountyPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddIdentityResponse, error)
+
+	// AddIdentityWithResponse 登记一名人员或一个程序 · Enter a person or a program
+	//
+	// 人员以签发方与账号编号（iss、sub）登记，不以姓名或邮箱；程序不需要二者，凭密钥。
+	// A person is bound by issuer and subject, never by a name or an address; a program comes with a key.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/identities (the `AddIdentity` operationId).
+	AddIdentityWithResponse(ctx context.Context, county CountyPath, body AddIdentityJSONRequestBody, reqEditors ...RequestEditorFn) (*AddIdentityResponse, error)
+
+	// ChangeIdentityWithBodyWithResponse 改变角色、停用或启用 · Change roles, disable or enable
+	//
+	// 未给出的保持原样；roles 整体替换。停用即结束其会话，其密钥在停用期间无效。县的最后一名系统管理员不能撤去。
+	// What is left out stays; roles are replaced whole. The county's last admin cannot be taken away.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /counties/{county}/identities/{identity_id} (the `ChangeIdentity` operationId).
+	ChangeIdentityWithBodyWithResponse(ctx context.Context, county CountyPath, identityId IdentityID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangeIdentityResponse, error)
+
+	// ChangeIdentityWithResponse 改变角色、停用或启用 · Change roles, disable or enable
+	//
+	// 未给出的保持原样；roles 整体替换。停用即结束其会话，其密钥在停用期间无效。县的最后一名系统管理员不能撤去。
+	// What is left out stays; roles are replaced whole. The county's last admin cannot be taken away.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /counties/{county}/identities/{identity_id} (the `ChangeIdentity` operationId).
+	ChangeIdentityWithResponse(ctx context.Context, county CountyPath, identityId IdentityID, body ChangeIdentityJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangeIdentityResponse, error)
+
+	// ListKeysWithResponse 一个身份的密钥 · The keys of an identity
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /counties/{county}/identities/{identity_id}/keys (the `ListKeys` operationId).
+	ListKeysWithResponse(ctx context.Context, county CountyPath, identityId IdentityID, reqEditors ...RequestEditorFn) (*ListKeysResponse, error)
+
+	// AddKeyWithBodyWithResponse 发放密钥 · Give a key
+	//
+	// 密钥只在这次回答中出现。 The secret is in this answer and never again.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/identities/{identity_id}/keys (the `AddKey` operationId).
+	AddKeyWithBodyWithResponse(ctx context.Context, county CountyPath, identityId IdentityID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddKeyResponse, error)
+
+	// AddKeyWithResponse 发放密钥 · Give a key
+	//
+	// 密钥只在这次回答中出现。 The secret is in this answer and never again.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/identities/{identity_id}/keys (the `AddKey` operationId).
+	AddKeyWithResponse(ctx context.Context, county CountyPath, identityId IdentityID, body AddKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*AddKeyResponse, error)
+
 	// ListJobsWithResponse 最近的任务 · Recent jobs
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -4994,6 +6035,20 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /counties/{county}/jobs/{job_id}/events (the `StreamJob` operationId).
 	StreamJobWithResponse(ctx context.Context, county CountyPath, jobId JobID, reqEditors ...RequestEditorFn) (*StreamJobResponse, error)
+
+	// RevokeKeyWithBodyWithResponse 吊销密钥 · Revoke a key
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/keys/{key_id}/revoke (the `RevokeKey` operationId).
+	RevokeKeyWithBodyWithResponse(ctx context.Context, county CountyPath, keyId openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RevokeKeyResponse, error)
+
+	// RevokeKeyWithResponse 吊销密钥 · Revoke a key
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/keys/{key_id}/revoke (the `RevokeKey` operationId).
+	RevokeKeyWithResponse(ctx context.Context, county CountyPath, keyId openapi_types.UUID, body RevokeKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*RevokeKeyResponse, error)
 
 	// ListLayersWithResponse 规则库需要的图层及其现行版本 · The layers the rulebook needs, and what is in force
 	//
@@ -5188,6 +6243,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /counties/{county}/whatif/file (the `WhatIfFile` operationId).
 	WhatIfFileWithBodyWithResponse(ctx context.Context, county CountyPath, params *WhatIfFileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*WhatIfFileResponse, error)
+
+	// GetMeWithResponse 我是谁、有哪些角色 · Who I am, and in which capacities
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /me (the `GetMe` operationId).
+	GetMeWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetMeResponse, error)
 
 	// ListRulebooksWithResponse 规则库列表 · List the rulebooks
 	//
@@ -5400,6 +6462,54 @@ func (r ListAlertsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListAlertsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListAuditResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AuditPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAuditResponse) GetJSON200() *AuditPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListAuditResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAuditResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAuditResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAuditResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAuditResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -5749,6 +6859,246 @@ func (r RetireDatasetResponse) ContentType() string {
 	return ""
 }
 
+type ListIdentitiesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]Identity
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListIdentitiesResponse) GetJSON200() *[]Identity {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListIdentitiesResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListIdentitiesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListIdentitiesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListIdentitiesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListIdentitiesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type AddIdentityResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Identity
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r AddIdentityResponse) GetJSON201() *Identity {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r AddIdentityResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AddIdentityResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AddIdentityResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AddIdentityResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AddIdentityResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ChangeIdentityResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Identity
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ChangeIdentityResponse) GetJSON200() *Identity {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ChangeIdentityResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ChangeIdentityResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ChangeIdentityResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ChangeIdentityResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ChangeIdentityResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListKeysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]Key
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListKeysResponse) GetJSON200() *[]Key {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListKeysResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListKeysResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListKeysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListKeysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListKeysResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type AddKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *NewKey
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r AddKeyResponse) GetJSON201() *NewKey {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r AddKeyResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AddKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AddKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AddKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AddKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListJobsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -5880,6 +7230,47 @@ func (r StreamJobResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r StreamJobResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RevokeKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RevokeKeyResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RevokeKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokeKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokeKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokeKeyResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -6839,6 +8230,54 @@ func (r WhatIfFileResponse) ContentType() string {
 	return ""
 }
 
+type GetMeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Me
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetMeResponse) GetJSON200() *Me {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetMeResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetMeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetMeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetMeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetMeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListRulebooksResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -7059,6 +8498,19 @@ func (c *ClientWithResponses) ListAlertsWithResponse(ctx context.Context, county
 	return ParseListAlertsResponse(rsp)
 }
 
+// ListAuditWithResponse 操作日志 · The audit log
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /counties/{county}/audit (the `ListAudit` operationId).
+func (c *ClientWithResponses) ListAuditWithResponse(ctx context.Context, county CountyPath, params *ListAuditParams, reqEditors ...RequestEditorFn) (*ListAuditResponse, error) {
+	rsp, err := c.ListAudit(ctx, county, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAuditResponse(rsp)
+}
+
 // ListCandidatesWithResponse 申报地块 · Declared candidates
 //
 // Returns a wrapper object for the known response body format(s).
@@ -7196,6 +8648,126 @@ func (c *ClientWithResponses) RetireDatasetWithResponse(ctx context.Context, cou
 	return ParseRetireDatasetResponse(rsp)
 }
 
+// ListIdentitiesWithResponse 人员与程序 · People and programs
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /counties/{county}/identities (the `ListIdentities` operationId).
+func (c *ClientWithResponses) ListIdentitiesWithResponse(ctx context.Context, county CountyPath, reqEditors ...RequestEditorFn) (*ListIdentitiesResponse, error) {
+	rsp, err := c.ListIdentities(ctx, county, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListIdentitiesResponse(rsp)
+}
+
+// AddIdentityWithBodyWithResponse 登记一名人员或一个程序 · Enter a person or a program
+//
+// 人员以签发方与账号编号（iss、sub）登记，不以姓名或邮箱；程序不需要二者，凭密钥。
+// A person is bound by issuer and subject, never by a name or an address; a program comes with a key.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/identities (the `AddIdentity` operationId).
+func (c *ClientWithResponses) AddIdentityWithBodyWithResponse(ctx context.Context, county CountyPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddIdentityResponse, error) {
+	rsp, err := c.AddIdentityWithBody(ctx, county, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddIdentityResponse(rsp)
+}
+
+// AddIdentityWithResponse 登记一名人员或一个程序 · Enter a person or a program
+//
+// 人员以签发方与账号编号（iss、sub）登记，不以姓名或邮箱；程序不需要二者，凭密钥。
+// A person is bound by issuer and subject, never by a name or an address; a program comes with a key.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/identities (the `AddIdentity` operationId).
+func (c *ClientWithResponses) AddIdentityWithResponse(ctx context.Context, county CountyPath, body AddIdentityJSONRequestBody, reqEditors ...RequestEditorFn) (*AddIdentityResponse, error) {
+	rsp, err := c.AddIdentity(ctx, county, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddIdentityResponse(rsp)
+}
+
+// ChangeIdentityWithBodyWithResponse 改变角色、停用或启用 · Change roles, disable or enable
+//
+// 未给出的保持原样；roles 整体替换。停用即结束其会话，其密钥在停用期间无效。县的最后一名系统管理员不能撤去。
+// What is left out stays; roles are replaced whole. The county's last admin cannot be taken away.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /counties/{county}/identities/{identity_id} (the `ChangeIdentity` operationId).
+func (c *ClientWithResponses) ChangeIdentityWithBodyWithResponse(ctx context.Context, county CountyPath, identityId IdentityID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangeIdentityResponse, error) {
+	rsp, err := c.ChangeIdentityWithBody(ctx, county, identityId, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangeIdentityResponse(rsp)
+}
+
+// ChangeIdentityWithResponse 改变角色、停用或启用 · Change roles, disable or enable
+//
+// 未给出的保持原样；roles 整体替换。停用即结束其会话，其密钥在停用期间无效。县的最后一名系统管理员不能撤去。
+// What is left out stays; roles are replaced whole. The county's last admin cannot be taken away.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /counties/{county}/identities/{identity_id} (the `ChangeIdentity` operationId).
+func (c *ClientWithResponses) ChangeIdentityWithResponse(ctx context.Context, county CountyPath, identityId IdentityID, body ChangeIdentityJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangeIdentityResponse, error) {
+	rsp, err := c.ChangeIdentity(ctx, county, identityId, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangeIdentityResponse(rsp)
+}
+
+// ListKeysWithResponse 一个身份的密钥 · The keys of an identity
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /counties/{county}/identities/{identity_id}/keys (the `ListKeys` operationId).
+func (c *ClientWithResponses) ListKeysWithResponse(ctx context.Context, county CountyPath, identityId IdentityID, reqEditors ...RequestEditorFn) (*ListKeysResponse, error) {
+	rsp, err := c.ListKeys(ctx, county, identityId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListKeysResponse(rsp)
+}
+
+// AddKeyWithBodyWithResponse 发放密钥 · Give a key
+//
+// 密钥只在这次回答中出现。 The secret is in this answer and never again.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/identities/{identity_id}/keys (the `AddKey` operationId).
+func (c *ClientWithResponses) AddKeyWithBodyWithResponse(ctx context.Context, county CountyPath, identityId IdentityID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddKeyResponse, error) {
+	rsp, err := c.AddKeyWithBody(ctx, county, identityId, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddKeyResponse(rsp)
+}
+
+// AddKeyWithResponse 发放密钥 · Give a key
+//
+// 密钥只在这次回答中出现。 The secret is in this answer and never again.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/identities/{identity_id}/keys (the `AddKey` operationId).
+func (c *ClientWithResponses) AddKeyWithResponse(ctx context.Context, county CountyPath, identityId IdentityID, body AddKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*AddKeyResponse, error) {
+	rsp, err := c.AddKey(ctx, county, identityId, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddKeyResponse(rsp)
+}
+
 // ListJobsWithResponse 最近的任务 · Recent jobs
 //
 // Returns a wrapper object for the known response body format(s).
@@ -7236,6 +8808,32 @@ func (c *ClientWithResponses) StreamJobWithResponse(ctx context.Context, county 
 		return nil, err
 	}
 	return ParseStreamJobResponse(rsp)
+}
+
+// RevokeKeyWithBodyWithResponse 吊销密钥 · Revoke a key
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/keys/{key_id}/revoke (the `RevokeKey` operationId).
+func (c *ClientWithResponses) RevokeKeyWithBodyWithResponse(ctx context.Context, county CountyPath, keyId openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RevokeKeyResponse, error) {
+	rsp, err := c.RevokeKeyWithBody(ctx, county, keyId, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeKeyResponse(rsp)
+}
+
+// RevokeKeyWithResponse 吊销密钥 · Revoke a key
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/keys/{key_id}/revoke (the `RevokeKey` operationId).
+func (c *ClientWithResponses) RevokeKeyWithResponse(ctx context.Context, county CountyPath, keyId openapi_types.UUID, body RevokeKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*RevokeKeyResponse, error) {
+	rsp, err := c.RevokeKey(ctx, county, keyId, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeKeyResponse(rsp)
 }
 
 // ListLayersWithResponse 规则库需要的图层及其现行版本 · The layers the rulebook needs, and what is in force
@@ -7576,6 +9174,19 @@ func (c *ClientWithResponses) WhatIfFileWithBodyWithResponse(ctx context.Context
 	return ParseWhatIfFileResponse(rsp)
 }
 
+// GetMeWithResponse 我是谁、有哪些角色 · Who I am, and in which capacities
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /me (the `GetMe` operationId).
+func (c *ClientWithResponses) GetMeWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetMeResponse, error) {
+	rsp, err := c.GetMe(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetMeResponse(rsp)
+}
+
 // ListRulebooksWithResponse 规则库列表 · List the rulebooks
 //
 // Returns a wrapper object for the known response body format(s).
@@ -7733,6 +9344,39 @@ func ParseListAlertsResponse(rsp *http.Response) (*ListAlertsResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest []Alert
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListAuditResponse parses an HTTP response from a ListAuditWithResponse call
+func ParseListAuditResponse(rsp *http.Response) (*ListAuditResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAuditResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AuditPage
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -7994,6 +9638,171 @@ func ParseRetireDatasetResponse(rsp *http.Response) (*RetireDatasetResponse, err
 	return response, nil
 }
 
+// ParseListIdentitiesResponse parses an HTTP response from a ListIdentitiesWithResponse call
+func ParseListIdentitiesResponse(rsp *http.Response) (*ListIdentitiesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListIdentitiesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []Identity
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseAddIdentityResponse parses an HTTP response from a AddIdentityWithResponse call
+func ParseAddIdentityResponse(rsp *http.Response) (*AddIdentityResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AddIdentityResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Identity
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseChangeIdentityResponse parses an HTTP response from a ChangeIdentityWithResponse call
+func ParseChangeIdentityResponse(rsp *http.Response) (*ChangeIdentityResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ChangeIdentityResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Identity
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListKeysResponse parses an HTTP response from a ListKeysWithResponse call
+func ParseListKeysResponse(rsp *http.Response) (*ListKeysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListKeysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []Key
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseAddKeyResponse parses an HTTP response from a AddKeyWithResponse call
+func ParseAddKeyResponse(rsp *http.Response) (*AddKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AddKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest NewKey
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListJobsResponse parses an HTTP response from a ListJobsWithResponse call
 func ParseListJobsResponse(rsp *http.Response) (*ListJobsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -8074,6 +9883,35 @@ func ParseStreamJobResponse(rsp *http.Response) (*StreamJobResponse, error) {
 	}
 
 	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRevokeKeyResponse parses an HTTP response from a RevokeKeyWithResponse call
+func ParseRevokeKeyResponse(rsp *http.Response) (*RevokeKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevokeKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Error
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -8734,6 +10572,39 @@ func ParseWhatIfFileResponse(rsp *http.Response) (*WhatIfFileResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest WhatIf
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetMeResponse parses an HTTP response from a GetMeWithResponse call
+func ParseGetMeResponse(rsp *http.Response) (*GetMeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetMeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Me
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
