@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -282,4 +283,28 @@ func (c *county) declareParcels(q *quilt) {
 			c.t.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkWhatIf judges one declaration after the other against a county of
+// 100,000 parcels in memory, on all processors.
+func BenchmarkWhatIf(b *testing.B) {
+	c := large(b, 316, 2000)
+	session, err := screener(b, c, screening.Config{}).Open(b.Context(), screening.State{County: code, Year: c.year})
+	if err != nil {
+		b.Fatal(err)
+	}
+	list := c.declarations()
+	if _, err := session.Judge(b.Context(), list[:1]); err != nil { // what is computed once
+		b.Fatal(err)
+	}
+	var next atomic.Int64
+	b.ResetTimer()
+	b.RunParallel(func(p *testing.PB) {
+		for p.Next() {
+			i := int(next.Add(1)) % len(list)
+			if _, err := session.Judge(b.Context(), list[i:i+1]); err != nil {
+				b.Error(err)
+			}
+		}
+	})
 }

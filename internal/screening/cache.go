@@ -92,6 +92,24 @@ func hold[T any](ctx context.Context, j *job, key cacheKey, load func(context.Co
 	return value, err
 }
 
+// forget drops what is loaded and answers to a description.
+func (c *Cache) forget(is func(cacheKey) bool) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	for key, e := range c.entries {
+		if e.place != nil && is(key) {
+			c.remove(e)
+		}
+	}
+}
+
+// remove takes out an entry that is loaded.
+func (c *Cache) remove(e *cacheEntry) {
+	c.recent.Remove(e.place)
+	delete(c.entries, e.key)
+	c.used -= e.bytes
+}
+
 // claim gives the entry of a key, and whether the caller has to load it.
 func (c *Cache) claim(key cacheKey) (e *cacheEntry, mine bool) {
 	c.mutex.Lock()
@@ -121,10 +139,6 @@ func (c *Cache) settle(e *cacheEntry, value any, bytes int64, err error) {
 	e.place = c.recent.PushFront(e)
 	c.used += bytes
 	for c.used > c.limit && c.recent.Len() > 1 {
-		oldest := c.recent.Back()
-		old := oldest.Value.(*cacheEntry)
-		c.recent.Remove(oldest)
-		delete(c.entries, old.key)
-		c.used -= old.bytes
+		c.remove(c.recent.Back().Value.(*cacheEntry))
 	}
 }

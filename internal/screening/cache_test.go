@@ -107,3 +107,27 @@ func TestUnknownEngineIsRefused(t *testing.T) {
 		t.Error(s, err)
 	}
 }
+
+func TestCacheForgets(t *testing.T) {
+	c := NewCache(1000)
+	load := func(k cacheKey) (loaded bool) {
+		t.Helper()
+		_, err := cached(t.Context(), c, k, func(context.Context) (int, int64, error) {
+			loaded = true
+			return 0, 100, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return loaded
+	}
+	load(key(1))
+	load(key(2))
+	c.forget(func(k cacheKey) bool { return k == key(1) })
+	if s := c.Stats(); s.Bytes != 100 || s.Entries != 1 {
+		t.Errorf("%+v", s)
+	}
+	if load(key(2)) || !load(key(1)) {
+		t.Error("the wrong entry was forgotten")
+	}
+}

@@ -96,7 +96,8 @@ func (j *job) overlaidKinds() []string {
 // readLayers takes all layers that are to be overlaid into memory. What the job
 // has read stays with it, whatever leaves the cache meanwhile.
 func (j *job) readLayers(ctx context.Context) error {
-	kinds := j.overlaidKinds()
+	j.need, j.kinds = j.overlaid(), j.overlaidKinds()
+	kinds := j.kinds
 	j.sources = make(map[string]*layer, len(kinds))
 	var (
 		done  int64
@@ -124,27 +125,40 @@ func (j *job) readLayers(ctx context.Context) error {
 	return group.Wait()
 }
 
-// overlayAll fills the parts of every layer.
+// overlayAll fills the parts of every layer: of several candidates some layers
+// at once, of one candidate one after the other, since that takes less time than
+// a goroutine.
 func (j *job) overlayAll(ctx context.Context) error {
-	need := j.overlaid()
 	j.layers = make(map[string]*layer, len(j.sources))
 	group, ctx := newGroup(ctx)
-	for _, kind := range j.overlaidKinds() {
+	var todo []func() error
+	for _, kind := range j.kinds {
 		l := *j.sources[kind]
 		l.parts = make([][]part, len(j.candidates))
 		j.layers[kind] = &l
 		subjects := make([]orb.MultiPolygon, len(j.candidates))
 		for i, c := range j.candidates {
-			if slices.Contains(need[kind], c.direction) {
+			if slices.Contains(j.need[kind], c.direction) {
 				subjects[i] = c.geom
 			}
 		}
-		group.Go(func() error {
+		todo = append(todo, func() error {
 			if err := j.overlayLayer(ctx, &l, subjects); err != nil {
 				return fmt.Errorf("图层 %s 叠加失败 · overlay with layer %s: %w", kind, kind, err)
 			}
 			return nil
 		})
+	}
+	if len(j.candidates) == 1 {
+		for _, do := range todo {
+			if err := do(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, do := range todo {
+		group.Go(do)
 	}
 	return group.Wait()
 }

@@ -37,9 +37,13 @@ type job struct {
 	byKind   map[string][]dataset
 	versions map[string]string // of datasets by kind
 	// held is what this job and those begun from it have taken from the cache.
-	held    *sync.Map
-	counts  *counts
-	sources map[string]*layer // as read; layers has the candidates' parts too
+	held   *sync.Map
+	counts *counts
+	// need is overlaid, kinds those of it that there are, and sources these
+	// layers as read; layers has the candidates' parts too.
+	need    map[string][]rulebook.Direction
+	kinds   []string
+	sources map[string]*layer
 
 	candidates []*candidate
 	survey     *survey

@@ -144,12 +144,14 @@ func (s *Session) Judge(ctx context.Context, declarations []Declaration) ([]Judg
 	base := s.base
 	list := make([]*candidate, len(declarations))
 	for i, d := range declarations {
-		if _, err := polygon.Prepare(d.Geometry); err != nil {
+		prepared, err := polygon.Prepare(d.Geometry)
+		if err != nil {
 			return nil, &Refusal{Code: refusedGeometry, TitleZH: "申报图形不可用", TitleEN: "the boundary cannot be used",
 				DetailZH: fmt.Sprintf("第 %d 个申报：%v", i+1, err), DetailEN: fmt.Sprintf("declaration %d: %v", i+1, err),
 				HintZH: "请检查坐标和坐标系", HintEN: "check the coordinates and their system"}
 		}
 		list[i] = base.declare(d)
+		list[i].prepared = prepared
 	}
 	base.candidates = slices.Clone(list)
 	if err := base.number(); err != nil {
