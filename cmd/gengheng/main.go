@@ -26,6 +26,7 @@ type cli struct {
 	Doctor  doctorCmd  `cmd:"" help:"检查运行条件：有什么、缺什么、怎么补 · Say what is there, what is missing and how to mend it."`
 	Admin   adminCmd   `cmd:"" help:"建立首名系统管理员 · Make the first administrator."`
 	Audit   auditCmd   `cmd:"" help:"查验操作日志 · Check the audit log."`
+	OIDCDev oidcDevCmd `cmd:"" name:"oidc-dev" help:"开发用的合成身份认证，只限本机 · A synthetic OIDC provider for development, on loopback."`
 	Migrate migrateCmd `cmd:"" help:"升级数据库结构 · Bring the database to this program's schema."`
 	Version versionCmd `cmd:"" help:"版本 · Print the version."`
 }

@@ -29,7 +29,7 @@ const (
 )
 
 // closed is a service that asks for credentials, with its log.
-func closed(t *testing.T) (*service, *bytes.Buffer) {
+func closed(t *testing.T, oidc ...*access.Provider) (*service, *bytes.Buffer) {
 	t.Helper()
 	db := storetest.New(t)
 	var text bytes.Buffer
@@ -45,7 +45,11 @@ func closed(t *testing.T) (*service, *bytes.Buffer) {
 	if err := q.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	h, err := api.New(api.Config{DB: db, Queue: q, Files: files, Log: log})
+	cfg := api.Config{DB: db, Queue: q, Files: files, Log: log}
+	if len(oidc) > 0 {
+		cfg.OIDC = oidc[0]
+	}
+	h, err := api.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,6 +61,8 @@ type server struct {
 	log   *slog.Logger
 	doc   *document
 	door  *doorkeeper
+	// publicURL is the service as browsers reach it
+	publicURL string
 
 	screener *screening.Screener
 }
@@ -81,7 +83,7 @@ func New(cfg Config) (http.Handler, error) {
 		return nil, err
 	}
 	log = slog.New(access.Scrub(log.Handler()))
-	s := &server{door: newDoorkeeper(cfg.Open, cfg.OIDC), db: cfg.DB, queue: cfg.Queue, files: cfg.Files, child: cfg.GDALChild, log: log, doc: doc}
+	s := &server{publicURL: cfg.PublicURL, door: newDoorkeeper(cfg.Open, cfg.OIDC), db: cfg.DB, queue: cfg.Queue, files: cfg.Files, child: cfg.GDALChild, log: log, doc: doc}
 	if s.screener = cfg.Screener; s.screener == nil {
 		if s.screener, err = screening.New(cfg.DB, screening.Config{Log: log}); err != nil {
 			return nil, err
@@ -97,6 +99,9 @@ func New(cfg Config) (http.Handler, error) {
 	e.GET("/healthz", s.healthy)
 	e.GET("/readyz", s.ready)
 	e.GET("/docs", s.docsPage)
+	e.GET("/auth/login", s.login)
+	e.GET("/auth/callback", s.loggedIn)
+	e.POST("/auth/logout", s.logout)
 	e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
 	e.GET(base+"/openapi.yaml", s.openAPI)
 	g := e.Group("", s.authorise, s.validate)
