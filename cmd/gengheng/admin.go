@@ -10,6 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"gengheng/internal/access"
+	"gengheng/internal/ledger"
+	"gengheng/internal/planning"
 	"gengheng/internal/store"
 )
 
@@ -85,7 +87,7 @@ func operator() string {
 }
 
 type auditCmd struct {
-	Verify auditVerifyCmd `cmd:"" help:"逐行查验散列链；发现改动则退出码为 1 · Check the chain row by row; exit 1 at the first bad row."`
+	Verify auditVerifyCmd `cmd:"" help:"逐行查验操作日志、台账的散列链和已报批方案的摘要；发现改动则退出码为 1 · Check the log's and the ledger's chains row by row, and the digests of published plans; exit 1 where anything was changed."`
 }
 
 type auditVerifyCmd struct {
@@ -109,8 +111,36 @@ func (c *auditVerifyCmd) Run(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			fmt.Printf("%s：%d 行，连贯 · %d rows, whole, head %s\n", county, head.Seq, head.Seq, head.Hash)
+			fmt.Printf("%s：操作日志 %d 行，连贯 · the log has %d rows, whole, head %s\n", county, head.Seq, head.Seq, head.Hash)
+			if err := verifyBooks(ctx, db, county); err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+}
+
+// verifyBooks checks a county's ledger and its published plans in one snapshot.
+func verifyBooks(ctx context.Context, db *store.DB, county string) error {
+	return pgx.BeginTxFunc(ctx, db.Pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		flaws, err := ledger.Verify(ctx, tx, county)
+		if err != nil {
+			return err
+		}
+		for _, f := range flaws {
+			fmt.Printf("%s：台账 %d 年 %s 第 %d 行：%s · ledger\n", county, f.Year, f.Township, f.Seq, f.What)
+		}
+		altered, err := planning.Altered(ctx, tx, county)
+		if err != nil {
+			return err
+		}
+		for _, p := range altered {
+			fmt.Printf("%s：%d 年第 %d 号方案 %s 与报批时的摘要不符 · the plan is not what was proposed\n", county, p.Year, p.Number, p.PlanID)
+		}
+		if n := len(flaws) + len(altered); n > 0 {
+			return fmt.Errorf("县 %s 的台账或方案有 %d 处被改动 · the ledger or a plan was changed in %d places", county, n, n)
+		}
+		fmt.Printf("%s：台账与已报批方案完好 · ledger and published plans are whole\n", county)
 		return nil
 	})
 }

@@ -190,6 +190,27 @@ func (e JobStatus) Valid() bool {
 	}
 }
 
+// Defines values for LedgerSideMeasure.
+const (
+	LedgerSideMeasureArea    LedgerSideMeasure = "area"
+	LedgerSideMeasurePaddy   LedgerSideMeasure = "paddy"
+	LedgerSideMeasureQuality LedgerSideMeasure = "quality"
+)
+
+// Valid indicates whether the value is a known member of the LedgerSideMeasure enum.
+func (e LedgerSideMeasure) Valid() bool {
+	switch e {
+	case LedgerSideMeasureArea:
+		return true
+	case LedgerSideMeasurePaddy:
+		return true
+	case LedgerSideMeasureQuality:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Outcome.
 const (
 	Hit       Outcome = "hit"
@@ -274,6 +295,27 @@ func (e PlanTransferMeasure) Valid() bool {
 	case PlanTransferMeasurePaddy:
 		return true
 	case PlanTransferMeasureQuality:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PublicationStatus.
+const (
+	Approved PublicationStatus = "approved"
+	Proposed PublicationStatus = "proposed"
+	Rejected PublicationStatus = "rejected"
+)
+
+// Valid indicates whether the value is a known member of the PublicationStatus enum.
+func (e PublicationStatus) Valid() bool {
+	switch e {
+	case Approved:
+		return true
+	case Proposed:
+		return true
+	case Rejected:
 		return true
 	default:
 		return false
@@ -847,6 +889,122 @@ type Layer struct {
 	Required bool      `json:"required"`
 }
 
+// LedgerEntry defines model for LedgerEntry.
+type LedgerEntry struct {
+	// AmountM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	AmountM2 AreaM2    `json:"amount_m2"`
+	Approval *string   `json:"approval,omitempty"`
+	At       time.Time `json:"at"`
+	By       string    `json:"by"`
+
+	// Credit 数额进入的科目
+	Credit string `json:"credit"`
+
+	// Debit 数额离开的科目
+	Debit        string              `json:"debit"`
+	Direction    *string             `json:"direction,omitempty"`
+	Kind         string              `json:"kind"`
+	Measure      string              `json:"measure"`
+	Number       *string             `json:"number,omitempty"`
+	Reason       *string             `json:"reason,omitempty"`
+	Reverses     *openapi_types.UUID `json:"reverses,omitempty"`
+	Seq          int64               `json:"seq"`
+	TownshipCode string              `json:"township_code"`
+	TxId         openapi_types.UUID  `json:"tx_id"`
+	Year         int                 `json:"year"`
+}
+
+// LedgerPage defines model for LedgerPage.
+type LedgerPage struct {
+	Items []LedgerEntry `json:"items"`
+	Next  *string       `json:"next,omitempty"`
+}
+
+// LedgerPosted defines model for LedgerPosted.
+type LedgerPosted struct {
+	TxId openapi_types.UUID `json:"tx_id"`
+}
+
+// LedgerSide defines model for LedgerSide.
+type LedgerSide struct {
+	// AcceptedInM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	AcceptedInM2 *AreaM2 `json:"accepted_in_m2,omitempty"`
+
+	// AvailableM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	AvailableM2 *AreaM2 `json:"available_m2,omitempty"`
+
+	// CarriedInM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	CarriedInM2 *AreaM2 `json:"carried_in_m2,omitempty"`
+
+	// CarriedOutM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	CarriedOutM2 *AreaM2 `json:"carried_out_m2,omitempty"`
+
+	// ExecutedOutM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	ExecutedOutM2 *AreaM2 `json:"executed_out_m2,omitempty"`
+
+	// ExemptOutM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	ExemptOutM2 *AreaM2           `json:"exempt_out_m2,omitempty"`
+	Measure     LedgerSideMeasure `json:"measure"`
+
+	// NetIncreaseM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetIncreaseM2 *AreaM2 `json:"net_increase_m2,omitempty"`
+
+	// OwedM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	OwedM2 *AreaM2 `json:"owed_m2,omitempty"`
+
+	// PlannedInM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	PlannedInM2 *AreaM2 `json:"planned_in_m2,omitempty"`
+
+	// PlannedOutM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	PlannedOutM2 *AreaM2 `json:"planned_out_m2,omitempty"`
+
+	// RecognisedInM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	RecognisedInM2 *AreaM2 `json:"recognised_in_m2,omitempty"`
+
+	// RecognisedOutM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	RecognisedOutM2 *AreaM2 `json:"recognised_out_m2,omitempty"`
+	TownshipCode    string  `json:"township_code"`
+
+	// TransferredInM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	TransferredInM2 *AreaM2 `json:"transferred_in_m2,omitempty"`
+
+	// TransferredOutM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	TransferredOutM2 *AreaM2 `json:"transferred_out_m2,omitempty"`
+}
+
+// LedgerSideMeasure defines model for LedgerSide.Measure.
+type LedgerSideMeasure string
+
 // Me defines model for Me.
 type Me struct {
 	County string     `json:"county"`
@@ -1133,6 +1291,34 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
+// Publication defines model for Publication.
+type Publication struct {
+	Attempt   int                 `json:"attempt"`
+	DecidedAs *string             `json:"decided_as,omitempty"`
+	DecidedAt *time.Time          `json:"decided_at,omitempty"`
+	DecidedBy *openapi_types.UUID `json:"decided_by,omitempty"`
+
+	// Decision 批准文号或退回理由
+	Decision string `json:"decision"`
+
+	// Number 0 年度方案，1、2… 调整方案 · 0 the plan, 1, 2, … its amendments
+	Number     int                 `json:"number"`
+	PlanId     openapi_types.UUID  `json:"plan_id"`
+	ProposedAs string              `json:"proposed_as"`
+	ProposedAt time.Time           `json:"proposed_at"`
+	ProposedBy *openapi_types.UUID `json:"proposed_by,omitempty"`
+	Reason     string              `json:"reason"`
+
+	// Sha256 报批时方案内容的摘要 · Digest of the plan as proposed
+	Sha256 string            `json:"sha256"`
+	Status PublicationStatus `json:"status"`
+	Title  string            `json:"title"`
+	Year   int               `json:"year"`
+}
+
+// PublicationStatus defines model for Publication.Status.
+type PublicationStatus string
+
 // Reason defines model for Reason.
 type Reason struct {
 	Reason string `json:"reason"`
@@ -1389,6 +1575,9 @@ type RunID = openapi_types.UUID
 // WithGeometry defines model for WithGeometry.
 type WithGeometry = bool
 
+// YearPath defines model for YearPath.
+type YearPath = Year
+
 // Error defines model for Error.
 type Error = Problem
 
@@ -1481,6 +1670,13 @@ type ListPlanParcelsParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ProposePlanJSONBody defines parameters for ProposePlan.
+type ProposePlanJSONBody struct {
+	// Reason 调整方案须说明理由 · An amendment says why
+	Reason *string `json:"reason,omitempty"`
+	Title  string  `json:"title"`
+}
+
 // ListScreeningChangesParams defines parameters for ListScreeningChanges.
 type ListScreeningChangesParams struct {
 	// Since 较早的一次；缺省为此前最近完成的一次 · The earlier run; the one finished before, if left out
@@ -1568,6 +1764,59 @@ type WhatIfFileParams struct {
 	AcceptRepairs *bool   `form:"accept_repairs,omitempty" json:"accept_repairs,omitempty"`
 }
 
+// DecidePlanJSONBody defines parameters for DecidePlan.
+type DecidePlanJSONBody struct {
+	Approve bool `json:"approve"`
+
+	// Decision 批准文号，或退回理由 · The approval's number, or why not
+	Decision string `json:"decision"`
+}
+
+// GetLedgerParams defines parameters for GetLedger.
+type GetLedgerParams struct {
+	Township *Township `form:"township,omitempty" json:"township,omitempty"`
+}
+
+// ListLedgerEntriesParams defines parameters for ListLedgerEntries.
+type ListLedgerEntriesParams struct {
+	Township  *Township  `form:"township,omitempty" json:"township,omitempty"`
+	Direction *Direction `form:"direction,omitempty" json:"direction,omitempty"`
+	Number    *string    `form:"number,omitempty" json:"number,omitempty"`
+
+	// After 上一页的 next
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit 每页条数 · Page size
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// AddLedgerTransferJSONBody defines parameters for AddLedgerTransfer.
+type AddLedgerTransferJSONBody struct {
+	// Approval 批准文号
+	Approval string `json:"approval"`
+
+	// AreaM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	AreaM2 AreaM2   `json:"area_m2"`
+	From   Township `json:"from"`
+
+	// Key 调用方给这笔调剂的编号
+	Key string `json:"key"`
+
+	// PaddyM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	PaddyM2 *AreaM2 `json:"paddy_m2,omitempty"`
+
+	// QualityM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	QualityM2 *AreaM2  `json:"quality_m2,omitempty"`
+	Reason    *string  `json:"reason,omitempty"`
+	To        Township `json:"to"`
+}
+
 // PutCountyJSONRequestBody defines body for PutCounty for application/json ContentType.
 type PutCountyJSONRequestBody = CountyInput
 
@@ -1595,6 +1844,9 @@ type AddPlanJSONRequestBody = PlanInput
 // NamePlanJSONRequestBody defines body for NamePlan for application/json ContentType.
 type NamePlanJSONRequestBody NamePlanJSONBody
 
+// ProposePlanJSONRequestBody defines body for ProposePlan for application/json ContentType.
+type ProposePlanJSONRequestBody ProposePlanJSONBody
+
 // AddScreeningJSONRequestBody defines body for AddScreening for application/json ContentType.
 type AddScreeningJSONRequestBody = ScreeningInput
 
@@ -1606,6 +1858,12 @@ type WhatIfJSONRequestBody = WhatIfInput
 
 // WhatIfFileMultipartRequestBody defines body for WhatIfFile for multipart/form-data ContentType.
 type WhatIfFileMultipartRequestBody WhatIfFileMultipartBody
+
+// DecidePlanJSONRequestBody defines body for DecidePlan for application/json ContentType.
+type DecidePlanJSONRequestBody DecidePlanJSONBody
+
+// AddLedgerTransferJSONRequestBody defines body for AddLedgerTransfer for application/json ContentType.
+type AddLedgerTransferJSONRequestBody AddLedgerTransferJSONBody
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -1693,6 +1951,9 @@ type ServerInterface interface {
 	// ListPlanParcels 方案地块及理由 · The plan's parcels and the reason of each
 	// (GET /counties/{county}/plans/{plan_id}/parcels)
 	ListPlanParcels(ctx echo.Context, county CountyPath, planId PlanID, params ListPlanParcelsParams) error
+	// ProposePlan 报批方案 · Hand a plan in for approval
+	// (POST /counties/{county}/plans/{plan_id}/propose)
+	ProposePlan(ctx echo.Context, county CountyPath, planId PlanID) error
 	// GetPlanArtifact 下载方案成果 · Download what the plan consists of
 	// (GET /counties/{county}/plans/{plan_id}/{artifact})
 	GetPlanArtifact(ctx echo.Context, county CountyPath, planId PlanID, artifact string) error
@@ -1732,6 +1993,21 @@ type ServerInterface interface {
 	// WhatIfFile 试算一个申报文件 · Screen a declaration file without storing anything
 	// (POST /counties/{county}/whatif/file)
 	WhatIfFile(ctx echo.Context, county CountyPath, params WhatIfFileParams) error
+	// DecidePlan 批准或退回报批的方案 · Approve the proposed plan, or send it back
+	// (POST /counties/{county}/years/{year}/decision)
+	DecidePlan(ctx echo.Context, county CountyPath, year YearPath) error
+	// GetLedger 台账三栏对照 · Planned, accepted and recognised by township
+	// (GET /counties/{county}/years/{year}/ledger)
+	GetLedger(ctx echo.Context, county CountyPath, year YearPath, params GetLedgerParams) error
+	// ListLedgerEntries 台账分录 · The entries of the books
+	// (GET /counties/{county}/years/{year}/ledger/entries)
+	ListLedgerEntries(ctx echo.Context, county CountyPath, year YearPath, params ListLedgerEntriesParams) error
+	// AddLedgerTransfer 乡镇间调剂 · Move available quota between townships
+	// (POST /counties/{county}/years/{year}/ledger/transfers)
+	AddLedgerTransfer(ctx echo.Context, county CountyPath, year YearPath) error
+	// ListPublications 年度方案及各号调整 · The plan of the year and its amendments
+	// (GET /counties/{county}/years/{year}/publications)
+	ListPublications(ctx echo.Context, county CountyPath, year YearPath) error
 	// GetMe 我是谁、有哪些角色 · Who I am, and in which capacities
 	// (GET /me)
 	GetMe(ctx echo.Context) error
@@ -2510,6 +2786,30 @@ func (w *ServerInterfaceWrapper) ListPlanParcels(ctx echo.Context) error {
 	return err
 }
 
+// ProposePlan converts echo context to params.
+func (w *ServerInterfaceWrapper) ProposePlan(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "plan_id" -------------
+	var planId PlanID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "plan_id", ctx.Param("plan_id"), &planId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ProposePlan(ctx, county, planId)
+	return err
+}
+
 // GetPlanArtifact converts echo context to params.
 func (w *ServerInterfaceWrapper) GetPlanArtifact(ctx echo.Context) error {
 	var err error
@@ -3019,6 +3319,172 @@ func (w *ServerInterfaceWrapper) WhatIfFile(ctx echo.Context) error {
 	return err
 }
 
+// DecidePlan converts echo context to params.
+func (w *ServerInterfaceWrapper) DecidePlan(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year YearPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DecidePlan(ctx, county, year)
+	return err
+}
+
+// GetLedger converts echo context to params.
+func (w *ServerInterfaceWrapper) GetLedger(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year YearPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetLedgerParams
+	// ------------- Optional query parameter "township" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "township", ctx.QueryParams(), &params.Township, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter township: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetLedger(ctx, county, year, params)
+	return err
+}
+
+// ListLedgerEntries converts echo context to params.
+func (w *ServerInterfaceWrapper) ListLedgerEntries(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year YearPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListLedgerEntriesParams
+	// ------------- Optional query parameter "township" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "township", ctx.QueryParams(), &params.Township, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter township: %s", err))
+	}
+
+	// ------------- Optional query parameter "direction" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "direction", ctx.QueryParams(), &params.Direction, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter direction: %s", err))
+	}
+
+	// ------------- Optional query parameter "number" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "number", ctx.QueryParams(), &params.Number, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter number: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListLedgerEntries(ctx, county, year, params)
+	return err
+}
+
+// AddLedgerTransfer converts echo context to params.
+func (w *ServerInterfaceWrapper) AddLedgerTransfer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year YearPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddLedgerTransfer(ctx, county, year)
+	return err
+}
+
+// ListPublications converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPublications(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year YearPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPublications(ctx, county, year)
+	return err
+}
+
 // GetMe converts echo context to params.
 func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
 	var err error
@@ -3143,6 +3609,12 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/counties/:county/plans/:plan_id/compare", wrapper.ComparePlans, options.OperationMiddlewares["comparePlans"]...)
 	router.GET(options.BaseURL+"/counties/:county/plans/:plan_id/parcels", wrapper.ListPlanParcels, options.OperationMiddlewares["listPlanParcels"]...)
 	router.GET(options.BaseURL+"/counties/:county/plans/:plan_id/:artifact", wrapper.GetPlanArtifact, options.OperationMiddlewares["getPlanArtifact"]...)
+	router.POST(options.BaseURL+"/counties/:county/plans/:plan_id/propose", wrapper.ProposePlan, options.OperationMiddlewares["proposePlan"]...)
+	router.GET(options.BaseURL+"/counties/:county/years/:year/publications", wrapper.ListPublications, options.OperationMiddlewares["listPublications"]...)
+	router.POST(options.BaseURL+"/counties/:county/years/:year/decision", wrapper.DecidePlan, options.OperationMiddlewares["decidePlan"]...)
+	router.GET(options.BaseURL+"/counties/:county/years/:year/ledger", wrapper.GetLedger, options.OperationMiddlewares["getLedger"]...)
+	router.GET(options.BaseURL+"/counties/:county/years/:year/ledger/entries", wrapper.ListLedgerEntries, options.OperationMiddlewares["listLedgerEntries"]...)
+	router.POST(options.BaseURL+"/counties/:county/years/:year/ledger/transfers", wrapper.AddLedgerTransfer, options.OperationMiddlewares["addLedgerTransfer"]...)
 	router.GET(options.BaseURL+"/counties/:county/jobs", wrapper.ListJobs, options.OperationMiddlewares["listJobs"]...)
 	router.GET(options.BaseURL+"/counties/:county/jobs/:job_id", wrapper.GetJob, options.OperationMiddlewares["getJob"]...)
 	router.GET(options.BaseURL+"/counties/:county/jobs/:job_id/events", wrapper.StreamJob, options.OperationMiddlewares["streamJob"]...)

@@ -91,6 +91,13 @@ var policy = map[string]rule{
 	"comparePlans":    {readers, wholeCounty},
 	"getPlanArtifact": {readers, wholeCounty},
 
+	"proposePlan":       {bureaus, wholeCounty},
+	"decidePlan":        {[]access.Role{access.Government}, wholeCounty},
+	"listPublications":  {readers, wholeCounty},
+	"getLedger":         {everyone, own},
+	"listLedgerEntries": {everyone, own},
+	"addLedgerTransfer": {[]access.Role{access.Government, access.BureauLead}, wholeCounty},
+
 	"listJobs":  {everyone, filtered},
 	"getJob":    {everyone, own}, // it and its stream read in a transaction of their own
 	"streamJob": {everyone, own},

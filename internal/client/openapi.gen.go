@@ -197,6 +197,27 @@ func (e JobStatus) Valid() bool {
 	}
 }
 
+// Defines values for LedgerSideMeasure.
+const (
+	LedgerSideMeasureArea    LedgerSideMeasure = "area"
+	LedgerSideMeasurePaddy   LedgerSideMeasure = "paddy"
+	LedgerSideMeasureQuality LedgerSideMeasure = "quality"
+)
+
+// Valid indicates whether the value is a known member of the LedgerSideMeasure enum.
+func (e LedgerSideMeasure) Valid() bool {
+	switch e {
+	case LedgerSideMeasureArea:
+		return true
+	case LedgerSideMeasurePaddy:
+		return true
+	case LedgerSideMeasureQuality:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Outcome.
 const (
 	Hit       Outcome = "hit"
@@ -281,6 +302,27 @@ func (e PlanTransferMeasure) Valid() bool {
 	case PlanTransferMeasurePaddy:
 		return true
 	case PlanTransferMeasureQuality:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PublicationStatus.
+const (
+	Approved PublicationStatus = "approved"
+	Proposed PublicationStatus = "proposed"
+	Rejected PublicationStatus = "rejected"
+)
+
+// Valid indicates whether the value is a known member of the PublicationStatus enum.
+func (e PublicationStatus) Valid() bool {
+	switch e {
+	case Approved:
+		return true
+	case Proposed:
+		return true
+	case Rejected:
 		return true
 	default:
 		return false
@@ -854,6 +896,122 @@ type Layer struct {
 	Required bool      `json:"required"`
 }
 
+// LedgerEntry defines model for LedgerEntry.
+type LedgerEntry struct {
+	// AmountM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	AmountM2 AreaM2    `json:"amount_m2"`
+	Approval *string   `json:"approval,omitempty"`
+	At       time.Time `json:"at"`
+	By       string    `json:"by"`
+
+	// Credit 数额进入的科目
+	Credit string `json:"credit"`
+
+	// Debit 数额离开的科目
+	Debit        string              `json:"debit"`
+	Direction    *string             `json:"direction,omitempty"`
+	Kind         string              `json:"kind"`
+	Measure      string              `json:"measure"`
+	Number       *string             `json:"number,omitempty"`
+	Reason       *string             `json:"reason,omitempty"`
+	Reverses     *openapi_types.UUID `json:"reverses,omitempty"`
+	Seq          int64               `json:"seq"`
+	TownshipCode string              `json:"township_code"`
+	TxId         openapi_types.UUID  `json:"tx_id"`
+	Year         int                 `json:"year"`
+}
+
+// LedgerPage defines model for LedgerPage.
+type LedgerPage struct {
+	Items []LedgerEntry `json:"items"`
+	Next  *string       `json:"next,omitempty"`
+}
+
+// LedgerPosted defines model for LedgerPosted.
+type LedgerPosted struct {
+	TxId openapi_types.UUID `json:"tx_id"`
+}
+
+// LedgerSide defines model for LedgerSide.
+type LedgerSide struct {
+	// AcceptedInM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	AcceptedInM2 *AreaM2 `json:"accepted_in_m2,omitempty"`
+
+	// AvailableM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	AvailableM2 *AreaM2 `json:"available_m2,omitempty"`
+
+	// CarriedInM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	CarriedInM2 *AreaM2 `json:"carried_in_m2,omitempty"`
+
+	// CarriedOutM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	CarriedOutM2 *AreaM2 `json:"carried_out_m2,omitempty"`
+
+	// ExecutedOutM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	ExecutedOutM2 *AreaM2 `json:"executed_out_m2,omitempty"`
+
+	// ExemptOutM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	ExemptOutM2 *AreaM2           `json:"exempt_out_m2,omitempty"`
+	Measure     LedgerSideMeasure `json:"measure"`
+
+	// NetIncreaseM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetIncreaseM2 *AreaM2 `json:"net_increase_m2,omitempty"`
+
+	// OwedM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	OwedM2 *AreaM2 `json:"owed_m2,omitempty"`
+
+	// PlannedInM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	PlannedInM2 *AreaM2 `json:"planned_in_m2,omitempty"`
+
+	// PlannedOutM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	PlannedOutM2 *AreaM2 `json:"planned_out_m2,omitempty"`
+
+	// RecognisedInM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	RecognisedInM2 *AreaM2 `json:"recognised_in_m2,omitempty"`
+
+	// RecognisedOutM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	RecognisedOutM2 *AreaM2 `json:"recognised_out_m2,omitempty"`
+	TownshipCode    string  `json:"township_code"`
+
+	// TransferredInM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	TransferredInM2 *AreaM2 `json:"transferred_in_m2,omitempty"`
+
+	// TransferredOutM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	TransferredOutM2 *AreaM2 `json:"transferred_out_m2,omitempty"`
+}
+
+// LedgerSideMeasure defines model for LedgerSide.Measure.
+type LedgerSideMeasure string
+
 // Me defines model for Me.
 type Me struct {
 	County string     `json:"county"`
@@ -1140,6 +1298,34 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
+// Publication defines model for Publication.
+type Publication struct {
+	Attempt   int                 `json:"attempt"`
+	DecidedAs *string             `json:"decided_as,omitempty"`
+	DecidedAt *time.Time          `json:"decided_at,omitempty"`
+	DecidedBy *openapi_types.UUID `json:"decided_by,omitempty"`
+
+	// Decision 批准文号或退回理由
+	Decision string `json:"decision"`
+
+	// Number 0 年度方案，1、2… 调整方案 · 0 the plan, 1, 2, … its amendments
+	Number     int                 `json:"number"`
+	PlanId     openapi_types.UUID  `json:"plan_id"`
+	ProposedAs string              `json:"proposed_as"`
+	ProposedAt time.Time           `json:"proposed_at"`
+	ProposedBy *openapi_types.UUID `json:"proposed_by,omitempty"`
+	Reason     string              `json:"reason"`
+
+	// Sha256 报批时方案内容的摘要 · Digest of the plan as proposed
+	Sha256 string            `json:"sha256"`
+	Status PublicationStatus `json:"status"`
+	Title  string            `json:"title"`
+	Year   int               `json:"year"`
+}
+
+// PublicationStatus defines model for Publication.Status.
+type PublicationStatus string
+
 // Reason defines model for Reason.
 type Reason struct {
 	Reason string `json:"reason"`
@@ -1396,6 +1582,9 @@ type RunID = openapi_types.UUID
 // WithGeometry defines model for WithGeometry.
 type WithGeometry = bool
 
+// YearPath defines model for YearPath.
+type YearPath = Year
+
 // Error defines model for Error.
 type Error = Problem
 
@@ -1488,6 +1677,13 @@ type ListPlanParcelsParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ProposePlanJSONBody defines parameters for ProposePlan.
+type ProposePlanJSONBody struct {
+	// Reason 调整方案须说明理由 · An amendment says why
+	Reason *string `json:"reason,omitempty"`
+	Title  string  `json:"title"`
+}
+
 // ListScreeningChangesParams defines parameters for ListScreeningChanges.
 type ListScreeningChangesParams struct {
 	// Since 较早的一次；缺省为此前最近完成的一次 · The earlier run; the one finished before, if left out
@@ -1575,6 +1771,59 @@ type WhatIfFileParams struct {
 	AcceptRepairs *bool   `form:"accept_repairs,omitempty" json:"accept_repairs,omitempty"`
 }
 
+// DecidePlanJSONBody defines parameters for DecidePlan.
+type DecidePlanJSONBody struct {
+	Approve bool `json:"approve"`
+
+	// Decision 批准文号，或退回理由 · The approval's number, or why not
+	Decision string `json:"decision"`
+}
+
+// GetLedgerParams defines parameters for GetLedger.
+type GetLedgerParams struct {
+	Township *Township `form:"township,omitempty" json:"township,omitempty"`
+}
+
+// ListLedgerEntriesParams defines parameters for ListLedgerEntries.
+type ListLedgerEntriesParams struct {
+	Township  *Township  `form:"township,omitempty" json:"township,omitempty"`
+	Direction *Direction `form:"direction,omitempty" json:"direction,omitempty"`
+	Number    *string    `form:"number,omitempty" json:"number,omitempty"`
+
+	// After 上一页的 next
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit 每页条数 · Page size
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// AddLedgerTransferJSONBody defines parameters for AddLedgerTransfer.
+type AddLedgerTransferJSONBody struct {
+	// Approval 批准文号
+	Approval string `json:"approval"`
+
+	// AreaM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	AreaM2 AreaM2   `json:"area_m2"`
+	From   Township `json:"from"`
+
+	// Key 调用方给这笔调剂的编号
+	Key string `json:"key"`
+
+	// PaddyM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	PaddyM2 *AreaM2 `json:"paddy_m2,omitempty"`
+
+	// QualityM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	QualityM2 *AreaM2  `json:"quality_m2,omitempty"`
+	Reason    *string  `json:"reason,omitempty"`
+	To        Township `json:"to"`
+}
+
 // PutCountyJSONRequestBody defines body for PutCounty for application/json ContentType.
 type PutCountyJSONRequestBody = CountyInput
 
@@ -1602,6 +1851,9 @@ type AddPlanJSONRequestBody = PlanInput
 // NamePlanJSONRequestBody defines body for NamePlan for application/json ContentType.
 type NamePlanJSONRequestBody NamePlanJSONBody
 
+// ProposePlanJSONRequestBody defines body for ProposePlan for application/json ContentType.
+type ProposePlanJSONRequestBody ProposePlanJSONBody
+
 // AddScreeningJSONRequestBody defines body for AddScreening for application/json ContentType.
 type AddScreeningJSONRequestBody = ScreeningInput
 
@@ -1613,6 +1865,12 @@ type WhatIfJSONRequestBody = WhatIfInput
 
 // WhatIfFileMultipartRequestBody defines body for WhatIfFile for multipart/form-data ContentType.
 type WhatIfFileMultipartRequestBody WhatIfFileMultipartBody
+
+// DecidePlanJSONRequestBody defines body for DecidePlan for application/json ContentType.
+type DecidePlanJSONRequestBody DecidePlanJSONBody
+
+// AddLedgerTransferJSONRequestBody defines body for AddLedgerTransfer for application/json ContentType.
+type AddLedgerTransferJSONRequestBody AddLedgerTransferJSONBody
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -1962,6 +2220,26 @@ type ClientInterface interface {
 	// Corresponds with GET /counties/{county}/plans/{plan_id}/parcels (the `ListPlanParcels` operationId).
 	ListPlanParcels(ctx context.Context, county CountyPath, planId PlanID, params *ListPlanParcelsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ProposePlanWithBody 报批方案 · Hand a plan in for approval
+	//
+	// 作为年度方案，或在已有批准方案时作为下一号调整方案。报批后方案不可更改。
+	// As the year's plan, or where one is approved as its next amendment. From then on the plan cannot change.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /counties/{county}/plans/{plan_id}/propose (the `ProposePlan` operationId).
+	ProposePlanWithBody(ctx context.Context, county CountyPath, planId PlanID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ProposePlan 报批方案 · Hand a plan in for approval
+	//
+	// 作为年度方案，或在已有批准方案时作为下一号调整方案。报批后方案不可更改。
+	// As the year's plan, or where one is approved as its next amendment. From then on the plan cannot change.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /counties/{county}/plans/{plan_id}/propose (the `ProposePlan` operationId).
+	ProposePlan(ctx context.Context, county CountyPath, planId PlanID, body ProposePlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetPlanArtifact 下载方案成果 · Download what the plan consists of
 	//
 	// Corresponds with GET /counties/{county}/plans/{plan_id}/{artifact} (the `GetPlanArtifact` operationId).
@@ -2071,6 +2349,61 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /counties/{county}/whatif/file (the `WhatIfFile` operationId).
 	WhatIfFileWithBody(ctx context.Context, county CountyPath, params *WhatIfFileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DecidePlanWithBody 批准或退回报批的方案 · Approve the proposed plan, or send it back
+	//
+	// 批准即开账，方案选中的地块记入台账“计划”；调整方案只记变化。报批人不得批准本人报批的方案。
+	// Approval opens the year's ledger and books what the plan chooses; an amendment books what it changes.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/decision (the `DecidePlan` operationId).
+	DecidePlanWithBody(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DecidePlan 批准或退回报批的方案 · Approve the proposed plan, or send it back
+	//
+	// 批准即开账，方案选中的地块记入台账“计划”；调整方案只记变化。报批人不得批准本人报批的方案。
+	// Approval opens the year's ledger and books what the plan chooses; an amendment books what it changes.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/decision (the `DecidePlan` operationId).
+	DecidePlan(ctx context.Context, county CountyPath, year YearPath, body DecidePlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetLedger 台账三栏对照 · Planned, accepted and recognised by township
+	//
+	// Corresponds with GET /counties/{county}/years/{year}/ledger (the `GetLedger` operationId).
+	GetLedger(ctx context.Context, county CountyPath, year YearPath, params *GetLedgerParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListLedgerEntries 台账分录 · The entries of the books
+	//
+	// Corresponds with GET /counties/{county}/years/{year}/ledger/entries (the `ListLedgerEntries` operationId).
+	ListLedgerEntries(ctx context.Context, county CountyPath, year YearPath, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddLedgerTransferWithBody 乡镇间调剂 · Move available quota between townships
+	//
+	// 两个乡镇各记一笔，必须相等；转出方可用指标不足的拒绝（先进后出）。key 相同的只记一次。
+	// Entries of both townships; refused where there is not enough. The same key is posted once.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/ledger/transfers (the `AddLedgerTransfer` operationId).
+	AddLedgerTransferWithBody(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddLedgerTransfer 乡镇间调剂 · Move available quota between townships
+	//
+	// 两个乡镇各记一笔，必须相等；转出方可用指标不足的拒绝（先进后出）。key 相同的只记一次。
+	// Entries of both townships; refused where there is not enough. The same key is posted once.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/ledger/transfers (the `AddLedgerTransfer` operationId).
+	AddLedgerTransfer(ctx context.Context, county CountyPath, year YearPath, body AddLedgerTransferJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPublications 年度方案及各号调整 · The plan of the year and its amendments
+	//
+	// Corresponds with GET /counties/{county}/years/{year}/publications (the `ListPublications` operationId).
+	ListPublications(ctx context.Context, county CountyPath, year YearPath, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetMe 我是谁、有哪些角色 · Who I am, and in which capacities
 	//
@@ -2742,6 +3075,46 @@ func (c *Raw) ListPlanParcels(ctx context.Context, county CountyPath, planId Pla
 	return c.Client.Do(req)
 }
 
+// ProposePlanWithBody 报批方案 · Hand a plan in for approval
+//
+// 作为年度方案，或在已有批准方案时作为下一号调整方案。报批后方案不可更改。
+// As the year's plan, or where one is approved as its next amendment. From then on the plan cannot change.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /counties/{county}/plans/{plan_id}/propose (the `ProposePlan` operationId).
+func (c *Raw) ProposePlanWithBody(ctx context.Context, county CountyPath, planId PlanID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewProposePlanRequestWithBody(c.Server, county, planId, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ProposePlan 报批方案 · Hand a plan in for approval
+//
+// 作为年度方案，或在已有批准方案时作为下一号调整方案。报批后方案不可更改。
+// As the year's plan, or where one is approved as its next amendment. From then on the plan cannot change.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /counties/{county}/plans/{plan_id}/propose (the `ProposePlan` operationId).
+func (c *Raw) ProposePlan(ctx context.Context, county CountyPath, planId PlanID, body ProposePlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewProposePlanRequest(c.Server, county, planId, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetPlanArtifact 下载方案成果 · Download what the plan consists of
 //
 // Corresponds with GET /counties/{county}/plans/{plan_id}/{artifact} (the `GetPlanArtifact` operationId).
@@ -2992,6 +3365,131 @@ func (c *Raw) WhatIf(ctx context.Context, county CountyPath, body WhatIfJSONRequ
 // Corresponds with POST /counties/{county}/whatif/file (the `WhatIfFile` operationId).
 func (c *Raw) WhatIfFileWithBody(ctx context.Context, county CountyPath, params *WhatIfFileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewWhatIfFileRequestWithBody(c.Server, county, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DecidePlanWithBody 批准或退回报批的方案 · Approve the proposed plan, or send it back
+//
+// 批准即开账，方案选中的地块记入台账“计划”；调整方案只记变化。报批人不得批准本人报批的方案。
+// Approval opens the year's ledger and books what the plan chooses; an amendment books what it changes.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /counties/{county}/years/{year}/decision (the `DecidePlan` operationId).
+func (c *Raw) DecidePlanWithBody(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDecidePlanRequestWithBody(c.Server, county, year, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DecidePlan 批准或退回报批的方案 · Approve the proposed plan, or send it back
+//
+// 批准即开账，方案选中的地块记入台账“计划”；调整方案只记变化。报批人不得批准本人报批的方案。
+// Approval opens the year's ledger and books what the plan chooses; an amendment books what it changes.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /counties/{county}/years/{year}/decision (the `DecidePlan` operationId).
+func (c *Raw) DecidePlan(ctx context.Context, county CountyPath, year YearPath, body DecidePlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDecidePlanRequest(c.Server, county, year, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetLedger 台账三栏对照 · Planned, accepted and recognised by township
+//
+// Corresponds with GET /counties/{county}/years/{year}/ledger (the `GetLedger` operationId).
+func (c *Raw) GetLedger(ctx context.Context, county CountyPath, year YearPath, params *GetLedgerParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetLedgerRequest(c.Server, county, year, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListLedgerEntries 台账分录 · The entries of the books
+//
+// Corresponds with GET /counties/{county}/years/{year}/ledger/entries (the `ListLedgerEntries` operationId).
+func (c *Raw) ListLedgerEntries(ctx context.Context, county CountyPath, year YearPath, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListLedgerEntriesRequest(c.Server, county, year, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddLedgerTransferWithBody 乡镇间调剂 · Move available quota between townships
+//
+// 两个乡镇各记一笔，必须相等；转出方可用指标不足的拒绝（先进后出）。key 相同的只记一次。
+// Entries of both townships; refused where there is not enough. The same key is posted once.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /counties/{county}/years/{year}/ledger/transfers (the `AddLedgerTransfer` operationId).
+func (c *Raw) AddLedgerTransferWithBody(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddLedgerTransferRequestWithBody(c.Server, county, year, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddLedgerTransfer 乡镇间调剂 · Move available quota between townships
+//
+// 两个乡镇各记一笔，必须相等；转出方可用指标不足的拒绝（先进后出）。key 相同的只记一次。
+// Entries of both townships; refused where there is not enough. The same key is posted once.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /counties/{county}/years/{year}/ledger/transfers (the `AddLedgerTransfer` operationId).
+func (c *Raw) AddLedgerTransfer(ctx context.Context, county CountyPath, year YearPath, body AddLedgerTransferJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddLedgerTransferRequest(c.Server, county, year, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPublications 年度方案及各号调整 · The plan of the year and its amendments
+//
+// Corresponds with GET /counties/{county}/years/{year}/publications (the `ListPublications` operationId).
+func (c *Raw) ListPublications(ctx context.Context, county CountyPath, year YearPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPublicationsRequest(c.Server, county, year)
 	if err != nil {
 		return nil, err
 	}
@@ -4658,6 +5156,60 @@ func NewListPlanParcelsRequest(server string, county CountyPath, planId PlanID, 
 	return req, nil
 }
 
+// NewProposePlanRequest calls the generic ProposePlan builder with application/json body
+func NewProposePlanRequest(server string, county CountyPath, planId PlanID, body ProposePlanJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewProposePlanRequestWithBody(server, county, planId, "application/json", bodyReader)
+}
+
+// NewProposePlanRequestWithBody constructs an http.Request for the ProposePlan method, with any body, and a specified content type
+func NewProposePlanRequestWithBody(server string, county CountyPath, planId PlanID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "plan_id", planId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/plans/%s/propose", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewGetPlanArtifactRequest constructs an http.Request for the GetPlanArtifact method
 func NewGetPlanArtifactRequest(server string, county CountyPath, planId PlanID, artifact string) (*http.Request, error) {
 	var err error
@@ -5643,6 +6195,339 @@ func NewWhatIfFileRequestWithBody(server string, county CountyPath, params *What
 	return req, nil
 }
 
+// NewDecidePlanRequest calls the generic DecidePlan builder with application/json body
+func NewDecidePlanRequest(server string, county CountyPath, year YearPath, body DecidePlanJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewDecidePlanRequestWithBody(server, county, year, "application/json", bodyReader)
+}
+
+// NewDecidePlanRequestWithBody constructs an http.Request for the DecidePlan method, with any body, and a specified content type
+func NewDecidePlanRequestWithBody(server string, county CountyPath, year YearPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "year", year, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/years/%s/decision", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetLedgerRequest constructs an http.Request for the GetLedger method
+func NewGetLedgerRequest(server string, county CountyPath, year YearPath, params *GetLedgerParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "year", year, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/years/%s/ledger", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Township != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "township", *params.Township, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListLedgerEntriesRequest constructs an http.Request for the ListLedgerEntries method
+func NewListLedgerEntriesRequest(server string, county CountyPath, year YearPath, params *ListLedgerEntriesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "year", year, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/years/%s/ledger/entries", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Township != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "township", *params.Township, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Direction != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "direction", *params.Direction, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Number != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "number", *params.Number, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAddLedgerTransferRequest calls the generic AddLedgerTransfer builder with application/json body
+func NewAddLedgerTransferRequest(server string, county CountyPath, year YearPath, body AddLedgerTransferJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAddLedgerTransferRequestWithBody(server, county, year, "application/json", bodyReader)
+}
+
+// NewAddLedgerTransferRequestWithBody constructs an http.Request for the AddLedgerTransfer method, with any body, and a specified content type
+func NewAddLedgerTransferRequestWithBody(server string, county CountyPath, year YearPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "year", year, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/years/%s/ledger/transfers", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListPublicationsRequest constructs an http.Request for the ListPublications method
+func NewListPublicationsRequest(server string, county CountyPath, year YearPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "year", year, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/years/%s/publications", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetMeRequest constructs an http.Request for the GetMe method
 func NewGetMeRequest(server string) (*http.Request, error) {
 	var err error
@@ -6116,6 +7001,26 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /counties/{county}/plans/{plan_id}/parcels (the `ListPlanParcels` operationId).
 	ListPlanParcelsWithResponse(ctx context.Context, county CountyPath, planId PlanID, params *ListPlanParcelsParams, reqEditors ...RequestEditorFn) (*ListPlanParcelsResponse, error)
 
+	// ProposePlanWithBodyWithResponse 报批方案 · Hand a plan in for approval
+	//
+	// 作为年度方案，或在已有批准方案时作为下一号调整方案。报批后方案不可更改。
+	// As the year's plan, or where one is approved as its next amendment. From then on the plan cannot change.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/plans/{plan_id}/propose (the `ProposePlan` operationId).
+	ProposePlanWithBodyWithResponse(ctx context.Context, county CountyPath, planId PlanID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ProposePlanResponse, error)
+
+	// ProposePlanWithResponse 报批方案 · Hand a plan in for approval
+	//
+	// 作为年度方案，或在已有批准方案时作为下一号调整方案。报批后方案不可更改。
+	// As the year's plan, or where one is approved as its next amendment. From then on the plan cannot change.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/plans/{plan_id}/propose (the `ProposePlan` operationId).
+	ProposePlanWithResponse(ctx context.Context, county CountyPath, planId PlanID, body ProposePlanJSONRequestBody, reqEditors ...RequestEditorFn) (*ProposePlanResponse, error)
+
 	// GetPlanArtifactWithResponse 下载方案成果 · Download what the plan consists of
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -6243,6 +7148,67 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /counties/{county}/whatif/file (the `WhatIfFile` operationId).
 	WhatIfFileWithBodyWithResponse(ctx context.Context, county CountyPath, params *WhatIfFileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*WhatIfFileResponse, error)
+
+	// DecidePlanWithBodyWithResponse 批准或退回报批的方案 · Approve the proposed plan, or send it back
+	//
+	// 批准即开账，方案选中的地块记入台账“计划”；调整方案只记变化。报批人不得批准本人报批的方案。
+	// Approval opens the year's ledger and books what the plan chooses; an amendment books what it changes.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/decision (the `DecidePlan` operationId).
+	DecidePlanWithBodyWithResponse(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecidePlanResponse, error)
+
+	// DecidePlanWithResponse 批准或退回报批的方案 · Approve the proposed plan, or send it back
+	//
+	// 批准即开账，方案选中的地块记入台账“计划”；调整方案只记变化。报批人不得批准本人报批的方案。
+	// Approval opens the year's ledger and books what the plan chooses; an amendment books what it changes.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/decision (the `DecidePlan` operationId).
+	DecidePlanWithResponse(ctx context.Context, county CountyPath, year YearPath, body DecidePlanJSONRequestBody, reqEditors ...RequestEditorFn) (*DecidePlanResponse, error)
+
+	// GetLedgerWithResponse 台账三栏对照 · Planned, accepted and recognised by township
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /counties/{county}/years/{year}/ledger (the `GetLedger` operationId).
+	GetLedgerWithResponse(ctx context.Context, county CountyPath, year YearPath, params *GetLedgerParams, reqEditors ...RequestEditorFn) (*GetLedgerResponse, error)
+
+	// ListLedgerEntriesWithResponse 台账分录 · The entries of the books
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /counties/{county}/years/{year}/ledger/entries (the `ListLedgerEntries` operationId).
+	ListLedgerEntriesWithResponse(ctx context.Context, county CountyPath, year YearPath, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*ListLedgerEntriesResponse, error)
+
+	// AddLedgerTransferWithBodyWithResponse 乡镇间调剂 · Move available quota between townships
+	//
+	// 两个乡镇各记一笔，必须相等；转出方可用指标不足的拒绝（先进后出）。key 相同的只记一次。
+	// Entries of both townships; refused where there is not enough. The same key is posted once.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/ledger/transfers (the `AddLedgerTransfer` operationId).
+	AddLedgerTransferWithBodyWithResponse(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddLedgerTransferResponse, error)
+
+	// AddLedgerTransferWithResponse 乡镇间调剂 · Move available quota between townships
+	//
+	// 两个乡镇各记一笔，必须相等；转出方可用指标不足的拒绝（先进后出）。key 相同的只记一次。
+	// Entries of both townships; refused where there is not enough. The same key is posted once.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/ledger/transfers (the `AddLedgerTransfer` operationId).
+	AddLedgerTransferWithResponse(ctx context.Context, county CountyPath, year YearPath, body AddLedgerTransferJSONRequestBody, reqEditors ...RequestEditorFn) (*AddLedgerTransferResponse, error)
+
+	// ListPublicationsWithResponse 年度方案及各号调整 · The plan of the year and its amendments
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /counties/{county}/years/{year}/publications (the `ListPublications` operationId).
+	ListPublicationsWithResponse(ctx context.Context, county CountyPath, year YearPath, reqEditors ...RequestEditorFn) (*ListPublicationsResponse, error)
 
 	// GetMeWithResponse 我是谁、有哪些角色 · Who I am, and in which capacities
 	//
@@ -7620,6 +8586,54 @@ func (r ListPlanParcelsResponse) ContentType() string {
 	return ""
 }
 
+type ProposePlanResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Publication
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r ProposePlanResponse) GetJSON201() *Publication {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ProposePlanResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ProposePlanResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ProposePlanResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ProposePlanResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ProposePlanResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetPlanArtifactResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -8224,6 +9238,253 @@ func (r WhatIfFileResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r WhatIfFileResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DecidePlanResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Publication
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DecidePlanResponse) GetJSON200() *Publication {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DecidePlanResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DecidePlanResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DecidePlanResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DecidePlanResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DecidePlanResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetLedgerResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]LedgerSide
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetLedgerResponse) GetJSON200() *[]LedgerSide {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetLedgerResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetLedgerResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetLedgerResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetLedgerResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetLedgerResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListLedgerEntriesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LedgerPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListLedgerEntriesResponse) GetJSON200() *LedgerPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListLedgerEntriesResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListLedgerEntriesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListLedgerEntriesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListLedgerEntriesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListLedgerEntriesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type AddLedgerTransferResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LedgerPosted
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *LedgerPosted
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AddLedgerTransferResponse) GetJSON200() *LedgerPosted {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r AddLedgerTransferResponse) GetJSON201() *LedgerPosted {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r AddLedgerTransferResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AddLedgerTransferResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AddLedgerTransferResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AddLedgerTransferResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AddLedgerTransferResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListPublicationsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]Publication
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPublicationsResponse) GetJSON200() *[]Publication {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListPublicationsResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPublicationsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPublicationsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPublicationsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPublicationsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -8956,6 +10217,38 @@ func (c *ClientWithResponses) ListPlanParcelsWithResponse(ctx context.Context, c
 	return ParseListPlanParcelsResponse(rsp)
 }
 
+// ProposePlanWithBodyWithResponse 报批方案 · Hand a plan in for approval
+//
+// 作为年度方案，或在已有批准方案时作为下一号调整方案。报批后方案不可更改。
+// As the year's plan, or where one is approved as its next amendment. From then on the plan cannot change.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/plans/{plan_id}/propose (the `ProposePlan` operationId).
+func (c *ClientWithResponses) ProposePlanWithBodyWithResponse(ctx context.Context, county CountyPath, planId PlanID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ProposePlanResponse, error) {
+	rsp, err := c.ProposePlanWithBody(ctx, county, planId, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseProposePlanResponse(rsp)
+}
+
+// ProposePlanWithResponse 报批方案 · Hand a plan in for approval
+//
+// 作为年度方案，或在已有批准方案时作为下一号调整方案。报批后方案不可更改。
+// As the year's plan, or where one is approved as its next amendment. From then on the plan cannot change.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/plans/{plan_id}/propose (the `ProposePlan` operationId).
+func (c *ClientWithResponses) ProposePlanWithResponse(ctx context.Context, county CountyPath, planId PlanID, body ProposePlanJSONRequestBody, reqEditors ...RequestEditorFn) (*ProposePlanResponse, error) {
+	rsp, err := c.ProposePlan(ctx, county, planId, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseProposePlanResponse(rsp)
+}
+
 // GetPlanArtifactWithResponse 下载方案成果 · Download what the plan consists of
 //
 // Returns a wrapper object for the known response body format(s).
@@ -9172,6 +10465,109 @@ func (c *ClientWithResponses) WhatIfFileWithBodyWithResponse(ctx context.Context
 		return nil, err
 	}
 	return ParseWhatIfFileResponse(rsp)
+}
+
+// DecidePlanWithBodyWithResponse 批准或退回报批的方案 · Approve the proposed plan, or send it back
+//
+// 批准即开账，方案选中的地块记入台账“计划”；调整方案只记变化。报批人不得批准本人报批的方案。
+// Approval opens the year's ledger and books what the plan chooses; an amendment books what it changes.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/years/{year}/decision (the `DecidePlan` operationId).
+func (c *ClientWithResponses) DecidePlanWithBodyWithResponse(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecidePlanResponse, error) {
+	rsp, err := c.DecidePlanWithBody(ctx, county, year, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDecidePlanResponse(rsp)
+}
+
+// DecidePlanWithResponse 批准或退回报批的方案 · Approve the proposed plan, or send it back
+//
+// 批准即开账，方案选中的地块记入台账“计划”；调整方案只记变化。报批人不得批准本人报批的方案。
+// Approval opens the year's ledger and books what the plan chooses; an amendment books what it changes.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/years/{year}/decision (the `DecidePlan` operationId).
+func (c *ClientWithResponses) DecidePlanWithResponse(ctx context.Context, county CountyPath, year YearPath, body DecidePlanJSONRequestBody, reqEditors ...RequestEditorFn) (*DecidePlanResponse, error) {
+	rsp, err := c.DecidePlan(ctx, county, year, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDecidePlanResponse(rsp)
+}
+
+// GetLedgerWithResponse 台账三栏对照 · Planned, accepted and recognised by township
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /counties/{county}/years/{year}/ledger (the `GetLedger` operationId).
+func (c *ClientWithResponses) GetLedgerWithResponse(ctx context.Context, county CountyPath, year YearPath, params *GetLedgerParams, reqEditors ...RequestEditorFn) (*GetLedgerResponse, error) {
+	rsp, err := c.GetLedger(ctx, county, year, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetLedgerResponse(rsp)
+}
+
+// ListLedgerEntriesWithResponse 台账分录 · The entries of the books
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /counties/{county}/years/{year}/ledger/entries (the `ListLedgerEntries` operationId).
+func (c *ClientWithResponses) ListLedgerEntriesWithResponse(ctx context.Context, county CountyPath, year YearPath, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*ListLedgerEntriesResponse, error) {
+	rsp, err := c.ListLedgerEntries(ctx, county, year, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListLedgerEntriesResponse(rsp)
+}
+
+// AddLedgerTransferWithBodyWithResponse 乡镇间调剂 · Move available quota between townships
+//
+// 两个乡镇各记一笔，必须相等；转出方可用指标不足的拒绝（先进后出）。key 相同的只记一次。
+// Entries of both townships; refused where there is not enough. The same key is posted once.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/years/{year}/ledger/transfers (the `AddLedgerTransfer` operationId).
+func (c *ClientWithResponses) AddLedgerTransferWithBodyWithResponse(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddLedgerTransferResponse, error) {
+	rsp, err := c.AddLedgerTransferWithBody(ctx, county, year, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddLedgerTransferResponse(rsp)
+}
+
+// AddLedgerTransferWithResponse 乡镇间调剂 · Move available quota between townships
+//
+// 两个乡镇各记一笔，必须相等；转出方可用指标不足的拒绝（先进后出）。key 相同的只记一次。
+// Entries of both townships; refused where there is not enough. The same key is posted once.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/years/{year}/ledger/transfers (the `AddLedgerTransfer` operationId).
+func (c *ClientWithResponses) AddLedgerTransferWithResponse(ctx context.Context, county CountyPath, year YearPath, body AddLedgerTransferJSONRequestBody, reqEditors ...RequestEditorFn) (*AddLedgerTransferResponse, error) {
+	rsp, err := c.AddLedgerTransfer(ctx, county, year, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddLedgerTransferResponse(rsp)
+}
+
+// ListPublicationsWithResponse 年度方案及各号调整 · The plan of the year and its amendments
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /counties/{county}/years/{year}/publications (the `ListPublications` operationId).
+func (c *ClientWithResponses) ListPublicationsWithResponse(ctx context.Context, county CountyPath, year YearPath, reqEditors ...RequestEditorFn) (*ListPublicationsResponse, error) {
+	rsp, err := c.ListPublications(ctx, county, year, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPublicationsResponse(rsp)
 }
 
 // GetMeWithResponse 我是谁、有哪些角色 · Who I am, and in which capacities
@@ -10168,6 +11564,39 @@ func ParseListPlanParcelsResponse(rsp *http.Response) (*ListPlanParcelsResponse,
 	return response, nil
 }
 
+// ParseProposePlanResponse parses an HTTP response from a ProposePlanWithResponse call
+func ParseProposePlanResponse(rsp *http.Response) (*ProposePlanResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ProposePlanResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Publication
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetPlanArtifactResponse parses an HTTP response from a GetPlanArtifactWithResponse call
 func ParseGetPlanArtifactResponse(rsp *http.Response) (*GetPlanArtifactResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -10572,6 +12001,178 @@ func ParseWhatIfFileResponse(rsp *http.Response) (*WhatIfFileResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest WhatIf
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDecidePlanResponse parses an HTTP response from a DecidePlanWithResponse call
+func ParseDecidePlanResponse(rsp *http.Response) (*DecidePlanResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DecidePlanResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Publication
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetLedgerResponse parses an HTTP response from a GetLedgerWithResponse call
+func ParseGetLedgerResponse(rsp *http.Response) (*GetLedgerResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetLedgerResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []LedgerSide
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListLedgerEntriesResponse parses an HTTP response from a ListLedgerEntriesWithResponse call
+func ParseListLedgerEntriesResponse(rsp *http.Response) (*ListLedgerEntriesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListLedgerEntriesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LedgerPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseAddLedgerTransferResponse parses an HTTP response from a AddLedgerTransferWithResponse call
+func ParseAddLedgerTransferResponse(rsp *http.Response) (*AddLedgerTransferResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AddLedgerTransferResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LedgerPosted
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest LedgerPosted
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListPublicationsResponse parses an HTTP response from a ListPublicationsWithResponse call
+func ParseListPublicationsResponse(rsp *http.Response) (*ListPublicationsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPublicationsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []Publication
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
