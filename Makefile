@@ -5,6 +5,7 @@ OUT ?= out
 ONCE ?=
 FUZZTIME ?= 10s
 SIZES ?= 10000,100000
+PARTS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo serve test lint bench bench-balance fuzz doctor clean
@@ -30,8 +31,8 @@ test: build ## 全部测试 · lint and all tests, on a real PostGIS and GDAL
 lint: ## 格式、vet、staticcheck · gofmt, vet, staticcheck
 	@scripts/lint
 
-bench: build ## 十万图斑县的性能测试 · the county of 100,000 parcels, stage by stage
-	@bin/gengheng bench
+bench: build ## 十万图斑县的性能测试，与 PostGIS、GeoPandas、ogr2ogr 比较（PARTS=overlay …） · the county of 100,000 parcels, beside other tools and stage by stage
+	@bin/gengheng bench $(PARTS)
 
 bench-balance: build ## 平衡引擎与 HiGHS、CBC 比较（SIZES=10000,100000,1000000） · the balancing engine on generated problems, beside HiGHS and CBC
 	@bin/gengheng balance bench --sizes $(SIZES)

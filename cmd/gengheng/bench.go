@@ -19,10 +19,12 @@ import (
 
 	"gengheng/internal/client"
 	"gengheng/internal/fixture"
+	"gengheng/internal/rivalry"
+	"gengheng/internal/store"
 )
 
 type benchCmds struct {
-	County benchCmd       `cmd:"" default:"withargs" help:"装载、筛查、平衡 · Loading, screening and balancing."`
+	Parts  benchCmd       `cmd:"" default:"withargs" help:"与其他工具比较；装载、筛查、平衡全程 · Beside other tools; loading, screening and balancing."`
 	WhatIf benchWhatIfCmd `cmd:"" name:"whatif" help:"试算的等待时间 · How long a what-if waits."`
 }
 
@@ -32,11 +34,14 @@ type benchCmd struct {
 	Seed    int64 `help:"随机种子 · Seed." default:"1"`
 	Runs    int   `help:"重复次数 · How often." default:"3"`
 	Port    int   `help:"端口 · The port." default:"18080"`
+
+	Parts      []string `arg:"" optional:"" help:"部分 · Parts: overlay, parcels, zonal, load, county, curve." enum:"overlay,parcels,zonal,load,county,curve" default:"overlay,parcels,zonal,load,county,curve"`
+	Candidates int      `help:"叠加比较的申报地块数 · Candidates of the comparisons." default:"5000"`
+	Sizes      []int    `help:"增长曲线的图斑数 · Parcels of the curve." default:"10000,30000,100000,300000,1000000"`
 }
 
-// Run times loading and screening of a large synthetic county against a server
-// in a process of its own on an empty database, and prints each stage's
-// minimum, median and maximum with the server's peak memory.
+// Run measures the parts asked for on a database made for it: first the
+// comparisons with other tools, then the program as a whole.
 func (c *benchCmd) Run(ctx context.Context) error {
 	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	work, err := os.MkdirTemp("", "gengheng-bench-")
@@ -47,12 +52,73 @@ func (c *benchCmd) Run(ctx context.Context) error {
 	if err := os.Chmod(work, 0o755); err != nil { // the unprivileged database must reach into it
 		return fmt.Errorf("bench folder: %w", err)
 	}
+	fmt.Printf("机器 · machine: %s, %d 核 · cores, %s %s\n", cpuModel(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
+	if err := c.compare(ctx, filepath.Join(work, "rivals")); err != nil {
+		return err
+	}
+	if !slices.Contains(c.Parts, "county") {
+		return nil
+	}
+	return c.wholeCounty(ctx, work)
+}
+
+// compare measures overlay, slope and loading beside other tools.
+func (c *benchCmd) compare(ctx context.Context, work string) (err error) {
+	parts := slices.DeleteFunc(slices.Clone(c.Parts), func(part string) bool { return part == "county" })
+	if len(parts) == 0 {
+		return nil
+	}
+	child := c.GDALChild
+	if child == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return fmt.Errorf("find this program: %w", err)
+		}
+		child = filepath.Join(filepath.Dir(self), "gengheng-gdal")
+	}
+	if err := os.MkdirAll(work, 0o755); err != nil {
+		return fmt.Errorf("bench folder: %w", err)
+	}
+	b := rivalry.Bench{Work: work, GDALChild: child, Repeats: c.Runs, Out: os.Stdout}
+	if slices.ContainsFunc(parts, func(part string) bool { return part != "curve" }) {
+		// no schema of ours: the comparisons make tables of their own
+		db, err := store.Open(ctx, store.Config{DataDir: filepath.Join(work, "data"), MaxConns: 8})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, db.Close()) }()
+		b.Pool = db.Pool
+		fmt.Printf("\n合成县 · synthetic county for the comparisons: seed %d\n", c.Seed)
+		if err := b.Prepare(ctx, c.Parcels, c.Candidates, uint64(c.Seed)); err != nil {
+			return err
+		}
+	}
+	for _, part := range []struct {
+		name string
+		run  func(context.Context) error
+	}{
+		{"overlay", b.Overlay}, {"parcels", b.Parcels}, {"zonal", b.Zonal}, {"load", b.Load},
+		{"curve", func(ctx context.Context) error { return b.Curve(ctx, c.Sizes) }},
+	} {
+		if !slices.Contains(parts, part.name) {
+			continue
+		}
+		if err := part.run(ctx); err != nil {
+			return errors.Join(fmt.Errorf("%s: %w", part.name, err), b.Table())
+		}
+	}
+	return b.Table()
+}
+
+// wholeCounty times loading, screening and balancing of a large synthetic
+// county against a server in a process of its own on an empty database, and
+// prints each stage's minimum, median and maximum with the server's peak memory.
+func (c *benchCmd) wholeCounty(ctx context.Context, work string) error {
 	county, err := (&demoCmd{serviceFlags: c.serviceFlags, Parcels: c.Parcels, Seed: c.Seed}).cachedCounty(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("机器 · machine: %s, %d 核 · cores, %s %s\n合成县 · synthetic county: %d 图斑 · parcels, seed %d\n\n",
-		cpuModel(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, c.Parcels, c.Seed)
+	fmt.Printf("\n合成县全程 · synthetic county as a whole: %d 图斑 · parcels, seed %d\n\n", c.Parcels, c.Seed)
 	var laps laps
 	for i := range c.Runs {
 		fmt.Printf("第 %d / %d 次 · run\n", i+1, c.Runs)

@@ -27,6 +27,13 @@ const corpusHead = `# Pairs of polygons (synthetic) that come nearer to each oth
 # Add to it whatever an overlay was ever wrong about.
 `
 
+// simple says whether a polygon is valid and no vertex lies within an edge of it.
+func simple(t *testing.T, mp orb.MultiPolygon) bool {
+	t.Helper()
+	c := prepare(t, mp)
+	return c.Valid() && len(c.pts) == verticesOf(mp)
+}
+
 // TestCorpus replays the pairs that were hard.
 func TestCorpus(t *testing.T) {
 	if *updateCorpus {
@@ -56,7 +63,7 @@ func TestCorpus(t *testing.T) {
 			if got.Doubt != 0 || math.Abs(got.Planar-want) > 1e-5 {
 				t.Errorf("%s: %v, planar %.9f, exactly %.9f\n%s\n%s", l[0], got.Doubt, got.Planar, want, l[2], l[3])
 			}
-			if got.Geometry != nil && (math.Abs(planar(got.Geometry)-want) > 1e-5+slivers || !prepare(t, got.Geometry).Valid()) {
+			if got.Geometry != nil && (math.Abs(planar(got.Geometry)-want) > 1e-5+slivers || !simple(t, got.Geometry)) {
 				t.Errorf("%s: geometry of %.9f, want %.9f: %s", l[0], planar(got.Geometry), want, wkt.MarshalString(got.Geometry))
 			}
 		}

@@ -171,8 +171,23 @@ func (e *engine) tidy(planar, bound float64) (orb.MultiPolygon, Doubt) {
 		if err := check.add(mp); err != nil || check.feats[0].flaws.invalid() {
 			return nil, BadGeometry
 		}
+		// A crossing may have been rounded so that its edge now runs exactly
+		// through a vertex, which add gave it: a ring that touches itself.
+		if len(check.pts) > verticesOf(mp) {
+			return nil, BadGeometry
+		}
 	}
 	return mp, 0
+}
+
+// verticesOf counts vertices, the rings' closing points included.
+func verticesOf(mp orb.MultiPolygon) (n int) {
+	for _, polygon := range mp {
+		for _, ring := range polygon {
+			n += len(ring)
+		}
+	}
+	return n
 }
 
 // planarOf is the planar area of a canonical multipolygon.

@@ -1,0 +1,143 @@
+package rivalry
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/paulmach/orb"
+
+	"gengheng/internal/land"
+	"gengheng/internal/overlay/polygon"
+	"gengheng/internal/store/storetest"
+)
+
+// TestSyntheticCountyIsValid asks the engine and PostGIS: a comparison on broken
+// polygons would say nothing.
+func TestSyntheticCountyIsValid(t *testing.T) {
+	db := storetest.New(t)
+	sessions, end, err := connect(t.Context(), db.Pool, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end()
+	c := Synthetic(2500, 60, 3)
+	for _, l := range append(c.Layers, Layer{"parcels", c.Parcels}, Layer{"cand", c.Candidates}) {
+		polygons, vertices, _ := Size(l.Features)
+		if polygons == 0 || vertices < 10*polygons {
+			t.Errorf("%s has %d polygons with %d vertices", l.Name, polygons, vertices)
+		}
+		index, err := polygon.Index(l.Features, zone())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bad := index.Invalid(); len(bad) > 0 {
+			t.Errorf("%s: %v are not valid", l.Name, bad)
+		}
+		if err := sessions[0].store(t.Context(), "bench_"+l.Name, l.Features); err != nil {
+			t.Fatal(err)
+		}
+		var invalid, rows int
+		var area float64
+		err = sessions[0].QueryRow(t.Context(), "SELECT count(*), count(*) FILTER (WHERE NOT ST_IsValid(geom)), sum(ST_Area(geom)) FROM bench_"+l.Name).Scan(&rows, &invalid, &area)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if invalid != 0 || rows != len(l.Features) {
+			t.Errorf("%s: PostGIS has %d rows of %d, %d not valid", l.Name, rows, len(l.Features), invalid)
+		}
+		if l.Name == "parcels" && !(area > 0.9*c.Side*c.Side && area < 1.1*c.Side*c.Side) {
+			t.Errorf("parcels cover %.0f m² of %.0f", area, c.Side*c.Side)
+		}
+	}
+}
+
+// TestAgreementSeesADifference spoils one of our areas and expects the table to
+// say so.
+func TestAgreementSeesADifference(t *testing.T) {
+	db := storetest.New(t)
+	var out bytes.Buffer
+	b := Bench{Pool: db.Pool, Repeats: 1, Out: &out, Work: t.TempDir()}
+	if err := b.Prepare(t.Context(), 1600, 40, 5); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Parcels(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	sessions, end, err := connect(t.Context(), db.Pool, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end()
+	s := sessions[0]
+	good, err := s.agree(t.Context(), "own_parcels", 0, "naive_parcels")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if good.Pairs < 40 || good.Beyond != 0 {
+		t.Errorf("agreement: %v", good)
+	}
+	if err := s.exec(t.Context(), "UPDATE own_parcels SET area = area + 0.001 WHERE ctid = (SELECT ctid FROM own_parcels LIMIT 1)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.exec(t.Context(), "DELETE FROM naive_parcels WHERE ctid = (SELECT ctid FROM naive_parcels WHERE ST_Area(geom) > 1 ORDER BY a DESC, b DESC LIMIT 1)"); err != nil {
+		t.Fatal(err)
+	}
+	bad, err := s.agree(t.Context(), "own_parcels", 0, "naive_parcels")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bad.Beyond != 2 || bad.Worst < 0.00099 {
+		t.Errorf("after spoiling two pairs: %v", bad)
+	}
+	if err := b.Table(); err != nil {
+		t.Error(err)
+	}
+	b.expect(false, "spoiled", bad)
+	if b.Table() == nil {
+		t.Error("a disagreement is no error of the table")
+	}
+	if !strings.Contains(out.String(), "PostGIS 2 进程 · 2 workers") {
+		t.Errorf("the table has no line of PostGIS:\n%s", out.String())
+	}
+}
+
+func TestReadingBackWhatWasWritten(t *testing.T) {
+	db := storetest.New(t)
+	sessions, end, err := connect(t.Context(), db.Pool, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end()
+	want := Synthetic(900, 20, 4).Candidates
+	if err := sessions[0].store(t.Context(), "bench_back", want); err != nil {
+		t.Fatal(err)
+	}
+	var got []orb.MultiPolygon
+	err = sessions[0].copyOut(t.Context(), "SELECT id, geom FROM bench_back ORDER BY id", func(t tuple) error { got = append(got, t.geom); return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != len(want) {
+		t.Fatalf("%d of %d rows", len(got), len(want))
+	}
+	for i := range want {
+		if !got[i].Equal(want[i]) {
+			t.Errorf("row %d: %v, want %v", i, got[i], want[i])
+		}
+	}
+	err = sessions[0].copyOut(t.Context(), "SELECT 1, ST_GeomFromText('GEOMETRYCOLLECTION(POINT(1 2), LINESTRING(0 0, 1 1), POLYGON((0 0, 10 0, 10 10, 0 0)))')", func(got tuple) error {
+		if area := land.AdditiveArea(got.geom, zone()); len(got.geom) != 1 || !(area > 40) {
+			t.Errorf("of a collection came %v", got.geom)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, spoiled := range [][]byte{nil, {1}, {0, 0, 0, 0, 3}, {1, 3, 0, 0, 0, 255, 255, 255, 255}, append([]byte{1, 3, 0, 0, 0, 1, 0, 0, 0, 255}, make([]byte, 3)...), {1, 6, 0, 0, 0, 255, 255, 255, 255}} {
+		if mp, err := parseEWKB(spoiled); err == nil {
+			t.Errorf("% x was read as %v", spoiled, mp)
+		}
+	}
+}
