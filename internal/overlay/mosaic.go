@@ -22,6 +22,10 @@ type MosaicBuilder struct{ areas []area }
 // coordinates are copied.
 func (b *MosaicBuilder) Add(polygon orb.MultiPolygon) { b.areas = append(b.areas, newArea(polygon)) }
 
+// Append takes what another builder has, after what was added before. The other
+// must not be used after.
+func (b *MosaicBuilder) Append(o *MosaicBuilder) { b.areas = append(b.areas, o.areas...) }
+
 // Build gives the mosaic of what was added. The builder must not be used after.
 func (b *MosaicBuilder) Build() *Mosaic {
 	boxes := make([]orb.Bound, len(b.areas))

@@ -3,12 +3,14 @@ package screening
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/paulmach/orb"
+	"golang.org/x/sync/errgroup"
 
 	"gengheng/internal/land"
 	"gengheng/internal/overlay"
@@ -82,7 +84,7 @@ const parcelsSQL = `
 SELECT fid, coalesce(bsm, ''), coalesce(tbbh, ''), dlbm, coalesce(dlmc, ''), coalesce(qsxz, ''), coalesce(gdlx, ''),
        coalesce(gdpdjb, ''), coalesce(tbxhdm, ''), coalesce(zzsxdm, ''), coalesce(czcsxm, ''), coalesce(gddb, 0),
        coalesce(tbmj, 0)::text, tbmj IS NULL, coalesce(kcxs, 0)::text, ST_AsBinary(geom)
-FROM parcel WHERE county_code = $1 AND dataset_id = $2 ORDER BY fid`
+FROM parcel WHERE county_code = $1 AND dataset_id = $2 AND fid >= $3 AND fid < $4 ORDER BY fid`
 
 // readSurvey takes the survey from the cache or loads it. A county has one at a
 // time: only declarations have a scope.
@@ -110,15 +112,45 @@ func (j *job) loadSurvey(ctx context.Context, dataset uuid.UUID) (*survey, error
 	})
 }
 
+// readParcels reads the survey in two halves at once: PostgreSQL and this program
+// both have work to do for every row.
 func (j *job) readParcels(ctx context.Context, dataset uuid.UUID) (*survey, int64, error) {
+	var first, last int32
+	err := j.db.Pool.QueryRow(ctx, `SELECT coalesce(min(fid), 0), coalesce(max(fid), -1) FROM parcel WHERE county_code = $1 AND dataset_id = $2`,
+		j.county, dataset).Scan(&first, &last)
+	if err != nil {
+		return nil, 0, err
+	}
+	var halves [2]surveyPart
+	middle := first + (last-first+1)/2
+	group, readCtx := errgroup.WithContext(ctx)
+	for i, r := range [2][2]int32{{first, middle}, {middle, last + 1}} {
+		group.Go(func() error { return j.readParcelRange(readCtx, dataset, r[0], r[1], &halves[i]) })
+	}
+	if err := group.Wait(); err != nil {
+		return nil, 0, err
+	}
+	a, b := &halves[0], &halves[1]
 	s := &survey{clusters: map[string]*clusters{}, bsm: map[string]bool{}, places: map[int32]int32{}}
-	var (
-		mosaic overlay.MosaicBuilder
-		shapes []orb.MultiPolygon
-		bytes  int64
-		// The same few codes stand in every row: keep one copy of each.
-		words = map[string]string{}
-	)
+	s.parcels = slices.Concat(a.parcels, b.parcels)
+	a.mosaic.Append(&b.mosaic)
+	s.mosaic = a.mosaic.Build()
+	s.index, err = polygon.Index(append(a.shapes, b.shapes...), j.zone)
+	return s, a.bytes + b.bytes, err
+}
+
+// surveyPart is some of the survey, as it is read.
+type surveyPart struct {
+	parcels []parcel
+	shapes  []orb.MultiPolygon
+	mosaic  overlay.MosaicBuilder
+	bytes   int64
+}
+
+// readParcelRange reads the parcels with from ≤ fid < to.
+func (j *job) readParcelRange(ctx context.Context, dataset uuid.UUID, from, to int32, out *surveyPart) error {
+	// The same few codes stand in every row: keep one copy of each.
+	words := map[string]string{}
 	word := func(s *string) {
 		if w, ok := words[*s]; ok {
 			*s = w
@@ -126,9 +158,9 @@ func (j *job) readParcels(ctx context.Context, dataset uuid.UUID) (*survey, int6
 		}
 		words[*s] = *s
 	}
-	rows, err := j.db.Pool.Query(ctx, parcelsSQL, j.county, dataset)
+	rows, err := j.db.Pool.Query(ctx, parcelsSQL, j.county, dataset, from, to)
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
 	var (
 		p       parcel
@@ -149,18 +181,12 @@ func (j *job) readParcels(ctx context.Context, dataset uuid.UUID) (*survey, int6
 		for _, s := range []*string{&p.dlbm, &p.dlmc, &p.qsxz, &p.gdlx, &p.gdpdjb, &p.tbxhdm, &p.zzsxdm, &p.czcsxm} {
 			word(s)
 		}
-		s.parcels = append(s.parcels, p)
-		shapes = append(shapes, shape)
-		mosaic.Add(shape)
-		bytes += mosaicBytes(shape)
+		out.parcels, out.shapes = append(out.parcels, p), append(out.shapes, shape)
+		out.mosaic.Add(shape)
+		out.bytes += mosaicBytes(shape)
 		return nil
 	})
-	if err != nil {
-		return nil, 0, err
-	}
-	s.mosaic = mosaic.Build()
-	s.index, err = polygon.Index(shapes, j.zone)
-	return s, bytes, err
+	return err
 }
 
 // name makes what is asked of parcels by name.

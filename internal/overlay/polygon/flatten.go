@@ -91,6 +91,30 @@ func (s *flat) add(mp orb.MultiPolygon) error {
 	return nil
 }
 
+// join puts parts together, one after the other, in arrays that are just large
+// enough.
+func (s *flat) join(parts []flat) {
+	var n span
+	feats := 0
+	for i := range parts {
+		e := parts[i].end()
+		n.pts, n.rings, n.nodes, n.groups = n.pts+e.pts, n.rings+e.rings, n.nodes+e.nodes, n.groups+e.groups
+		feats += len(parts[i].feats)
+	}
+	s.pts, s.gap = make([]orb.Point, 0, n.pts), make([]bool, 0, n.pts)
+	s.rings, s.start = make([]box, 0, n.rings), make([]int32, 0, int(n.rings)+feats)
+	s.nodes, s.groups, s.feats = make([]box, 0, n.nodes), make([]box, 0, n.groups), make([]span, 0, feats)
+	for i := range parts {
+		p, from := &parts[i], s.end()
+		for _, f := range p.feats {
+			s.feats = append(s.feats, span{f.pts + from.pts, f.rings + from.rings, f.nodes + from.nodes, f.groups + from.groups, f.flaws})
+		}
+		s.pts, s.gap, s.start = append(s.pts, p.pts...), append(s.gap, p.gap...), append(s.start, p.start...)
+		s.rings, s.nodes, s.groups = append(s.rings, p.rings...), append(s.nodes, p.nodes...), append(s.groups, p.groups...)
+		*p = flat{}
+	}
+}
+
 // ringAt is a ring and where it is.
 type ringAt struct {
 	ring orb.Ring

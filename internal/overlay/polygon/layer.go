@@ -2,7 +2,9 @@ package polygon
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
 	"unsafe"
 
 	"github.com/paulmach/orb"
@@ -25,12 +27,37 @@ type Layer struct {
 // feature that is not valid is taken in, but all overlaps with it come back in
 // doubt; [Layer.Invalid] names them.
 func Index(features []orb.MultiPolygon, zone land.Zone) (*Layer, error) {
+	parts := 1
+	if points, _ := sizeOf(features); points > manyPoints {
+		parts = min(runtime.GOMAXPROCS(0), len(features))
+	}
+	return indexIn(features, zone, parts)
+}
+
+// manyPoints is from how many vertices on a layer is indexed by all processors.
+const manyPoints = 200_000
+
+// indexIn indexes as many parts of the features at once.
+func indexIn(features []orb.MultiPolygon, zone land.Zone, parts int) (*Layer, error) {
 	l := &Layer{zone: zone}
-	l.flat.reserve(features)
-	for i, f := range features {
-		if err := l.flat.add(f); err != nil {
-			return nil, fmt.Errorf("叠加图层第 %d 个图斑 · overlay layer, feature %d, %w", i+1, i+1, err)
+	if parts <= 1 {
+		if err := l.flat.addAll(features, 0); err != nil {
+			return nil, err
 		}
+	} else {
+		flats, errs := make([]flat, parts), make([]error, parts)
+		var group sync.WaitGroup
+		for p := range parts {
+			from, to := len(features)*p/parts, len(features)*(p+1)/parts
+			group.Go(func() { errs[p] = flats[p].addAll(features[from:to], from) })
+		}
+		group.Wait()
+		for _, err := range errs {
+			if err != nil {
+				return nil, err
+			}
+		}
+		l.flat.join(flats)
 	}
 	boxes := make([]box, len(features))
 	for f := range features {
@@ -51,8 +78,19 @@ func Index(features []orb.MultiPolygon, zone land.Zone) (*Layer, error) {
 	return l, nil
 }
 
-func (s *flat) reserve(features []orb.MultiPolygon) {
-	points, rings := 0, 0
+// addAll adds the features of a layer from a place on.
+func (s *flat) addAll(features []orb.MultiPolygon, from int) error {
+	s.reserve(features)
+	for i, f := range features {
+		if err := s.add(f); err != nil {
+			return fmt.Errorf("叠加图层第 %d 个图斑 · overlay layer, feature %d, %w", from+i+1, from+i+1, err)
+		}
+	}
+	return nil
+}
+
+// sizeOf counts the vertices, with some to spare, and the rings.
+func sizeOf(features []orb.MultiPolygon) (points, rings int) {
 	for _, f := range features {
 		for _, polygon := range f {
 			rings += len(polygon)
@@ -61,6 +99,11 @@ func (s *flat) reserve(features []orb.MultiPolygon) {
 			}
 		}
 	}
+	return points, rings
+}
+
+func (s *flat) reserve(features []orb.MultiPolygon) {
+	points, rings := sizeOf(features)
 	s.pts = make([]orb.Point, 0, points)
 	s.gap = make([]bool, 0, points)
 	s.rings = make([]box, 0, rings)
