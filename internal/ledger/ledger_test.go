@@ -34,16 +34,19 @@ type books struct {
 func newBooks(t testing.TB, mode ledger.Mode, enforced ...ledger.Measure) *books {
 	t.Helper()
 	b := &books{t: t, db: storetest.New(t)}
+	b.openYears(mode, enforced...)
+	return b
+}
+
+func (b *books) openYears(mode ledger.Mode, enforced ...ledger.Measure) {
+	b.t.Helper()
 	rules, err := rulebook.Shanxi2025()
-	if err != nil {
-		t.Fatal(err)
-	}
+	b.must(err)
 	b.exec(`INSERT INTO rulebook (version, id, year, document) VALUES ($1, 'r', 2025, '')`, rules.Hash)
 	b.exec(`INSERT INTO county (county_code, name, srid, synthetic, rulebook) VALUES ($1, '示例县（合成）', 4546, true, $2)`, county, rules.Hash)
 	for _, y := range []int{year, year + 1} {
-		b.must(b.tx(func(tx pgx.Tx) error { return ledger.OpenYear(t.Context(), tx, county, y, mode, enforced) }))
+		b.must(b.tx(func(tx pgx.Tx) error { return ledger.OpenYear(b.t.Context(), tx, county, y, mode, enforced) }))
 	}
-	return b
 }
 
 func (b *books) exec(sql string, args ...any) {

@@ -156,7 +156,7 @@ type Flaw struct {
 
 // Verify walks every book of a county: every hash from the one before, no seq
 // missing, the head as the book says, every balance the sum of its entries,
-// every credit's transaction there, no credit withdrawn but by the reversal of
+// every credit's transaction and every credit of the chains there, no credit withdrawn but by the reversal of
 // its transaction (another programme's never). It finds any row that was changed, taken
 // out or moved. An empty list means that all is as it was posted.
 func Verify(ctx context.Context, q Querier, county string) ([]Flaw, error) {
@@ -170,6 +170,12 @@ func Verify(ctx context.Context, q Querier, county string) ([]Flaw, error) {
 			WINDOW book AS (PARTITION BY e.year, e.township_code ORDER BY e.seq)
 		), ends AS (
 			SELECT DISTINCT ON (year, township_code) year, township_code, seq, hash FROM walk ORDER BY year, township_code, seq DESC
+		), credits AS (
+			SELECT c.year, c.programme, c.number, c.chain, c.seq, c.hash,
+			       lag(c.seq, 1, 0::bigint) OVER chain AS before,
+			       ledger_credit_hash(lag(c.hash, 1, '\x'::bytea) OVER chain, c) AS want
+			FROM ledger_credit c WHERE c.county_code = $1
+			WINDOW chain AS (PARTITION BY c.chain ORDER BY c.seq)
 		), sums AS (
 			SELECT year, township_code, measure, account, sum(amount)::bigint AS amount FROM (
 				SELECT year, township_code, measure, debit AS account, -amount AS amount FROM ledger_entry WHERE county_code = $1
@@ -192,6 +198,13 @@ func Verify(ctx context.Context, q Querier, county string) ([]Flaw, error) {
 		LEFT JOIN ledger_transaction r ON r.county_code = t.county_code AND r.reverses = t.tx_id
 		WHERE t.county_code = $1 AND t.kind = 'accept_in' AND t.reverses IS NULL
 		  AND (c.credit_id IS NULL OR c.withdrawn_by IS DISTINCT FROM r.tx_id)
+		UNION ALL
+		SELECT year, '', 0, '已认定土地 ' || programme || ' ' || number || ' 与哈希链不符，或其前有缺行 · a credit does not follow from the one before' FROM credits WHERE want <> hash OR seq <> before + 1
+		UNION ALL
+		SELECT NULL, '', coalesce(h.credits, 0), '已认定土地链 ' || coalesce(h.chain, c.chain) || ' 的末行与记录的链尾不符 · a chain of credits does not end as its head says'
+		FROM (SELECT * FROM ledger_credit_chain WHERE county_code = $1) h
+		FULL JOIN (SELECT DISTINCT ON (chain) chain, seq, hash FROM credits ORDER BY chain, seq DESC) c ON c.chain = h.chain
+		WHERE h.credits IS DISTINCT FROM c.seq OR h.head IS DISTINCT FROM c.hash
 		UNION ALL
 		SELECT c.year, '', 0, '已认定土地 ' || c.programme || ' ' || c.number || ' 被撤销，但没有对应的冲销 · a credit was withdrawn without a reversal of its transaction'
 		FROM ledger_credit c
