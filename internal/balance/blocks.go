@@ -183,7 +183,7 @@ func (e *engine) strengthen() {
 		} else {
 			m.radius /= 2
 		}
-		e.strengthened(sum, "exhausted branch and bound over each block of units, linking constraints priced and flows between blocks held")
+		e.strengthened(sum, "exhausted branch and bound with rounding cuts over each block of units, linking constraints priced and flows between blocks held")
 		e.offerBlocks(list)
 		if !proved || e.stop() || math.Abs(gain) <= 1e-7*math.Abs(sum) || len(linking) == 0 || !m.next(list, mu) {
 			return

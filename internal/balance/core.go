@@ -269,6 +269,17 @@ func (c *core) expand(node *bbNode, stop func() bool) (*bbNode, *bbNode) {
 	node.bound = max(node.bound, bound)
 	if node.parent == nil {
 		c.keepRoot(y)
+		if c.whole() && c.nodes == 1 && bound < c.cutoff() {
+			switch c.tighten(stop) {
+			case lpCutoff:
+				return nil, nil
+			case lpOptimal:
+				y = c.lp.prices(c.lp.cost)
+				node.bound = max(node.bound, c.lp.safeBound(y))
+			default:
+				return c.branchBlindly(node)
+			}
+		}
 	}
 	if node.bound >= c.cutoff() {
 		return nil, nil
@@ -284,6 +295,9 @@ func (c *core) expand(node *bbNode, stop func() bool) (*bbNode, *bbNode) {
 	c.fixByReducedCost(node, y)
 	return c.children(node, cell, fraction)
 }
+
+// whole says whether the search is over all free units.
+func (c *core) whole() bool { return len(c.cells) == len(c.pl.r.free) }
 
 func (c *core) keepRoot(y []float64) {
 	c.rootMu = make([]float64, len(c.pl.r.rhs))

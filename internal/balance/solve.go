@@ -10,7 +10,7 @@ import (
 )
 
 // Version names the engine in certificates; it changes when answers may.
-const Version = "gengheng-balance 0.1"
+const Version = "gengheng-balance 0.2"
 
 // Options steers Solve. The zero value means the defaults of the command line:
 // 60 s, a gap of 0.0001, all processors, seed 0.
@@ -309,7 +309,7 @@ func (e *engine) searchWhole(whole *core, maxNodes int) {
 		e.certify(whole.rootMu)
 	}
 	if !e.exhausted && whole.proof && !math.IsInf(whole.lower, 0) {
-		e.strengthened((whole.lower+whole.fixed)*e.sc.omega+e.r.constant, "open nodes of a branch and bound over all free units")
+		e.strengthened((whole.lower+whole.fixed)*e.sc.omega+e.r.constant, "open nodes of a branch and bound with rounding cuts over all free units")
 	}
 }
 
@@ -374,7 +374,7 @@ func (e *engine) fillPlan(s *Solution) {
 	case e.exhausted:
 		s.Status = Optimal
 		if value := objective - optimalityTolerance(objective); s.Bound == nil || value > e.bound {
-			s.BoundStronger = &StrongerBound{value, "exhausted branch and bound over all free units"}
+			s.BoundStronger = &StrongerBound{value, "exhausted branch and bound with rounding cuts over all free units"}
 		}
 	case e.tree > e.bound:
 		s.BoundStronger = &StrongerBound{min(e.tree, objective), e.treeFrom}
