@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -109,18 +110,28 @@ func (t *transaction) post(ctx context.Context, tx pgx.Tx) (Posted, error) {
 		return Posted{}, refusal(err, t)
 	}
 	if found != id && was != content {
-		return Posted{}, &Error{Code: KeyReused, Detail: fmt.Sprintf("记账键 %s 已用于另一笔内容不同的交易。 Key %s was used for a different transaction.", t.note.Key, t.note.Key)}
+		return Posted{}, keyReused(t.note.Key)
 	}
 	return Posted{ID: found, Again: found != id}, nil
 }
 
+func keyReused(key string) error {
+	return &Error{Code: KeyReused, Detail: fmt.Sprintf("记账键 %s 已用于另一笔内容不同的交易。 Key %s was used for a different transaction.", key, key)}
+}
+
 // Reverse takes a transaction back (冲销) by moving everything the other way.
 // It is refused where the books can no longer bear it, where the transaction is
-// not there, is a reversal itself or has been reversed; and without a reason.
-// A reversed acceptance gives its land back to be credited again.
+// not there, is a reversal itself or has been reversed, or where a later step of
+// the same parcel stands on it; and without a reason. A reversed acceptance
+// gives its land back to be credited again.
 func Reverse(ctx context.Context, tx pgx.Tx, county string, id uuid.UUID, note Note) (Posted, error) {
 	if strings.TrimSpace(note.Reason) == "" {
 		return Posted{}, &Error{Code: ReasonMissing, Detail: "冲销须说明理由。 A reversal needs a reason."}
+	}
+	if done, err := postedBefore(ctx, tx, county, note.Key); err != nil {
+		return Posted{}, err
+	} else if done.Again {
+		return sameReversal(ctx, tx, county, id, done, note)
 	}
 	t := transaction{county: county, reverses: &id, note: note}
 	var already *uuid.UUID
@@ -146,6 +157,9 @@ func Reverse(ctx context.Context, tx pgx.Tx, county string, id uuid.UUID, note N
 	case already != nil:
 		return Posted{}, &Error{Code: NotReversible, Detail: "冲销本身不能再冲销，请重新记一笔。 A reversal cannot be reversed; post anew."}
 	}
+	if err := t.last(ctx, tx, id); err != nil {
+		return Posted{}, err
+	}
 	p, err := t.post(ctx, tx)
 	if err != nil || p.Again {
 		return p, err
@@ -154,4 +168,50 @@ func Reverse(ctx context.Context, tx pgx.Tx, county string, id uuid.UUID, note N
 		return Posted{}, fmt.Errorf("withdraw the credit of %s: %w", id, err)
 	}
 	return p, nil
+}
+
+// sameReversal tells whether what a key was used for is the reversal asked for.
+func sameReversal(ctx context.Context, tx pgx.Tx, county string, id uuid.UUID, done Posted, note Note) (Posted, error) {
+	var same bool
+	err := tx.QueryRow(ctx, `SELECT reverses IS NOT DISTINCT FROM $3 FROM ledger_transaction WHERE county_code = $1 AND tx_id = $2`,
+		county, done.ID, id).Scan(&same)
+	if err != nil {
+		return Posted{}, fmt.Errorf("key %s: %w", note.Key, err)
+	}
+	if !same {
+		return Posted{}, keyReused(note.Key)
+	}
+	return done, nil
+}
+
+// lastSQL finds a step of the same parcel that was posted after transaction $2
+// in one of its books and still stands: neither a reversal nor reversed.
+const lastSQL = `
+SELECT l.kind FROM ledger_transaction x
+JOIN ledger_entry e ON e.county_code = x.county_code AND e.tx_id = x.tx_id
+JOIN ledger_transaction l ON l.county_code = x.county_code AND l.direction = x.direction AND l.number = x.number AND l.number <> ''
+JOIN ledger_entry f ON f.county_code = l.county_code AND f.tx_id = l.tx_id AND f.year = e.year AND f.township_code = e.township_code AND f.seq > e.seq
+WHERE x.county_code = $1 AND x.tx_id = $2 AND l.tx_id <> x.tx_id AND l.reverses IS NULL
+  AND NOT EXISTS (SELECT FROM ledger_transaction r WHERE r.county_code = l.county_code AND r.reverses = l.tx_id)
+ORDER BY f.seq DESC LIMIT 1`
+
+// last refuses a reversal on which a later step of the parcel stands: the
+// accounts are of a township, so another parcel's amounts would make up for
+// what has moved on, and neither parcel could go further.
+func (t *transaction) last(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
+	for _, m := range t.movements { // in the order of the books
+		if err := m.book.lock(ctx, tx); err != nil {
+			return err
+		}
+	}
+	var later string
+	err := tx.QueryRow(ctx, lastSQL, t.county, id).Scan(&later)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("what stands on transaction %s: %w", id, err)
+	}
+	return &Error{Code: NotReversible, Number: t.number,
+		Detail: fmt.Sprintf("地块 %s 其后还有 %s 一笔；冲销须从后往前，请先冲销那一笔。 Parcel %s has a later %s; reverse the last step first.", t.number, later, t.number, later)}
 }

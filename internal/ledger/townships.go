@@ -43,8 +43,9 @@ func ExemptOutflow(ctx context.Context, tx pgx.Tx, p Parcel, amounts Amounts, no
 // more of a 转出 parcel than was executed too; where the quota does not suffice
 // the rest is owed (欠账), and the township can lock nothing until it is settled.
 func Recognise(ctx context.Context, tx pgx.Tx, p Parcel, direction string, recognised Amounts, note Note) (Posted, error) {
-	if recognised.negative() {
-		return Posted{}, &Error{Code: BadAmount, Detail: "认定数额不得为负。 A recognised amount is not negative."}
+	if recognised.negative() || recognised.Paddy > recognised.Area {
+		return Posted{}, &Error{Code: BadAmount, Number: p.Number, Detail: fmt.Sprintf("地块 %s 的认定数额 %s / %s / %s m² 有误：不得为负，水田不超过净面积。 Recognised amounts of %s are not negative and paddy no more than the area.",
+			p.Number, recognised.Area, recognised.Paddy, recognised.Quality, p.Number)}
 	}
 	if err := p.lock(ctx, tx); err != nil {
 		return Posted{}, err
@@ -151,6 +152,10 @@ func CloseYear(ctx context.Context, tx pgx.Tx, county string, year int, note Not
 	}
 	books, err := lockBooks(ctx, tx, county, year)
 	if err != nil {
+		// who closed it while this call waited may have been the same caller
+		if done, again := postedBefore(ctx, tx, county, note.Key); again == nil && done.Again {
+			return done, nil
+		}
 		return Posted{}, err
 	}
 	if err := unfinished(ctx, tx, county, year); err != nil {
