@@ -8,7 +8,7 @@ SIZES ?= 10000,100000
 PARTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo serve test lint bench bench-balance fuzz doctor clean
+.PHONY: help setup build demo serve test lint bench bench-screening bench-balance fuzz doctor clean
 
 help: ## 列出各项目标 · list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/^\([a-z-]*\):.*## /\1|/' | awk -F '|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -33,6 +33,9 @@ lint: ## 格式、vet、staticcheck · gofmt, vet, staticcheck
 
 bench: build ## 十万图斑县的性能测试，与 PostGIS、GeoPandas、ogr2ogr 比较（PARTS=overlay …） · the county of 100,000 parcels, beside other tools and stage by stage
 	@bin/gengheng bench $(PARTS)
+
+bench-screening: ## 十万图斑县的筛查：5,000 个申报地块（冷、热）、全部图斑、逐个试算 · screening of 5,000 candidates and of all 100,000 parcels, and what-ifs, in process
+	@go test -run NONE -bench 'County|WhatIf' -benchtime 3x -timeout 60m ./internal/screening
 
 bench-balance: build ## 平衡引擎与 HiGHS、CBC 比较（SIZES=10000,100000,1000000） · the balancing engine on generated problems, beside HiGHS and CBC
 	@bin/gengheng balance bench --sizes $(SIZES)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -132,7 +133,7 @@ func (c *benchCmd) wholeCounty(ctx context.Context, work string) error {
 
 // once runs everything on a server and database made for it.
 func (c *benchCmd) once(ctx context.Context, county, data string, laps *laps) (err error) {
-	srv, err := startServer(ctx, c.GDALChild, data, c.Port)
+	srv, err := startServer(ctx, c.serviceFlags, data, c.Port)
 	if err != nil {
 		return err
 	}
@@ -199,16 +200,14 @@ type server struct {
 }
 
 // startServer starts this program's serve on data and waits until it is ready.
-func startServer(ctx context.Context, child, data string, port int) (*server, error) {
+func startServer(ctx context.Context, f serviceFlags, data string, port int) (*server, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	if child == "" {
-		child = filepath.Join(filepath.Dir(self), "gengheng-gdal")
-	}
+	child := cmp.Or(f.GDALChild, filepath.Join(filepath.Dir(self), "gengheng-gdal"))
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
-	cmd := exec.Command(self, "serve", "--addr", addr, "--data-dir", data, "--gdal-child", child, "--open")
+	cmd := exec.Command(self, "serve", "--addr", addr, "--data-dir", data, "--gdal-child", child, "--engine", cmp.Or(f.Engine, "own"), "--open")
 	cmd.Stderr = os.Stderr
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "DATABASE_URL=") })
 	if err := cmd.Start(); err != nil {

@@ -44,7 +44,7 @@ func (c *benchWhatIfCmd) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	srv, err := startServer(ctx, c.GDALChild, work+"/data", c.Port)
+	srv, err := startServer(ctx, c.serviceFlags, work+"/data", c.Port)
 	if err != nil {
 		return err
 	}
