@@ -129,6 +129,7 @@ func (p *parser) rulebook(root *yaml.Node) *Rulebook {
 	rb.Jurisdiction = p.pattern(o, "jurisdiction", jurisdictionPattern)
 	rb.Year = o.integer("year", 2000, 2100)
 	rb.MinRemainderM2 = o.requiredNumber("min_remainder_m2", 0, 1e6)
+	rb.Remainder = p.remainder(o.take("remainder"))
 	p.defaults = p.toleranceDefaults(o.require("tolerance_defaults"))
 	rb.Sources = p.sources(o)
 	rb.Documents = p.documents(o)
@@ -161,6 +162,16 @@ func (p *parser) pattern(o *object, key string, pattern *regexp.Regexp) string {
 		p.fail(line, "%q 的值 %q 格式不符（%s）", "%q has the value %q, which is not of the form %s", key, s, pattern)
 	}
 	return s
+}
+
+func (p *parser) remainder(n *yaml.Node) Remainder {
+	if n == nil {
+		return Remainder{}
+	}
+	o := p.object(n, "remainder")
+	r := Remainder{MinWidthM: o.number("min_width_m", 0, 100, 0), Merge: o.flag("merge"), SliverM2: o.number("sliver_m2", 0, 1e6, 0)}
+	o.done()
+	return r
 }
 
 func (p *parser) toleranceDefaults(n *yaml.Node) map[Severity]Tolerance {

@@ -28,6 +28,8 @@ type Rulebook struct {
 	// MinRemainderM2 is the smallest usable remainder (m²) of a candidate that a
 	// blocking layer cuts; less than that is no parcel.
 	MinRemainderM2 float64
+	// Remainder is the rule by which what is left after clipping is tidied.
+	Remainder Remainder
 
 	Sources   []Source
 	Documents []Document
@@ -42,6 +44,21 @@ type Rulebook struct {
 	// the reason: what is not judged must be said.
 	Omits    []Omission
 	Planning Planning
+}
+
+// Remainder (剩余部分) says what of a clipped candidate is worth keeping. The zero
+// value keeps every piece of MinRemainderM2.
+type Remainder struct {
+	// MinWidthM is the width in metres that a part must have: what is narrower, a
+	// sliver or a neck between two parts, is taken out; 0 takes nothing out.
+	MinWidthM float64
+	// Merge keeps a 转进 piece smaller than MinRemainderM2 that reaches it together
+	// with the cultivated land (01xx) it borders; farm tracks up to
+	// Planning.TrackWidthM do not separate.
+	Merge bool
+	// SliverM2 is the area in m² that a piece needs to be merged: less is a sliver
+	// (碎片), whatever it borders.
+	SliverM2 float64
 }
 
 // Omission is a clause that a document leaves out on purpose.

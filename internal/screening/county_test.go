@@ -272,7 +272,7 @@ type verdictRow struct {
 	KCXS, Slope, Quality              *string
 	Source                            string
 	Scores                            map[string]float64
-	Reasons                           []map[string]string
+	Reasons                           []screening.Reason
 	Remainder                         []byte
 	Exempt                            bool
 }

@@ -127,8 +127,8 @@ func (j *job) exempt(c *candidate) bool {
 	return exempt
 }
 
-// clip cuts away what blocking hits cover. What is left may come in several
-// pieces; those too small to be parcels are dropped, and said so.
+// clip cuts away what blocking hits cover. What is left may be narrow in places
+// and come in several pieces; what is not worth having is dropped, and said so.
 func (j *job) clip(ctx context.Context) error {
 	var (
 		clipped []*verdict
@@ -163,38 +163,14 @@ func (j *job) clip(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("cut the remainder: %w", err)
 	}
+	narrow, err := j.widen(ctx, rests)
+	if err != nil {
+		return err
+	}
 	for i, v := range clipped {
-		j.keep(v, rests[i])
+		j.keep(v, rests[i], narrow[i])
 	}
 	return nil
-}
-
-// keep takes the pieces of a remainder that are large enough.
-func (j *job) keep(v *verdict, rest orb.MultiPolygon) {
-	least := j.book.MinRemainderM2
-	dropped, droppedM2 := 0, 0.0
-	var kept orb.MultiPolygon
-	for _, polygon := range rest {
-		piece := orb.MultiPolygon{polygon}
-		if land.OfficialArea(piece, j.zone).Float64() >= least {
-			kept = append(kept, polygon)
-			continue
-		}
-		if m2 := land.AdditiveArea(piece, j.zone); m2 > numericalTouch {
-			dropped++
-			droppedM2 += m2
-		}
-	}
-	if dropped > 0 {
-		v.note(fmt.Sprintf("裁切后有 %d 块共 %s m² 小于 %g m²，不予保留", dropped, rounded(droppedM2), least),
-			fmt.Sprintf("%d pieces of the remainder, %s m² in all, are smaller than %g m² and dropped", dropped, rounded(droppedM2), least))
-	}
-	if len(kept) == 0 {
-		v.name, v.usable = verdictForbidden, 0
-		v.note("裁切后没有可用剩余部分", "nothing usable is left after clipping")
-		return
-	}
-	v.remainder, v.usable = kept, land.OfficialArea(kept, j.zone)
 }
 
 // usableParts gives for each candidate the parts of the layer that its net

@@ -29,6 +29,9 @@ type engine interface {
 	// Near says which subjects, nil for none, come within d metres of one of the
 	// features, whose fids are sorted.
 	Near(ctx context.Context, subjects []*overlay.Shape, layer layerTable, fids []int32, d float64) ([]bool, error)
+	// Opened is each polygon without what is narrower than width metres, a little
+	// widened (see openedBy): what of a polygon lies outside it is narrow.
+	Opened(ctx context.Context, subjects []orb.MultiPolygon, width float64) ([]orb.MultiPolygon, error)
 	// Beyond is the part of the subject farther than width metres from all of
 	// the features.
 	Beyond(ctx context.Context, subject orb.MultiPolygon, layer layerTable, fids []int32, width float64) (orb.MultiPolygon, error)

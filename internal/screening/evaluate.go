@@ -387,14 +387,8 @@ func (j *job) testNeighbours(f *finding, p rulebook.Neighbours) bool {
 }
 
 func (j *job) testMinPatch(f *finding, p rulebook.MinPatch) bool {
-	if f.candidate.area.Float64() >= p.AreaM2 {
-		return false
-	}
-	m2 := f.candidate.m2
-	for _, i := range j.survey.mosaic.Near(j.shape(f.candidate), p.TouchM, j.survey.isCultivated) {
-		m2 += j.survey.parcels[i].m2
-	}
-	if m2 >= p.AreaM2 {
+	c := f.candidate
+	if c.area.Float64() >= p.AreaM2 || j.patch(j.shape(c), c.m2, p.TouchM) >= p.AreaM2 {
 		return false
 	}
 	f.outcome, f.whole = outcomeHit, true

@@ -38,7 +38,7 @@ func TestMessages(t *testing.T) {
 			fmt.Fprintf(&out, "%s/%d %s %s\n  %s\n  %s\n", f.Clause, f.Check, f.Severity, f.Outcome, f.Zh, f.En)
 		}
 		for _, r := range a.verdicts[number].Reasons {
-			fmt.Fprintf(&out, "- %s %s: %s | %s\n", r["clause"], r["outcome"], r["zh"], r["en"])
+			fmt.Fprintf(&out, "- %s %s: %s | %s\n", r.Clause, r.Outcome, r.Zh, r.En)
 		}
 	}
 	golden := filepath.Join("testdata", "messages.golden")

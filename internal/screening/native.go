@@ -235,3 +235,8 @@ func (e *native) Near(ctx context.Context, subjects []*overlay.Shape, layer laye
 func (e *native) Beyond(ctx context.Context, subject orb.MultiPolygon, layer layerTable, fids []int32, width float64) (orb.MultiPolygon, error) {
 	return e.fallback.Beyond(ctx, subject, layer, fids, width)
 }
+
+// Opened needs buffers too; only what may be narrow somewhere is asked for.
+func (e *native) Opened(ctx context.Context, subjects []orb.MultiPolygon, width float64) ([]orb.MultiPolygon, error) {
+	return e.fallback.Opened(ctx, subjects, width)
+}

@@ -39,6 +39,20 @@ type Reason struct {
 	Outcome string `json:"outcome"`
 	Zh      string `json:"zh"`
 	En      string `json:"en"`
+	// Pieces are the parts of the remainder that the reason speaks of.
+	Pieces []Piece `json:"pieces,omitempty"`
+}
+
+// Piece (部分) is a part of a clipped candidate that is taken out or merged.
+type Piece struct {
+	// Why is narrow (under the set width), small (too small, and not to be merged)
+	// or merged (kept for the farmland beside it).
+	Why string `json:"why"`
+	// M2 is the additive area.
+	M2 land.Area `json:"m2"`
+	// At is the middle of the piece's box in the county's plane, easting and
+	// northing to 0.01 m, to find it on a map.
+	At [2]float64 `json:"at"`
 }
 
 // Finding (问题发现) is what one check has to say about one candidate, as it is

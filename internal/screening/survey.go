@@ -228,13 +228,17 @@ func (s *survey) prepare(k *rulebook.Check, gap float64) {
 	if s.clusters[key] != nil {
 		return
 	}
-	c := &clusters{root: s.mosaic.Clusters(gap, func(i int) bool { return k.Selects(s.parcels[i].value) }), m2: map[int]float64{}}
+	s.clusters[key] = s.cluster(gap, func(i int) bool { return k.Selects(s.parcels[i].value) })
+}
+
+func (s *survey) cluster(gap float64, selected func(int) bool) *clusters {
+	c := &clusters{root: s.mosaic.Clusters(gap, selected), m2: map[int]float64{}}
 	for i, root := range c.root {
 		if root >= 0 {
 			c.m2[root] += s.parcels[i].m2
 		}
 	}
-	s.clusters[key] = c
+	return c
 }
 
 func (s *survey) prepared(k *rulebook.Check, gap float64) *clusters {
