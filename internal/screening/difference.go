@@ -97,31 +97,63 @@ func (j *job) changedFeatures(ctx context.Context, old, now uuid.UUID) ([]orb.Bo
 		return nil, false, nil
 	}
 	var boxes []orb.Bound
-	byName := map[string][]row{}
-	for _, r := range come {
-		byName[r.name] = append(byName[r.name], r)
-	}
-	paired := map[int32]bool{}
-	for _, r := range gone {
-		partners := byName[r.name]
-		if len(partners) == 0 {
-			boxes = append(boxes, r.box)
-			continue
-		}
-		byName[r.name] = partners[1:]
-		paired[partners[0].fid] = true
-		moved, err := j.movedEdges(ctx, old, r.fid, now, partners[0].fid)
-		if err != nil {
-			return nil, false, err
-		}
-		boxes = append(boxes, moved...)
-	}
-	for _, r := range come {
-		if !paired[r.fid] {
-			boxes = append(boxes, r.box)
+	for _, p := range fates(before, after, gone, come) {
+		switch {
+		case p.now == nil:
+			boxes = append(boxes, p.old.box)
+		case p.old == nil:
+			boxes = append(boxes, p.now.box)
+		default:
+			moved, err := j.movedEdges(ctx, old, p.old.fid, now, p.now.fid)
+			if err != nil {
+				return nil, false, err
+			}
+			boxes = append(boxes, moved...)
 		}
 	}
 	return boxes, true, nil
+}
+
+// fate is a feature in both versions of a layer, or in one.
+type fate struct{ old, now *row }
+
+// fates finds which of the features that came are those that went, changed: of
+// the same name, and in the same place among the others. A finding lists
+// features in order, so one that stands elsewhere is another one, all over.
+func fates(before, after, gone, come []row) []fate {
+	rank := func(list, without []row) map[int32]int { // how many that were kept stand before
+		out, kept := map[int32]int{}, 0
+		for _, r := range list {
+			if len(without) > 0 && without[0].fid == r.fid {
+				out[r.fid], without = kept, without[1:]
+			} else {
+				kept++
+			}
+		}
+		return out
+	}
+	oldRank, nowRank := rank(before, gone), rank(after, come)
+	var list []fate
+	next := 0
+	for i := range gone {
+		k, place := next, oldRank[gone[i].fid]
+		for k < len(come) && (nowRank[come[k].fid] < place || nowRank[come[k].fid] == place && come[k].name != gone[i].name) {
+			k++
+		}
+		if k == len(come) || nowRank[come[k].fid] > place {
+			list = append(list, fate{old: &gone[i]})
+			continue
+		}
+		for ; next < k; next++ {
+			list = append(list, fate{now: &come[next]})
+		}
+		list = append(list, fate{&gone[i], &come[k]})
+		next++
+	}
+	for ; next < len(come); next++ {
+		list = append(list, fate{now: &come[next]})
+	}
+	return list
 }
 
 // movedEdges is the box of the edges that only one of two features has.

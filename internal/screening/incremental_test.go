@@ -213,6 +213,37 @@ func TestIncrementalJudgesFew(t *testing.T) {
 	}
 }
 
+// TestAnotherOrderOfFeaturesIsAChange: findings list features in the order of
+// their layer. One that stands elsewhere, though only a far corner of it has
+// moved, changes what is said of every candidate on it.
+func TestAnotherOrderOfFeaturesIsAChange(t *testing.T) {
+	p := newPatchwork(t)
+	s, err := screening.New(p.db, screening.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// a strip over six fields whose far end has edges of its own
+	strip := func(name string, x0, x1 float64) shape {
+		return shape{bsm: name, name: name, geom: orb.MultiPolygon{{{{x0, 0}, {x1, 0}, {x1, 590}, {x1, 600}, {x0, 600}, {x0, 590}, {x0, 0}}}}}
+	}
+	first, second := strip("甲", 0, 40), strip("乙", 30, 60)
+	further := func(s shape, by float64) shape {
+		s.geom = s.geom.Clone()
+		s.geom[0][0][3][1] += by
+		return s
+	}
+	for i, order := range [][]shape{
+		{first, second}, {second, further(first, 10)}, {further(first, 20), further(second, 20)}, {further(second, 30), further(first, 30)},
+	} {
+		p.layer("STBHHX", order...)
+		got, _ := p.runAgain(s, false)
+		want, _ := p.runAgain(s, true)
+		if !bytes.Equal(got, want) {
+			t.Errorf("order %d: %s", i, firstDifference(got, want))
+		}
+	}
+}
+
 func shifted(g orb.MultiPolygon, dx, dy float64) orb.MultiPolygon {
 	out := g.Clone()
 	for _, p := range out {
