@@ -3,6 +3,7 @@ package geodata
 import (
 	"bufio"
 	"fmt"
+	"gengheng/internal/land"
 	"math"
 	"os/exec"
 	"strings"
@@ -178,4 +179,29 @@ func FuzzWKT(f *testing.F) {
 			t.Errorf("%q was understood as %+v", text, c)
 		}
 	})
+}
+
+// TestSurelyInsideIsInside holds the shortcut to the projection that it spares.
+func TestSurelyInsideIsInside(t *testing.T) {
+	for number := 25; number <= 45; number++ {
+		zone := land.Zone{Number: number}
+		m := newMercator(ellipsoidCGCS2000, zone.CentralMeridian(), 1, 500000, 0)
+		p := placement{target: zone, home: m}
+		inside := 0
+		for x := 200e3; x <= 800e3; x += 25e3 {
+			for y := -1e6; y <= 7e6; y += 100e3 {
+				if !p.surelyInside(orb.Point{x, y}) {
+					continue
+				}
+				inside++
+				lon, lat := m.inverse(x, y)
+				if !chinaBound.Contains(orb.Point{lon, lat}) || !(math.Abs(lon-zone.CentralMeridian()) < 3) {
+					t.Errorf("zone %d: %g, %g is at %g, %g", number, x, y, lon, lat)
+				}
+			}
+		}
+		if want := number >= 26 && number <= 44; want != (inside > 0) {
+			t.Errorf("zone %d: %d places are sure", number, inside)
+		}
+	}
 }

@@ -84,7 +84,14 @@ type dbfTable struct {
 	file    *os.File
 	fields  []Field
 	charset charset
-	texts   map[string]string // decoded values that recur
+	texts   map[string]any // decoded values that recur
+	last    []lastText     // by column: rows near each other often say the same
+}
+
+// lastText is a text column's value in the record before.
+type lastText struct {
+	raw   []byte
+	value any // nil if there was none, or one with an issue
 }
 
 // openDBF opens a .dbf and checks that it holds what its header says.
@@ -93,7 +100,7 @@ func openDBF(path, name string) (*dbfTable, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &dbfTable{name: name, file: f, texts: map[string]string{}}
+	t := &dbfTable{name: name, file: f, texts: map[string]any{}}
 	if err := t.readHeader(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -204,11 +211,25 @@ func deleted(record []byte) bool { return record[0] == '*' }
 // values decodes a record.
 func (t *dbfTable) values(row int64, record []byte) ([]any, []Issue) {
 	out := make([]any, len(t.columns))
+	if t.last == nil {
+		t.last = make([]lastText, len(t.columns))
+	}
 	var issues []Issue
 	for i := range t.columns {
 		c := &t.columns[i]
-		v, issue := t.value(c, t.fields[i].Type, record[c.offset:c.offset+c.length])
+		raw, last := record[c.offset:c.offset+c.length], &t.last[i]
+		if last.value != nil && bytes.Equal(last.raw, raw) {
+			out[i] = last.value
+			continue
+		}
+		v, issue := t.value(c, t.fields[i].Type, raw)
 		out[i] = v
+		if t.fields[i].Type == FieldString {
+			last.raw, last.value = append(last.raw[:0], raw...), v
+			if issue != nil {
+				last.value = nil // every row has its own
+			}
+		}
 		if issue != nil {
 			issue.Row, issue.Field = row, t.fields[i].Name
 			issues = append(issues, *issue)

@@ -79,13 +79,26 @@ func (f *finisher) finish(r *raw) Feature {
 			return c.into(out)
 		}
 	}
-	b := mp.Bound()
+	b := extentOf(mp)
 	if code := f.place.where(b); code != "" {
 		c.stranger(code, b.Center())
 		return c.into(out)
 	}
 	out.Geom = Canonical(mp)
 	return c.into(out)
+}
+
+// extentOf is the extent of the exteriors. orb's own takes as long as all checks
+// of the vertices together.
+func extentOf(mp orb.MultiPolygon) orb.Bound {
+	b := orb.Bound{Min: mp[0][0][0], Max: mp[0][0][0]}
+	for _, polygon := range mp {
+		for _, p := range polygon[0] {
+			b.Min[0], b.Max[0] = min(b.Min[0], p[0]), max(b.Max[0], p[0])
+			b.Min[1], b.Max[1] = min(b.Min[1], p[1]), max(b.Max[1], p[1])
+		}
+	}
+	return b
 }
 
 func hasGeometryError(issues []Issue) bool {

@@ -259,11 +259,13 @@ func (s *staged) take(m *made, attributes, shape [sha256.Size]byte) {
 	s.labels, s.keys = append(s.labels, m.label), append(s.keys, m.bsm)
 	s.areas = append(s.areas, m.area)
 	s.attributes, s.shapes = append(s.attributes, attributes), append(s.shapes, shape)
-	if s.checker.Len() == 0 {
-		s.extent = m.geom.Bound()
-	}
-	s.extent = s.extent.Union(m.geom.Bound())
 	s.checker.Add(m.geom)
+	// the checker has looked for the bound already
+	b := s.checker.Bound(s.checker.Len() - 1)
+	if s.checker.Len() == 1 {
+		s.extent = b
+	}
+	s.extent = s.extent.Union(b)
 	s.tally.count(m)
 }
 
