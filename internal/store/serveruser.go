@@ -21,7 +21,11 @@ type serverUser struct {
 
 func findServerUser() (serverUser, error) {
 	if uid := os.Geteuid(); uid != 0 {
-		return serverUser{name: strconv.Itoa(uid), uid: uid, gid: os.Getegid()}, nil
+		name := strconv.Itoa(uid) // a container's user may have no name
+		if u, err := user.LookupId(name); err == nil {
+			name = u.Username
+		}
+		return serverUser{name: name, uid: uid, gid: os.Getegid()}, nil
 	}
 	for _, name := range []string{"postgres", "nobody"} {
 		u, err := user.Lookup(name)
