@@ -16,6 +16,7 @@ type block struct {
 	rows  []int32 // of its constraints
 	flows []int32 // of its flows
 	s     *Solution
+	value float64 // proved: no plan of the block is cheaper
 }
 
 // blocks splits the problem by regions; the constraints that touch more than one
@@ -184,6 +185,7 @@ func (e *engine) strengthen() {
 			m.radius /= 2
 		}
 		e.strengthened(sum, "exhausted branch and bound with rounding cuts over each block of units, linking constraints priced and flows between blocks held")
+		e.noteFlips(list, sum)
 		e.offerBlocks(list)
 		if !proved || e.stop() || math.Abs(gain) <= 1e-7*math.Abs(sum) || len(linking) == 0 || !m.next(list, mu) {
 			return
@@ -238,6 +240,7 @@ func (e *engine) solveBlocks(list []block) (sum float64, proved bool) {
 		if math.IsInf(v, -1) {
 			return v, false
 		}
+		list[b].value = v
 		total.add(v)
 		proved = proved && s.Status == Optimal
 		e.nodes += s.Iterations

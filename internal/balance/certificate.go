@@ -46,6 +46,7 @@ type Solution struct {
 	Multipliers   []float64
 	EdgeFlows     []float64
 	Infeasibility *Infeasibility
+	root          *rootFixing
 }
 
 // Infeasibility is infeasibility.json: the plan of least total shortfall, what it

@@ -18,6 +18,7 @@ type core struct {
 	lp    *simplex
 	fixed float64 // scaled cost of what stays
 	rows  []int32 // constraint of LP row i, for the first rows
+	cuts  bool    // rounding cuts at the root
 
 	now      []int8 // present bounds of the cells: -1 open, 0, 1
 	rootFix  []int8
@@ -30,6 +31,7 @@ type core struct {
 	rootMu   []float64
 	rootX    []float64
 	rootD    []float64 // reduced costs of the cells, scaled
+	root     float64   // bound at the root, scaled
 }
 
 type pseudo struct {
@@ -53,28 +55,6 @@ type bbNode struct {
 type cellFix struct {
 	cell int32
 	at   int8
-}
-
-type nodeHeap []*bbNode
-
-func (h nodeHeap) Len() int { return len(h) }
-func (h nodeHeap) Less(i, j int) bool {
-	if h[i].bound != h[j].bound {
-		return h[i].bound < h[j].bound
-	}
-	return h[i].order > h[j].order
-}
-func (h nodeHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-
-// Push is for container/heap.
-func (h *nodeHeap) Push(x any) { *h = append(*h, x.(*bbNode)) }
-
-// Pop is for container/heap.
-func (h *nodeHeap) Pop() any {
-	old := *h
-	n := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return n
 }
 
 // newCore sets up the search; base gives the values of the units outside cells.
@@ -269,13 +249,14 @@ func (c *core) expand(node *bbNode, stop func() bool) (*bbNode, *bbNode) {
 	node.bound = max(node.bound, bound)
 	if node.parent == nil {
 		c.keepRoot(y)
-		if c.whole() && c.nodes == 1 && bound < c.cutoff() {
+		if c.cuts && c.nodes == 1 && bound < c.cutoff() {
 			switch c.tighten(stop) {
 			case lpCutoff:
 				return nil, nil
 			case lpOptimal:
 				y = c.lp.prices(c.lp.cost)
-				node.bound = max(node.bound, c.lp.safeBound(y))
+				c.keepReduced(y)
+				node.bound = max(node.bound, c.root)
 			default:
 				return c.branchBlindly(node)
 			}
@@ -296,9 +277,6 @@ func (c *core) expand(node *bbNode, stop func() bool) (*bbNode, *bbNode) {
 	return c.children(node, cell, fraction)
 }
 
-// whole says whether the search is over all free units.
-func (c *core) whole() bool { return len(c.cells) == len(c.pl.r.free) }
-
 func (c *core) keepRoot(y []float64) {
 	c.rootMu = make([]float64, len(c.pl.r.rhs))
 	for i, k := range c.rows {
@@ -308,6 +286,13 @@ func (c *core) keepRoot(y []float64) {
 	for j := range c.rootX {
 		c.rootX[j] = c.lp.value(int32(j))
 	}
+	c.keepReduced(y)
+}
+
+// keepReduced keeps the root's bound and reduced costs at the row prices y: a
+// cell at the other end than its reduced cost asks for costs that much more.
+func (c *core) keepReduced(y []float64) {
+	c.root = c.lp.safeBound(y)
 	c.rootD = make([]float64, len(c.cells))
 	for j := range c.rootD {
 		c.rootD[j] = c.lp.cost[j]

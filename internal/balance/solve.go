@@ -65,6 +65,9 @@ type engine struct {
 	tree        float64 // bound by branch and bound, with constant
 	treeFrom    string  // what tree rests on
 	exhausted   bool    // a branch and bound over all free units was exhausted
+	partly      bool    // that one was over the units that flips leave open
+	flips       []flip  // of the free units; nil where there are no blocks
+	root        *rootFixing
 	nodes       int64
 	lastReport  time.Time
 }
@@ -247,6 +250,9 @@ func (e *engine) run() {
 	if !e.finished() && e.pl.best != nil && !(e.opt.whole && whole != nil) {
 		e.neighbourhoods()
 	}
+	if !e.finished() && e.flips != nil {
+		e.searchOpen(20000)
+	}
 	if !e.finished() && whole != nil {
 		e.searchWhole(whole, 20000)
 	}
@@ -299,12 +305,16 @@ func (e *engine) wholeProblem() *core {
 	for u := range cells {
 		cells[u] = []int32{int32(u)}
 	}
-	return newCore(e.pl, e.pl.start(make([]bool, len(e.r.free))), cells)
+	c := newCore(e.pl, e.pl.start(make([]bool, len(e.r.free))), cells)
+	c.cuts = true
+	return c
 }
 
 func (e *engine) searchWhole(whole *core, maxNodes int) {
+	e.partly = false
 	e.exhausted = whole.search(maxNodes, func() bool { return e.stop() || (whole.nodes&63 == 63 && e.finished()) })
 	e.nodes += int64(whole.nodes)
+	e.keepRoot(whole)
 	if whole.rootMu != nil && e.pl.best != nil && !e.exactlyCertified() {
 		e.certify(whole.rootMu)
 	}
@@ -336,7 +346,7 @@ func (e *engine) solution() *Solution {
 	if e.multipliers == nil || e.edgeFlows == nil {
 		e.certify(nil)
 	}
-	s := &Solution{Multipliers: e.multipliers, EdgeFlows: e.edgeFlows}
+	s := &Solution{Multipliers: e.multipliers, EdgeFlows: e.edgeFlows, root: e.root}
 	s.Version, s.Seed, s.Status = Version, e.opt.Seed, Unknown
 	s.Iterations = e.dual.flowRuns + e.nodes
 	if math.IsInf(e.bound, 0) {
@@ -374,7 +384,7 @@ func (e *engine) fillPlan(s *Solution) {
 	case e.exhausted:
 		s.Status = Optimal
 		if value := objective - optimalityTolerance(objective); s.Bound == nil || value > e.bound {
-			s.BoundStronger = &StrongerBound{value, "exhausted branch and bound with rounding cuts over all free units"}
+			s.BoundStronger = &StrongerBound{value, "exhausted branch and bound with rounding cuts over " + e.proofOver()}
 		}
 	case e.tree > e.bound:
 		s.BoundStronger = &StrongerBound{min(e.tree, objective), e.treeFrom}
