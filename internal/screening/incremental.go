@@ -21,20 +21,24 @@ type base struct {
 	datasets []dataset
 }
 
-// findBase looks for the newest finished run of the year by the same rulebook
-// and engine whose rows hold all that can be taken over; nil where there is
+// findBase looks for the newest finished run of the year by the same rulebook,
+// engine and program whose rows hold all that can be taken over; nil where there is
 // none, or where the run asks for everything to be judged.
 func (j *job) findBase(ctx context.Context) (*base, error) {
 	if j.engineName != EngineOwn {
 		return nil, nil
 	}
+	self, err := program()
+	if err != nil {
+		return nil, err
+	}
 	b := &base{}
 	var datasets []byte
-	err := j.db.Pool.QueryRow(ctx, `
+	err = j.db.Pool.QueryRow(ctx, `
 		SELECT r.run_id, r.datasets FROM screening_run r JOIN screening_run me ON me.county_code = r.county_code AND me.run_id = $2
-		WHERE r.county_code = $1 AND r.year = me.year AND r.rulebook = me.rulebook AND r.status = 'done' AND r.engine = $3 AND NOT me.full_run
+		WHERE r.county_code = $1 AND r.year = me.year AND r.rulebook = me.rulebook AND r.status = 'done' AND r.engine = $3 AND r.program = $4 AND NOT me.full_run
 		  AND NOT EXISTS (SELECT FROM verdict v WHERE v.county_code = r.county_code AND v.run_id = r.run_id AND v.covered IS NULL)
-		ORDER BY r.finished_at DESC, r.run_id LIMIT 1`, j.county, j.runID, j.engineName).Scan(&b.runID, &datasets)
+		ORDER BY r.finished_at DESC, r.run_id LIMIT 1`, j.county, j.runID, j.engineName, self).Scan(&b.runID, &datasets)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}

@@ -202,6 +202,10 @@ func TestIncrementalJudgesFew(t *testing.T) {
 	if _, n := p.runAgain(s, false); n < 1 || n > 12 {
 		t.Errorf("%d judged again, want the few beside the line", n)
 	}
+	p.exec(`UPDATE screening_run SET program = 'of last year'`)
+	if _, n := p.runAgain(s, false); n != -1 {
+		t.Errorf("another program judged what went before, and %d were judged again", n)
+	}
 	p.survey(plot{dlbm: "0404", geom: rect(0, 0, 600, 600)})
 	if _, n := p.runAgain(s, false); n != -1 {
 		t.Errorf("another survey, and %d judged again", n)

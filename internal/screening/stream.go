@@ -189,9 +189,13 @@ func (j *job) finish(ctx context.Context, tx pgx.Tx, s Summary) error {
 	if err != nil {
 		return err
 	}
+	self, err := program()
+	if err != nil {
+		return err
+	}
 	j.tell("完成 · finish", int64(len(j.candidates)), int64(len(j.candidates)))
 	_, err = tx.Exec(ctx, `
-		UPDATE screening_run SET status = 'done', engine = $3, datasets = $4, missing = $5, summary = $6, problem = NULL, finished_at = clock_timestamp()
-		WHERE county_code = $1 AND run_id = $2`, j.county, j.runID, j.engineName, datasets, missing, summary)
+		UPDATE screening_run SET status = 'done', engine = $3, program = $7, datasets = $4, missing = $5, summary = $6, problem = NULL, finished_at = clock_timestamp()
+		WHERE county_code = $1 AND run_id = $2`, j.county, j.runID, j.engineName, datasets, missing, summary, self)
 	return err
 }
