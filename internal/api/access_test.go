@@ -272,6 +272,32 @@ func TestKeys_FailuresAreBounded(t *testing.T) {
 	}
 }
 
+// An office has one address for all its browsers.
+func TestSessions_OneThatHasEndedLocksOutNoOther(t *testing.T) {
+	t.Parallel()
+	s, _ := closed(t)
+	_, p, _ := s.keyFor(t, ownCounty, time.Now().Add(time.Hour), access.Capacity{Role: access.Auditor})
+	good, err := access.NewSession(t.Context(), s.db, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status := func(session string) int {
+		code, _ := s.as(t, "", "GET", "/api/v1/counties", header("Cookie", "gengheng_session="+session))
+		return code
+	}
+	ended := strings.Repeat("0", 64)
+	var last int
+	for range 12 {
+		last = status(ended)
+	}
+	if last != 429 {
+		t.Errorf("the twelfth try with an ended session: %d, want 429", last)
+	}
+	if got := status(good); got != 200 {
+		t.Errorf("a neighbour's session is locked out: %d", got)
+	}
+}
+
 func TestRole_OneOfSeveralIsNamed(t *testing.T) {
 	t.Parallel()
 	s, _ := closed(t)

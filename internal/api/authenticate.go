@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -218,7 +220,7 @@ func (s *server) identify(c echo.Context) (p access.Identity, via, wanted string
 	default:
 		return p, "", "", unauthorized(c, "Authorization 只接受 Bearer 与 Basic。 Only Bearer and Basic are accepted.")
 	}
-	tried := address + " " + access.KeyPrefix(presented)
+	tried := address + " " + trace(presented)
 	if wait := max(s.door.credentials.Blocked(tried), s.door.addresses.Blocked(address)); wait > 0 {
 		c.Response().Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
 		return p, "", "", &problem{Status: http.StatusTooManyRequests, kind: "too-many-failures", Title: "失败次数过多 · Too many failures",
@@ -235,6 +237,18 @@ func (s *server) identify(c echo.Context) (p access.Identity, via, wanted string
 		return p, "", "", forbidden("unknown", "该登录账号尚未登记。请系统管理员按签发方与账号编号（iss、sub）登记。 This account is not entered here; ask the admin to enter its issuer and subject.")
 	}
 	return p, via, wanted, err
+}
+
+// trace is what failures of a credential are counted by: the prefix of a key,
+// which a guess at its secret keeps. Sessions and tokens have nothing of the
+// kind; each is counted by itself, or one browser whose session has ended would
+// lock out everyone who shares its address.
+func trace(presented string) string {
+	if prefix := access.KeyPrefix(presented); prefix != "" {
+		return prefix
+	}
+	sum := sha256.Sum256([]byte(presented))
+	return hex.EncodeToString(sum[:8])
 }
 
 func (s *server) prove(ctx context.Context, via, presented string) (access.Identity, error) {
