@@ -3,6 +3,7 @@ package screening
 import (
 	"container/list"
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/google/uuid"
@@ -63,9 +64,7 @@ func cached[T any](ctx context.Context, c *Cache, key cacheKey, load func(contex
 	for {
 		e, mine := c.claim(key)
 		if mine {
-			value, bytes, err := load(ctx)
-			c.settle(e, value, bytes, err)
-			return value, err
+			return fill(ctx, c, e, load)
 		}
 		select {
 		case <-e.ready:
@@ -77,6 +76,19 @@ func cached[T any](ctx context.Context, c *Cache, key cacheKey, load func(contex
 			return e.value.(T), nil
 		}
 	}
+}
+
+// errUnloaded is what those who wait are told of a load that panicked.
+var errUnloaded = errors.New("the load did not come to its end")
+
+// fill loads an entry. It is settled however the load ends: nobody waits for
+// one that is gone.
+func fill[T any](ctx context.Context, c *Cache, e *cacheEntry, load func(context.Context) (T, int64, error)) (T, error) {
+	var value T
+	bytes, err := int64(0), errUnloaded
+	defer func() { c.settle(e, value, bytes, err) }()
+	value, bytes, err = load(ctx)
+	return value, err
 }
 
 // hold is cached for as long as a job lasts: what it has read once stays with it

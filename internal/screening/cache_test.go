@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -129,5 +130,22 @@ func TestCacheForgets(t *testing.T) {
 	}
 	if load(key(2)) || !load(key(1)) {
 		t.Error("the wrong entry was forgotten")
+	}
+}
+
+func TestCacheLetsNobodyWaitForALoadThatPanicked(t *testing.T) {
+	c := NewCache(100)
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic was swallowed")
+			}
+		}()
+		_, _ = cached(t.Context(), c, key(1), func(context.Context) (int, int64, error) { panic("broken layer") })
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if v, err := cached(ctx, c, key(1), func(context.Context) (int, int64, error) { return 7, 1, nil }); v != 7 || err != nil {
+		t.Errorf("%d, %v", v, err)
 	}
 }

@@ -25,17 +25,16 @@ func (s *Screener) Current(ctx context.Context, county string, year int) (*Sessi
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return nil, fmt.Errorf("state of county %s: %w", county, err)
 	}
-	prefix := fmt.Sprintf("session %d ", year)
-	key := cacheKey{county, uuid.Nil, prefix + state}
+	key := cacheKey{county, uuid.Nil, fmt.Sprintf("session %d %s", year, state)}
 	return cached(ctx, s.cache, key, func(ctx context.Context) (*Session, int64, error) {
 		session, err := s.Open(ctx, State{County: county, Year: year})
 		if err != nil {
 			return nil, 0, err
 		}
 		// A session keeps its layers in memory: those of a state that has passed
-		// must not stay for its sake.
+		// must not stay for its sake, whatever year was asked about.
 		s.cache.forget(func(k cacheKey) bool {
-			return k != key && k.county == county && k.dataset == uuid.Nil && strings.HasPrefix(k.what, prefix)
+			return k != key && k.county == county && k.dataset == uuid.Nil && strings.HasPrefix(k.what, "session ") && !strings.HasSuffix(k.what, " "+state)
 		})
 		return session, sessionBytes, nil
 	})
