@@ -137,6 +137,13 @@ func TestYear_APlanIsApprovedByAnotherAndBooked(t *testing.T) {
 	expect(400, "area_m2", government, "POST", "/years/2025/ledger/transfers", strings.Replace(transfer, "5.00", "5", 1))
 	expect(409, "ledger-not-open", government, "POST", "/years/2031/ledger/transfers", transfer)
 
+	for _, mistyped := range []string{"149901999", "141024100"} {
+		for _, town := range []string{townA, townB} {
+			expect(409, "ledger-no-book", government, "POST", "/years/2025/ledger/transfers",
+				strings.NewReplacer("调1", "调2", "5.00", "1.00", town, mistyped).Replace(transfer))
+		}
+	}
+
 	s.amend(t, expect, bureau, government)
 	ctx := context.Background()
 	if flaws, err := ledger.Verify(ctx, s.db.Pool, ownCounty); err != nil || len(flaws) != 0 {

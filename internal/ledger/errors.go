@@ -26,6 +26,7 @@ const (
 	BadAmount     Code = "ledger-amount"         // 数额有误
 	Unfinished    Code = "ledger-unfinished"     // 尚有未了事项
 	NotInPlan     Code = "ledger-not-planned"    // 该地块未纳入方案
+	NoBook        Code = "ledger-no-book"        // 该乡镇当年没有账簿
 )
 
 // Error is a refusal: what was asked breaks a rule of the book, and asking

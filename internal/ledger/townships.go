@@ -26,6 +26,27 @@ func TransferQuota(ctx context.Context, tx pgx.Tx, county string, year int, from
 	return t.post(ctx, tx)
 }
 
+// KnowsTownship refuses a township that has no book in a year that is open: the
+// approved plan gives it nothing to do, or its code is mistyped.
+func KnowsTownship(ctx context.Context, tx pgx.Tx, b Book) error {
+	var open, known bool
+	err := tx.QueryRow(ctx, `
+		SELECT EXISTS (SELECT FROM ledger_year WHERE county_code = $1 AND year = $2),
+		       EXISTS (SELECT FROM ledger_book WHERE county_code = $1 AND year = $2 AND township_code = $3)`,
+		b.County, b.Year, b.Township).Scan(&open, &known)
+	if err != nil {
+		return fmt.Errorf("book of %s in %d: %w", b.Township, b.Year, err)
+	}
+	if !open {
+		return &Error{Code: YearNotOpen, Year: b.Year, Detail: fmt.Sprintf("%d 年度台账尚未开账；批准年度方案时开账。 The ledger of %d is not open; the approval of the year's plan opens it.", b.Year, b.Year)}
+	}
+	if !known {
+		return &Error{Code: NoBook, Township: b.Township, Detail: fmt.Sprintf("乡镇 %s 在 %d 年度没有账簿：方案里没有它的地块，或代码有误，请核对。 Township %s has no book in %d: the plan has no parcel of it, or the code is mistyped.",
+			b.Township, b.Year, b.Township, b.Year)}
+	}
+	return nil
+}
+
 // ExemptOutflow records outflow that is not balanced (国家安排的生态退耕, 灾毁,
 // 自然淹没), apart from everything else.
 func ExemptOutflow(ctx context.Context, tx pgx.Tx, p Parcel, amounts Amounts, note Note) (Posted, error) {

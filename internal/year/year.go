@@ -75,11 +75,12 @@ func (y Year) Decide(ctx context.Context, approve bool, decision string) (*plann
 	id, as := by(a)
 	var out *planning.Publication
 	err = pgx.BeginFunc(ctx, y.DB.Pool, func(tx pgx.Tx) error {
-		before, err := planning.InForce(ctx, tx, y.County, y.Number)
+		out, err = planning.Decide(ctx, tx, y.County, y.Number, approve, decision, planning.By{ID: id, As: as})
 		if err != nil {
 			return err
 		}
-		out, err = planning.Decide(ctx, tx, y.County, y.Number, approve, decision, planning.By{ID: id, As: as})
+		// read under the lock that Decide has taken: whoever decided before is seen
+		before, err := y.before(ctx, tx, out.Number)
 		if err != nil {
 			return err
 		}
@@ -91,6 +92,20 @@ func (y Year) Decide(ctx context.Context, approve bool, decision string) (*plann
 		return access.Record(ctx, tx, access.Entry{County: y.County, Action: "plan.decide", Kind: "plan", ID: out.PlanID.String(), Before: before, After: out, Reason: decision})
 	})
 	return out, err
+}
+
+// before is the approved publication that a number amends; nil for the first.
+func (y Year) before(ctx context.Context, tx pgx.Tx, number int) (*planning.Publication, error) {
+	list, err := planning.Publications(ctx, tx, y.County, y.Number)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range slices.Backward(list) {
+		if p.Status == "approved" && p.Number < number {
+			return &p, nil
+		}
+	}
+	return nil, nil
 }
 
 // book writes into the ledger what an approved plan changes against the one
@@ -192,6 +207,12 @@ func (y Year) Transfer(ctx context.Context, key, from, to string, amounts ledger
 	id, as := by(a)
 	var out ledger.Posted
 	err = pgx.BeginFunc(ctx, y.DB.Pool, func(tx pgx.Tx) error {
+		// a mistyped code must not open a book and take the quota with it
+		for _, township := range []string{from, to} {
+			if err := ledger.KnowsTownship(ctx, tx, ledger.Book{County: y.County, Year: y.Number, Township: township}); err != nil {
+				return err
+			}
+		}
 		out, err = ledger.TransferQuota(ctx, tx, y.County, y.Number, from, to, amounts,
 			ledger.Note{Key: "transfer " + key, By: ledger.By{ID: id, As: as}, Approval: approval, Reason: reason})
 		if err != nil || out.Again {
