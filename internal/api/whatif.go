@@ -15,6 +15,7 @@ import (
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/encoding/wkb"
 
+	"gengheng/internal/access"
 	"gengheng/internal/intake"
 	"gengheng/internal/land"
 	"gengheng/internal/overlay/polygon"
@@ -45,6 +46,9 @@ func (s *server) WhatIf(c echo.Context, county CountyPath) error {
 	}
 	list := make([]screening.Declaration, len(in.Declarations))
 	for i, d := range in.Declarations {
+		if d.TownshipCode, err = tried(ctx, county, d.TownshipCode); err != nil {
+			return err
+		}
 		if list[i], err = s.declaration(ctx, i, d, project); err != nil {
 			return err
 		}
@@ -55,6 +59,19 @@ func (s *server) WhatIf(c echo.Context, county CountyPath) error {
 	}
 	out.Year = in.Year
 	return c.JSON(http.StatusOK, out)
+}
+
+// tried is the township that a what-if is for: a township's actor tries its own
+// parcels only.
+func tried(ctx context.Context, county string, asked *string) (*string, error) {
+	a, _ := access.From(ctx)
+	if asked == nil && !a.WholeCounty() {
+		asked = &a.Township
+	}
+	if !a.Sees(county, value(asked)) {
+		return nil, forbidden("township", fmt.Sprintf("乡镇 %s 的身份不能为乡镇 %s 试算。 A township tries its own parcels only.", a.Township, value(asked)))
+	}
+	return asked, nil
 }
 
 // declaration takes one of the request's, its boundary brought to the county's
@@ -214,6 +231,10 @@ func (s *server) WhatIfFile(c echo.Context, county CountyPath, params WhatIfFile
 	if _, err := s.county(ctx, county); err != nil {
 		return err
 	}
+	township, err := tried(ctx, county, params.Township)
+	if err != nil {
+		return err
+	}
 	session, err := s.screener.Current(ctx, county, params.Year)
 	if err != nil {
 		return screeningProblem(err)
@@ -228,7 +249,7 @@ func (s *server) WhatIfFile(c echo.Context, county CountyPath, params WhatIfFile
 		return uploadProblem(err)
 	}
 	defer os.Remove(path)
-	req := intake.Request{County: county, Kind: intake.CandidateIn, Year: params.Year, Scope: value(params.Township), Path: path, FileName: name,
+	req := intake.Request{County: county, Kind: intake.CandidateIn, Year: params.Year, Scope: value(township), Path: path, FileName: name,
 		Options:  intake.Options{CRS: value(params.Crs), Encoding: value(params.Encoding), Layer: value(params.Layer), Child: s.child},
 		Purposes: session.Rulebook().Purposes, Actors: session.Rulebook().Actors}
 	if params.Direction == "out" {
@@ -266,11 +287,16 @@ func whatIf(ctx context.Context, session *screening.Session, list []screening.De
 	if err != nil {
 		return WhatIf{}, screeningProblem(err)
 	}
+	a, _ := access.From(ctx)
 	out := WhatIf{Rulebook: session.Rulebook().Hash, Srid: session.SRID(), Missing: session.Missing()}
 	for i := range judgements {
 		item := WhatIfItem{Verdict: verdictOf(&judgements[i].Verdict, session.Zone()), Findings: []Finding{}}
 		for k := range judgements[i].Findings {
-			item.Findings = append(item.Findings, findingOf(k+1, &judgements[i].Findings[k], session.Zone()))
+			f := &judgements[i].Findings[k]
+			if !a.WholeCounty() && strings.HasPrefix(f.LayerKind, "CANDIDATE_") {
+				f.Features, f.Geometry = nil, nil // whose declarations these are is not a township's to know
+			}
+			item.Findings = append(item.Findings, findingOf(k+1, f, session.Zone()))
 		}
 		out.Items = append(out.Items, item)
 	}

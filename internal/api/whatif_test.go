@@ -12,7 +12,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"gengheng/internal/access"
 	"gengheng/internal/client"
 )
 
@@ -231,5 +233,28 @@ func TestWhatIf_TakesTheCountysOwnZone(t *testing.T) {
 	// 100 m square, 9999.09 m² by the national rule (domain: planar is 9.1e-5 too big)
 	if areas[0] != areas[1] || !strings.HasPrefix(areas[0], "9999.") {
 		t.Errorf("areas %v", areas)
+	}
+}
+
+func TestWhatIf_ATownshipTriesItsOwnParcels(t *testing.T) {
+	t.Parallel()
+	s, _ := closed(t)
+	soon := time.Now().Add(time.Hour)
+	admin, _, _ := s.keyFor(t, ownCounty, soon, access.Capacity{Role: access.Admin, County: ownCounty})
+	clerk, _, _ := s.keyFor(t, ownCounty, soon, access.Capacity{Role: access.TownshipClerk, County: ownCounty, Township: townA})
+	if status, body := s.say(t, admin, "PUT", "/api/v1/counties/"+ownCounty, `{"name":"示例县","srid":4546,"synthetic":true}`); status != 200 {
+		t.Fatal(status, body)
+	}
+	draw := func(township string) string {
+		return `{"year":2025,"crs":"EPSG:4546","declarations":[{"direction":"in"` + township + `,"geometry":{"type":"Polygon","coordinates":[[[560000,4014000],[560100,4014000],[560100,4014100]]]}}]}`
+	}
+	for township, want := range map[string]int{"": 200, `,"township_code":"` + townA + `"`: 200, `,"township_code":"` + townB + `"`: 403} {
+		status, body := s.say(t, clerk, "POST", "/api/v1/counties/"+ownCounty+"/whatif", draw(township))
+		if status != want || want == 200 && !strings.Contains(body, `"township_code":"`+townA+`"`) {
+			t.Errorf("%s: %d %.300s", township, status, body)
+		}
+	}
+	if status, _ := s.say(t, clerk, "POST", "/api/v1/counties/"+ownCounty+"/whatif/file?file_name=x.zip&year=2025&direction=in&township="+townB, "x"); status != 403 {
+		t.Errorf("another township's file: %d", status)
 	}
 }
