@@ -73,11 +73,8 @@ func (m *mesh) patch(rng *rand.Rand) orb.MultiPolygon {
 	return m.union(cells)
 }
 
-// The sides of a cell, counter-clockwise; on its left lies the cell.
-var (
-	sideStart  = [4][2]int{{0, 0}, {1, 0}, {1, 1}, {0, 1}}
-	sideAcross = [4][2]int{{0, -1}, {1, 0}, {0, 1}, {-1, 0}}
-)
+// sideAcross leads over the sides of a cell, counter-clockwise from the south.
+var sideAcross = [4][2]int{{0, -1}, {1, 0}, {0, 1}, {-1, 0}}
 
 // side appends the points of one side of a cell, without the last.
 func (m *mesh) side(ring orb.Ring, x, y, s int) orb.Ring {

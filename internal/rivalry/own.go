@@ -20,8 +20,8 @@ import (
 
 // lap is how long the parts of one run of ours took, in seconds.
 type lap struct {
-	load, compute, total float64
-	stats                polygon.Stats
+	load, total float64
+	stats       polygon.Stats
 }
 
 // connect opens n connections of their own.
