@@ -12,17 +12,9 @@ import (
 	"gengheng/internal/overlay"
 )
 
-// valid is SQL for the polygon in a WKB column, made valid where it is not. The
-// operands here are computed: rounding can leave a ring that touches itself, and
-// one such among 100,000 must not stop the run.
-func valid(column string) string {
-	g := "ST_GeomFromWKB(" + column + ")"
-	return "CASE WHEN ST_IsValid(" + g + ") THEN " + g + " ELSE ST_MakeValid(" + g + ", 'method=structure') END"
-}
-
 // Order by ordinality keeps the result the same for the same parts.
-var unionSQL = `
-SELECT u.id, ST_AsBinary(ST_CollectionExtract(ST_UnaryUnion(ST_Collect(` + valid("u.wkb") + ` ORDER BY u.ord)), 3))
+const unionSQL = `
+SELECT u.id, ST_AsBinary(ST_CollectionExtract(ST_UnaryUnion(ST_Collect(ST_GeomFromWKB(u.wkb) ORDER BY u.ord)), 3))
 FROM unnest($1::integer[], $2::bytea[]) WITH ORDINALITY AS u (id, wkb, ord)
 GROUP BY u.id`
 
@@ -48,12 +40,12 @@ func (e *postgis) Union(ctx context.Context, sets [][]orb.MultiPolygon) ([]orb.M
 	return out, nil
 }
 
-var differenceSQL = `
-SELECT u.id, ST_AsBinary(ST_CollectionExtract(ST_Difference(` + valid("u.a") + `, ` + valid("u.b") + `), 3))
+const differenceSQL = `
+SELECT u.id, ST_AsBinary(ST_CollectionExtract(ST_Difference(ST_GeomFromWKB(u.a), ST_GeomFromWKB(u.b)), 3))
 FROM unnest($1::integer[], $2::bytea[], $3::bytea[]) AS u (id, a, b)`
 
-var intersectionSQL = `
-SELECT u.id, ST_AsBinary(ST_CollectionExtract(ST_Intersection(` + valid("u.a") + `, ` + valid("u.b") + `), 3))
+const intersectionSQL = `
+SELECT u.id, ST_AsBinary(ST_CollectionExtract(ST_Intersection(ST_GeomFromWKB(u.a), ST_GeomFromWKB(u.b)), 3))
 FROM unnest($1::integer[], $2::bytea[], $3::bytea[]) AS u (id, a, b)`
 
 // Difference leaves a[i] as it is where b[i] is empty.

@@ -58,6 +58,8 @@ func TestCorpus(t *testing.T) {
 			t.Fatal(err)
 		}
 		a, b := parse(t, l[2]), parse(t, l[3])
+		differencesOf(t, l[0], a, b, want)
+		differencesOf(t, l[0], b, a, want)
 		slivers := 2e-9 * (prepare(t, a).length() + prepare(t, b).length())
 		for _, got := range []Overlap{overlapOf(t, a, b), overlapOf(t, b, a)} {
 			if got.Doubt != 0 || math.Abs(got.Planar-want) > 1e-5 {
@@ -67,6 +69,21 @@ func TestCorpus(t *testing.T) {
 				t.Errorf("%s: geometry of %.9f, want %.9f: %s", l[0], planar(got.Geometry), want, wkt.MarshalString(got.Geometry))
 			}
 		}
+	}
+}
+
+// differencesOf checks a without b, given the planar area that they have in
+// common. A result in doubt is no error: PostGIS computes it.
+func differencesOf(t *testing.T, kind string, a, b orb.MultiPolygon, common float64) {
+	t.Helper()
+	pa, pb := prepare(t, a), prepare(t, b)
+	got := Difference(pa, pb, zone37)
+	if got.Doubt != 0 {
+		return
+	}
+	want, slivers := pa.planar-common, 2e-9*(pa.length()+pb.length())
+	if math.Abs(planar(got.Geometry)-want) > 1e-5+slivers || !simple(t, got.Geometry) {
+		t.Errorf("%s: difference of %.9f, want %.9f: %s", kind, planar(got.Geometry), want, wkt.MarshalString(got.Geometry))
 	}
 }
 

@@ -37,12 +37,16 @@ type kernel struct {
 	// close says that two things were nearer than plain arithmetic can tell
 	// apart.
 	close bool
+	// rounded says that a crossing had to be rounded to doubles. Its edges are
+	// then no longer quite where they were, and may run through whatever lies
+	// beside them, of either operand.
+	rounded bool
 }
 
 func (k *kernel) reset(a, b *operand, geometry bool) {
 	k.a, k.b, k.geometry = a, b, geometry
 	k.crossings, k.touchA, k.touchB = k.crossings[:0], k.touchA[:0], k.touchB[:0]
-	k.degenerate, k.close = false, false
+	k.degenerate, k.close, k.rounded = false, false, false
 }
 
 // cross finds all crossings.
@@ -130,6 +134,7 @@ func (k *kernel) edges(i, j int32) {
 		x.p = b
 	default:
 		x.p = meeting(a, b, oA, oB, p, q, oP, oQ)
+		k.rounded = true
 		ab, pq := reach(a, b), reach(p, q)
 		x.sine = (math.Abs(oA) + math.Abs(oB)) / (ab * pq)
 		step := rounding(x.p)

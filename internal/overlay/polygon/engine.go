@@ -14,6 +14,7 @@ type engine struct {
 	first, second, third, last boundary
 	walker                     walker
 	tidier                     tidier
+	check                      flat
 	found                      []int32
 	feature                    operand
 }
@@ -143,6 +144,9 @@ func (e *engine) rings(s *integral) (orb.MultiPolygon, Doubt) {
 		if doubt == 0 && lost > s.bound()+Minimum {
 			doubt = GreenSum
 		}
+		if doubt == 0 {
+			doubt = e.proven(mp)
+		}
 		return mp, doubt
 	}
 	e.tidier.reset()
@@ -165,19 +169,29 @@ func (e *engine) tidy(planar, bound float64) (orb.MultiPolygon, Doubt) {
 	if abs(planarOf(mp)-planar) > bound+lost {
 		return nil, GreenSum
 	}
-	// What touches is exact; only what rounding may have changed needs proof.
-	if e.forward.close {
-		var check flat
-		if err := check.add(mp); err != nil || check.feats[0].flaws.invalid() {
-			return nil, BadGeometry
-		}
-		// A crossing may have been rounded so that its edge now runs exactly
-		// through a vertex, which add gave it: a ring that touches itself.
-		if len(check.pts) > verticesOf(mp) {
-			return nil, BadGeometry
-		}
+	if doubt := e.proven(mp); doubt != 0 {
+		return nil, doubt
 	}
 	return mp, 0
+}
+
+// proven says whether a result is valid. What touches is exact; only what
+// rounding may have changed needs proof.
+func (e *engine) proven(mp orb.MultiPolygon) Doubt {
+	if !e.forward.rounded && !e.forward.close {
+		return 0
+	}
+	check := &e.check
+	check.reset()
+	if err := check.add(mp); err != nil || check.feats[0].flaws.invalid() {
+		return BadGeometry
+	}
+	// A crossing may have been rounded so that its edge now runs exactly through
+	// a vertex, which add gave it: a ring that touches itself.
+	if len(check.pts) > verticesOf(mp) {
+		return BadGeometry
+	}
+	return 0
 }
 
 // verticesOf counts vertices, the rings' closing points included.

@@ -41,6 +41,12 @@ func (s *flat) end() span {
 	return span{int32(len(s.pts)), int32(len(s.rings)), int32(len(s.nodes)), int32(len(s.groups)), 0}
 }
 
+// reset empties it and keeps the memory.
+func (s *flat) reset() {
+	s.pts, s.gap, s.start = s.pts[:0], s.gap[:0], s.start[:0]
+	s.rings, s.nodes, s.groups, s.feats = s.rings[:0], s.nodes[:0], s.groups[:0], s.feats[:0]
+}
+
 // view is feature f as an operand.
 func (s *flat) view(f int) (o operand) {
 	a, b := s.feats[f], s.end()
