@@ -138,12 +138,8 @@ func (c *benchCmd) once(ctx context.Context, county, data string, laps *laps) (e
 		return err
 	}
 	defer func() { err = errors.Join(err, srv.stop()) }()
-	cl, err := client.New(srv.url, fixture.County.Code)
+	cl, err := newCounty(ctx, srv.url)
 	if err != nil {
-		return err
-	}
-	resp, err := cl.Raw.PutCounty(ctx, cl.County, client.CountyInput{Name: fixture.County.Name, Srid: fixture.County.SRID})
-	if _, err := client.Decode[client.County](resp, err, http.StatusOK); err != nil {
 		return err
 	}
 	cr := &carrier{c: cl, dir: county, year: demoYear}
@@ -295,4 +291,17 @@ func (l *laps) print() {
 		v := slices.Sorted(slices.Values(l.values[name]))
 		fmt.Printf("%10.2f %10.2f %10.2f  %-4s %s\n", v[0], v[len(v)/2], v[len(v)-1], l.unit[name], name)
 	}
+}
+
+// newCounty makes the synthetic county, empty, on the service at server.
+func newCounty(ctx context.Context, server string) (*client.Client, error) {
+	cl, err := client.New(server, fixture.County.Code)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := cl.Raw.PutCounty(ctx, cl.County, client.CountyInput{Name: fixture.County.Name, Srid: fixture.County.SRID})
+	if _, err := client.Decode[client.County](resp, err, http.StatusOK); err != nil {
+		return nil, fmt.Errorf("synthetic county: %w", err)
+	}
+	return cl, nil
 }

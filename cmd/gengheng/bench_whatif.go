@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"gengheng/internal/client"
-	"gengheng/internal/fixture"
 )
 
 type benchWhatIfCmd struct {
@@ -49,12 +48,8 @@ func (c *benchWhatIfCmd) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, srv.stop()) }()
-	cl, err := client.New(srv.url, fixture.County.Code)
+	cl, err := newCounty(ctx, srv.url)
 	if err != nil {
-		return err
-	}
-	resp, err := cl.Raw.PutCounty(ctx, cl.County, client.CountyInput{Name: fixture.County.Name, Srid: fixture.County.SRID})
-	if _, err := client.Decode[client.County](resp, err, http.StatusOK); err != nil {
 		return err
 	}
 	cr := &carrier{c: cl, dir: county, year: demoYear}

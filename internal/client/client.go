@@ -23,30 +23,13 @@ type Client struct {
 	County string
 }
 
-// New makes a client for the service at server ("http://host:port"); WithKey and
-// WithRole are options.
-func New(server, county string, options ...ClientOption) (*Client, error) {
-	raw, err := NewClient(strings.TrimSuffix(server, "/")+"/api/v1", options...)
+// New makes a client for the service at server ("http://host:port").
+func New(server, county string) (*Client, error) {
+	raw, err := NewClient(strings.TrimSuffix(server, "/") + "/api/v1")
 	if err != nil {
 		return nil, fmt.Errorf("client of %s: %w", server, err)
 	}
 	return &Client{Raw: raw, County: county}, nil
-}
-
-// WithKey presents an API key (接口密钥), or a token, at every request.
-func WithKey(key string) ClientOption {
-	return WithRequestEditorFn(func(_ context.Context, req *http.Request) error {
-		req.Header.Set("Authorization", "Bearer "+key)
-		return nil
-	})
-}
-
-// WithRole acts in one capacity of several, "bureau" or "township_clerk/149901100".
-func WithRole(capacity string) ClientOption {
-	return WithRequestEditorFn(func(_ context.Context, req *http.Request) error {
-		req.Header.Set("Gengheng-Role", capacity)
-		return nil
-	})
 }
 
 // ProblemError is a problem detail that the service answered with.

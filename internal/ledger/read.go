@@ -14,37 +14,6 @@ type Querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// Balance is what an account of a book holds.
-type Balance struct {
-	Township string    `json:"township_code"`
-	Measure  Measure   `json:"measure"`
-	Account  Account   `json:"account"`
-	Name     string    `json:"account_zh"`
-	Amount   land.Area `json:"amount_m2"`
-}
-
-// Balances lists the accounts of a year's books, of one township or of all ("").
-func Balances(ctx context.Context, q Querier, county string, year int, township string) ([]Balance, error) {
-	rows, err := q.Query(ctx, `
-		SELECT b.township_code, b.measure, b.account, a.name_zh, b.amount
-		FROM ledger_balance b JOIN ledger_account a ON a.account = b.account
-		WHERE b.county_code = $1 AND b.year = $2 AND ($3 = '' OR b.township_code = $3)
-		ORDER BY b.township_code, b.measure, b.account`, county, year, township)
-	if err != nil {
-		return nil, fmt.Errorf("balances of %s in %d: %w", county, year, err)
-	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (b Balance, err error) {
-		var amount int64
-		err = row.Scan(&b.Township, &b.Measure, &b.Account, &b.Name, &amount)
-		b.Amount = land.Area(amount)
-		return b, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("balances of %s in %d: %w", county, year, err)
-	}
-	return list, nil
-}
-
 // Filter chooses entries; what is empty chooses all. After is the township and
 // seq of the last entry of the page before.
 type Filter struct {
