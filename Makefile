@@ -40,7 +40,7 @@ bench-screening: ## 十万图斑县的筛查：5,000 个申报地块（冷、热
 bench-balance: build ## 平衡引擎与 HiGHS、CBC 比较（SIZES=10000,100000,1000000） · the balancing engine on generated problems, beside HiGHS and CBC
 	@bin/gengheng balance bench --sizes $(SIZES)
 
-fuzz: build ## 模糊测试（FUZZTIME=10s） · every fuzz target for a while
+fuzz: build ## 模糊测试，性质测试换新的种子（FUZZTIME=10s） · every fuzz target for a while, property tests from a new seed
 	@scripts/fuzz $(FUZZTIME)
 
 doctor: build ## 检查运行条件 · say what is there and what is missing
