@@ -17,7 +17,8 @@ import (
 )
 
 // owned are the tables whose rows belong to a township.
-var owned = []string{"candidate", "verdict", "finding", "plan_parcel", "plan_township"}
+var owned = []string{"candidate", "verdict", "finding", "plan_parcel", "plan_township",
+	"workflow_record", "workflow_event", "workflow_document", "workflow_opinion"}
 
 // seed writes one row of every township-owned table for two townships of one
 // county and one of another.
@@ -39,6 +40,8 @@ func seed(t *testing.T, db *store.DB) {
 			VALUES ($1, $2, 'CANDIDATE_IN', 2025, 'committed', 'v', 1, 2, $3, 'f', 's')`, c, set, up)
 		exec(`INSERT INTO screening_run (county_code, run_id, year, status, rulebook) VALUES ($1, $2, 2025, 'done', 'v')`, c, run)
 		exec(`INSERT INTO plan (county_code, plan_id, run_id, year, status) VALUES ($1, $2, $3, 2025, 'done')`, c, plan, run)
+		exec(`INSERT INTO county_year (county_code, year, declare_by, plan_by, survey_date, reviewers, acceptors, approval_purposes, contract_actors)
+			VALUES ($1, 2025, '2025-06-15', '2025-07-31', '2025-12-31', '{}', '{}', '{}', '{}')`, c)
 		for i, town := range []string{c + "100", c + "101"} {
 			n := fmt.Sprint(i)
 			exec(`INSERT INTO candidate (county_code, dataset_id, fid, direction, number, township_code, area_m2, geom)
@@ -51,6 +54,14 @@ func seed(t *testing.T, db *store.DB) {
 				VALUES ($1, $2, 'in', $3, $4, true, 1, 0, '', 'SRID=4546;MULTIPOLYGON EMPTY')`, c, plan, n, town)
 			exec(`INSERT INTO plan_township (county_code, plan_id, township_code, name, in_m2, out_m2, in_paddy_m2, out_paddy_m2, transfer_in_m2, transfer_out_m2)
 				VALUES ($1, $2, $3, '', 0, 0, 0, 0, 0, 0)`, c, plan, town)
+			exec(`WITH r AS (INSERT INTO workflow_record (county_code, year, direction, number, township_code, state, revision, applicant_id, applicant, dataset_id, declaration)
+					VALUES ($1, 2025, 'in', $2, $3, 'draft', 1, gen_random_uuid(), '', $4, ''))
+				INSERT INTO workflow_event (county_code, year, direction, number, seq, event_id, township_code, action, from_state, to_state, actor_id, actor_name, actor_role, actor_township, reason, late)
+				VALUES ($1, 2025, 'in', $2, 1, gen_random_uuid(), $3, 'declare', '', 'draft', gen_random_uuid(), '', '', '', '', false)`, c, n, town, set)
+			exec(`INSERT INTO workflow_document (county_code, year, direction, number, document_id, township_code, kind, file_name, size, sha256, by_id, by_as, revision)
+				VALUES ($1, 2025, 'in', $2, gen_random_uuid(), $3, 'consent', 'f', 1, repeat('a', 64), gen_random_uuid(), '', 1)`, c, n, town)
+			exec(`INSERT INTO workflow_opinion (county_code, year, direction, number, round, department, seq, township_code, opinion, by_id, by_as)
+				VALUES ($1, 2025, 'in', $2, 1, 'water', 1, $3, 'agree', gen_random_uuid(), '')`, c, n, town)
 		}
 	}
 }

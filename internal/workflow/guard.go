@@ -1,0 +1,174 @@
+package workflow
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"gengheng/internal/access"
+)
+
+// guard holds a step to its conditions.
+type guard struct {
+	w     Workflow
+	tx    pgx.Tx
+	actor access.Actor
+	year  *CountyYear
+	r     *Record
+	in    *Input
+}
+
+// admit finds the step and checks everything it needs. late says that a
+// deadline has passed.
+func (g *guard) admit(ctx context.Context, action Action) (s Step, late bool, err error) {
+	if err := g.fresh(action); err != nil {
+		return s, false, err
+	}
+	s, ok := find(action, g.r.Track(), g.r.State)
+	if !ok {
+		return s, false, g.r.illegal(action)
+	}
+	// who is open, in no role of its own choosing, may do everything
+	if !slices.Contains(s.Roles, g.actor.Role) && g.actor.Via != "open" {
+		zh, codes := roleNames(s.Roles)
+		return s, false, g.r.refuse(WrongRole, codes, "%s不能办理“%s”；可办理的角色：%s。 This role may not do it.", g.actor.Role.Chinese(), action.Chinese(), zh)
+	}
+	if s.Signs && g.r.by(g.actor) {
+		return s, false, g.r.ownSignature(g.actor)
+	}
+	g.in.Reason = strings.TrimSpace(g.in.Reason)
+	if (s.Reason || slices.Contains(s.ReasonFrom, g.r.State)) && g.in.Reason == "" {
+		return s, false, g.r.refuse(ReasonMissing, []string{"reason"}, "办理“%s”须说明理由（reason）。 Say why.", action.Chinese())
+	}
+	date, late := g.year.passed(s.Deadline, g.w.now())
+	if late && g.in.Reason == "" {
+		return s, false, g.r.refuse(LateUnexplained, []string{"reason"}, "已过期限 %s，逾期办理“%s”须说明理由（reason），并记为逾期。 The deadline %s has passed; say why it is late.", date, action.Chinese(), date)
+	}
+	for _, check := range []func(context.Context, *Step) error{g.stands, g.papers, g.opinions} {
+		if err := check(ctx, &s); err != nil {
+			return s, false, err
+		}
+	}
+	return s, late, nil
+}
+
+func (g *guard) fresh(action Action) error {
+	switch {
+	case g.in.Revision != 0 && g.in.Revision != g.r.Revision:
+		return g.r.refuse(Stale, nil, "已被改动：您看到的是第 %d 版，现为第 %d 版（%s）；请刷新后再办。 The record has changed since you saw it (revision %d, now %d); look again.",
+			g.in.Revision, g.r.Revision, g.r.State.Chinese(), g.in.Revision, g.r.Revision)
+	case action == Declare && g.r.Revision > 0 && g.r.State != Withdrawn:
+		return g.r.refuse(Exists, nil, "已申报，现为“%s”。 It is declared already.", g.r.State.Chinese())
+	}
+	return nil
+}
+
+// illegal says what stands in the way of an action, and what may be done.
+func (r *Record) illegal(action Action) *Refusal {
+	var from, missing, next []string
+	for _, s := range steps {
+		if s.Action == action && slices.Contains(s.Tracks, r.Track()) {
+			for _, f := range s.From {
+				from = append(from, f.Chinese())
+				missing = append(missing, string(f))
+			}
+		}
+	}
+	for _, a := range r.Next() {
+		next = append(next, a.Chinese())
+	}
+	if len(from) == 0 {
+		return r.refuse(IllegalStep, nil, "这类地块没有“%s”一步。 There is no such step for such a parcel.", action.Chinese())
+	}
+	now := "没有可办理的事项"
+	if len(next) > 0 {
+		now = "现可办理：" + strings.Join(next, "、")
+	}
+	return r.refuse(IllegalStep, missing, "现为“%s”，不能办理“%s”；须先到：%s。%s。 It cannot be done in this state; it must first be %s.",
+		r.State.Chinese(), action.Chinese(), strings.Join(from, "、"), now, strings.Join(missing, " or "))
+}
+
+// by tells whether the actor has declared or submitted the parcel.
+func (r *Record) by(a access.Actor) bool {
+	return r.Revision > 0 && (a.ID == r.ApplicantID || r.SubmittedBy != nil && a.ID == *r.SubmittedBy)
+}
+
+func (r *Record) ownSignature(a access.Actor) *Refusal {
+	return r.refuse(OwnSignature, nil, "%s 申报或提交了该地块，不得在审查、验收中签字；请由他人办理。 Who declared or submitted a parcel cannot sign for it.", a.Name)
+}
+
+// stands checks what the record stands on: the declaration, and the verdict.
+func (g *guard) stands(_ context.Context, s *Step) error {
+	if !s.Stands && !s.Verdict {
+		return nil
+	}
+	f := g.in.Facts
+	switch {
+	case f == nil || f.Township != g.r.Township:
+		return g.r.refuse(Replaced, []string{"declaration"}, "%d 年度乡镇 %s 现行的申报中没有该地块；请先上传，或撤回。 The township's declaration in force does not have the parcel; upload it, or withdraw.", g.r.Year, g.r.Township)
+	case s.Verdict && f.Declaration != g.r.Declaration:
+		return g.r.refuse(Replaced, []string{"submit"}, "提交之后申报已经更换；请乡镇重新提交。 The declaration was replaced after it was submitted; let the township submit it again.")
+	case s.Action == Declare || s.Action == Submit && f.Run == nil:
+		return nil
+	case f.Run == nil:
+		return g.r.refuse(VerdictForbids, []string{"screening"}, "现行申报尚未筛查；请先筛查。 The declaration in force has not been screened.")
+	}
+	return g.verdict(s)
+}
+
+func (g *guard) verdict(s *Step) error {
+	switch v := g.in.Facts.Verdict; {
+	case v == "forbidden":
+		return g.r.refuse(VerdictForbids, nil, "筛查结论为禁止，不能%s；请裁切或更换后重新申报，或撤回。 The screening forbids it; clip or replace it, or withdraw.", s.Action.Chinese())
+	case s.Action == Submit, v == "eligible", v == "eligible_after_clip":
+		return nil
+	case v == "needs_review":
+		if g.in.Reason == "" {
+			return g.r.refuse(ReasonMissing, []string{"reason"}, "筛查结论为需核查，通过内业检查须说明核查情况（reason）。 The verdict asks for a review; say what was found.")
+		}
+		return nil
+	}
+	return g.r.refuse(VerdictForbids, []string{"screening"}, "筛查结论为待定（%s）：缺少约束图层或数据，不能当作没有冲突；请补齐后重新筛查。 The verdict is unknown: a layer is missing, which is not the same as no conflict.", g.in.Facts.Verdict)
+}
+
+// papers checks the documents that the step needs, and that those named with it
+// are the record's.
+func (g *guard) papers(ctx context.Context, s *Step) error {
+	needs := s.needs(g.r, g.year)
+	if len(needs) == 0 && len(g.in.Documents) == 0 {
+		return nil
+	}
+	docs, err := Documents(ctx, g.tx, g.r.Key)
+	if err != nil {
+		return err
+	}
+	for _, id := range g.in.Documents {
+		if !slices.ContainsFunc(docs, func(d Document) bool { return d.ID == id }) {
+			return g.r.refuse(BadInput, []string{id.String()}, "没有材料 %s。 The record has no such document.", id)
+		}
+	}
+	var missing, zh []string
+	for _, n := range needs {
+		if !n.by(docs, g.r.Revision) {
+			missing, zh = append(missing, n.String()), append(zh, n.zh())
+		}
+	}
+	if len(missing) > 0 {
+		return g.r.refuse(DocumentsShort, missing, "办理“%s”缺少材料：%s。 Documents are missing: %s.", s.Action.Chinese(), strings.Join(zh, "、"), strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+func (g *guard) opinions(ctx context.Context, s *Step) error {
+	if !s.Opinions {
+		return nil
+	}
+	return g.r.agreed(ctx, g.tx, g.year)
+}
+
+// SortKeys puts keys into the order in which they are to be locked.
+func SortKeys(keys []Key) {
+	slices.SortFunc(keys, func(a, b Key) int { return strings.Compare(a.String(), b.String()) })
+}
