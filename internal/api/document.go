@@ -72,7 +72,7 @@ func (s *server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 			p.Errors = []string{"query " + name + ": 没有这个参数 · no such parameter"}
 			return p
 		}
-		upload := route.Operation.OperationID == "addUpload" || route.Operation.OperationID == "whatIfFile"
+		upload := slices.Contains(uploads, route.Operation.OperationID)
 		if !upload {
 			req.Body = http.MaxBytesReader(c.Response(), req.Body, 2<<20)
 		}
@@ -87,6 +87,9 @@ func (s *server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 		return next(c)
 	}
 }
+
+// uploads are the operations whose body is a file.
+var uploads = []string{"addUpload", "whatIfFile", "addRecordDocument"}
 
 // unknownParameter names a query parameter that the contract lacks: a filter
 // that is mistyped and ignored would show everything.

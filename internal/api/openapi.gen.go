@@ -67,6 +67,33 @@ func (e DatasetStatus) Valid() bool {
 	}
 }
 
+// Defines values for Department.
+const (
+	DepartmentAgriculture Department = "agriculture"
+	DepartmentBureau      Department = "bureau"
+	DepartmentEnvironment Department = "environment"
+	DepartmentForestry    Department = "forestry"
+	DepartmentWater       Department = "water"
+)
+
+// Valid indicates whether the value is a known member of the Department enum.
+func (e Department) Valid() bool {
+	switch e {
+	case DepartmentAgriculture:
+		return true
+	case DepartmentBureau:
+		return true
+	case DepartmentEnvironment:
+		return true
+	case DepartmentForestry:
+		return true
+	case DepartmentWater:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Direction.
 const (
 	In  Direction = "in"
@@ -79,6 +106,69 @@ func (e Direction) Valid() bool {
 	case In:
 		return true
 	case Out:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DocumentKind.
+const (
+	DocumentKindAcceptanceForm DocumentKind = "acceptance_form"
+	DocumentKindApproval       DocumentKind = "approval"
+	DocumentKindChangeBatch    DocumentKind = "change_batch"
+	DocumentKindConsent        DocumentKind = "consent"
+	DocumentKindContract       DocumentKind = "contract"
+	DocumentKindEvidence       DocumentKind = "evidence"
+	DocumentKindOpinion        DocumentKind = "opinion"
+	DocumentKindPhoto          DocumentKind = "photo"
+	DocumentKindRectification  DocumentKind = "rectification"
+	DocumentKindResult         DocumentKind = "result"
+)
+
+// Valid indicates whether the value is a known member of the DocumentKind enum.
+func (e DocumentKind) Valid() bool {
+	switch e {
+	case DocumentKindAcceptanceForm:
+		return true
+	case DocumentKindApproval:
+		return true
+	case DocumentKindChangeBatch:
+		return true
+	case DocumentKindConsent:
+		return true
+	case DocumentKindContract:
+		return true
+	case DocumentKindEvidence:
+		return true
+	case DocumentKindOpinion:
+		return true
+	case DocumentKindPhoto:
+		return true
+	case DocumentKindRectification:
+		return true
+	case DocumentKindResult:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Exempt.
+const (
+	Disaster   Exempt = "disaster"
+	Ecological Exempt = "ecological"
+	Flooding   Exempt = "flooding"
+)
+
+// Valid indicates whether the value is a known member of the Exempt enum.
+func (e Exempt) Valid() bool {
+	switch e {
+	case Disaster:
+		return true
+	case Ecological:
+		return true
+	case Flooding:
 		return true
 	default:
 		return false
@@ -303,19 +393,178 @@ func (e PlanTransferMeasure) Valid() bool {
 
 // Defines values for PublicationStatus.
 const (
-	Approved PublicationStatus = "approved"
-	Proposed PublicationStatus = "proposed"
-	Rejected PublicationStatus = "rejected"
+	PublicationStatusApproved PublicationStatus = "approved"
+	PublicationStatusProposed PublicationStatus = "proposed"
+	PublicationStatusRejected PublicationStatus = "rejected"
 )
 
 // Valid indicates whether the value is a known member of the PublicationStatus enum.
 func (e PublicationStatus) Valid() bool {
 	switch e {
-	case Approved:
+	case PublicationStatusApproved:
 		return true
-	case Proposed:
+	case PublicationStatusProposed:
 		return true
-	case Rejected:
+	case PublicationStatusRejected:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RecordAction.
+const (
+	RecordActionAccept         RecordAction = "accept"
+	RecordActionChangeApprove  RecordAction = "change_approve"
+	RecordActionCheck          RecordAction = "check"
+	RecordActionConfirm        RecordAction = "confirm"
+	RecordActionDeclare        RecordAction = "declare"
+	RecordActionEvidence       RecordAction = "evidence"
+	RecordActionEvidenceReturn RecordAction = "evidence_return"
+	RecordActionExecute        RecordAction = "execute"
+	RecordActionFail           RecordAction = "fail"
+	RecordActionLock           RecordAction = "lock"
+	RecordActionRecall         RecordAction = "recall"
+	RecordActionRectify        RecordAction = "rectify"
+	RecordActionRefuse         RecordAction = "refuse"
+	RecordActionRelease        RecordAction = "release"
+	RecordActionReturn         RecordAction = "return"
+	RecordActionReview         RecordAction = "review"
+	RecordActionRework         RecordAction = "rework"
+	RecordActionStart          RecordAction = "start"
+	RecordActionSubmit         RecordAction = "submit"
+	RecordActionTownshipCheck  RecordAction = "township_check"
+	RecordActionUnlock         RecordAction = "unlock"
+	RecordActionWithdraw       RecordAction = "withdraw"
+	RecordActionWriteOff       RecordAction = "write_off"
+)
+
+// Valid indicates whether the value is a known member of the RecordAction enum.
+func (e RecordAction) Valid() bool {
+	switch e {
+	case RecordActionAccept:
+		return true
+	case RecordActionChangeApprove:
+		return true
+	case RecordActionCheck:
+		return true
+	case RecordActionConfirm:
+		return true
+	case RecordActionDeclare:
+		return true
+	case RecordActionEvidence:
+		return true
+	case RecordActionEvidenceReturn:
+		return true
+	case RecordActionExecute:
+		return true
+	case RecordActionFail:
+		return true
+	case RecordActionLock:
+		return true
+	case RecordActionRecall:
+		return true
+	case RecordActionRectify:
+		return true
+	case RecordActionRefuse:
+		return true
+	case RecordActionRelease:
+		return true
+	case RecordActionReturn:
+		return true
+	case RecordActionReview:
+		return true
+	case RecordActionRework:
+		return true
+	case RecordActionStart:
+		return true
+	case RecordActionSubmit:
+		return true
+	case RecordActionTownshipCheck:
+		return true
+	case RecordActionUnlock:
+		return true
+	case RecordActionWithdraw:
+		return true
+	case RecordActionWriteOff:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RecordState.
+const (
+	RecordStateAccepted        RecordState = "accepted"
+	RecordStateApproved        RecordState = "approved"
+	RecordStateCarried         RecordState = "carried"
+	RecordStateChangeApproved  RecordState = "change_approved"
+	RecordStateChecked         RecordState = "checked"
+	RecordStateDraft           RecordState = "draft"
+	RecordStateEvidenced       RecordState = "evidenced"
+	RecordStateExecuted        RecordState = "executed"
+	RecordStateExecuting       RecordState = "executing"
+	RecordStateFailed          RecordState = "failed"
+	RecordStateInReview        RecordState = "in_review"
+	RecordStatePlanned         RecordState = "planned"
+	RecordStateQuotaLocked     RecordState = "quota_locked"
+	RecordStateRecognised      RecordState = "recognised"
+	RecordStateRectifying      RecordState = "rectifying"
+	RecordStateRefused         RecordState = "refused"
+	RecordStateReleased        RecordState = "released"
+	RecordStateReturned        RecordState = "returned"
+	RecordStateSubmitted       RecordState = "submitted"
+	RecordStateTownshipChecked RecordState = "township_checked"
+	RecordStateWithdrawn       RecordState = "withdrawn"
+	RecordStateWrittenOff      RecordState = "written_off"
+)
+
+// Valid indicates whether the value is a known member of the RecordState enum.
+func (e RecordState) Valid() bool {
+	switch e {
+	case RecordStateAccepted:
+		return true
+	case RecordStateApproved:
+		return true
+	case RecordStateCarried:
+		return true
+	case RecordStateChangeApproved:
+		return true
+	case RecordStateChecked:
+		return true
+	case RecordStateDraft:
+		return true
+	case RecordStateEvidenced:
+		return true
+	case RecordStateExecuted:
+		return true
+	case RecordStateExecuting:
+		return true
+	case RecordStateFailed:
+		return true
+	case RecordStateInReview:
+		return true
+	case RecordStatePlanned:
+		return true
+	case RecordStateQuotaLocked:
+		return true
+	case RecordStateRecognised:
+		return true
+	case RecordStateRectifying:
+		return true
+	case RecordStateRefused:
+		return true
+	case RecordStateReleased:
+		return true
+	case RecordStateReturned:
+		return true
+	case RecordStateSubmitted:
+		return true
+	case RecordStateTownshipChecked:
+		return true
+	case RecordStateWithdrawn:
+		return true
+	case RecordStateWrittenOff:
 		return true
 	default:
 		return false
@@ -324,43 +573,43 @@ func (e PublicationStatus) Valid() bool {
 
 // Defines values for Role.
 const (
-	Admin         Role = "admin"
-	Agriculture   Role = "agriculture"
-	Auditor       Role = "auditor"
-	Bureau        Role = "bureau"
-	BureauLead    Role = "bureau_lead"
-	Environment   Role = "environment"
-	Forestry      Role = "forestry"
-	Government    Role = "government"
-	TownshipClerk Role = "township_clerk"
-	TownshipLead  Role = "township_lead"
-	Water         Role = "water"
+	RoleAdmin         Role = "admin"
+	RoleAgriculture   Role = "agriculture"
+	RoleAuditor       Role = "auditor"
+	RoleBureau        Role = "bureau"
+	RoleBureauLead    Role = "bureau_lead"
+	RoleEnvironment   Role = "environment"
+	RoleForestry      Role = "forestry"
+	RoleGovernment    Role = "government"
+	RoleTownshipClerk Role = "township_clerk"
+	RoleTownshipLead  Role = "township_lead"
+	RoleWater         Role = "water"
 )
 
 // Valid indicates whether the value is a known member of the Role enum.
 func (e Role) Valid() bool {
 	switch e {
-	case Admin:
+	case RoleAdmin:
 		return true
-	case Agriculture:
+	case RoleAgriculture:
 		return true
-	case Auditor:
+	case RoleAuditor:
 		return true
-	case Bureau:
+	case RoleBureau:
 		return true
-	case BureauLead:
+	case RoleBureauLead:
 		return true
-	case Environment:
+	case RoleEnvironment:
 		return true
-	case Forestry:
+	case RoleForestry:
 		return true
-	case Government:
+	case RoleGovernment:
 		return true
-	case TownshipClerk:
+	case RoleTownshipClerk:
 		return true
-	case TownshipLead:
+	case RoleTownshipLead:
 		return true
-	case Water:
+	case RoleWater:
 		return true
 	default:
 		return false
@@ -502,6 +751,27 @@ func (e ListOverlapsParamsBy) Valid() bool {
 	case ListOverlapsParamsByClause:
 		return true
 	case ListOverlapsParamsByTownship:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AddOpinionsJSONBodyOpinion.
+const (
+	Agree               AddOpinionsJSONBodyOpinion = "agree"
+	AgreeWithConditions AddOpinionsJSONBodyOpinion = "agree_with_conditions"
+	Disagree            AddOpinionsJSONBodyOpinion = "disagree"
+)
+
+// Valid indicates whether the value is a known member of the AddOpinionsJSONBodyOpinion enum.
+func (e AddOpinionsJSONBodyOpinion) Valid() bool {
+	switch e {
+	case Agree:
+		return true
+	case AgreeWithConditions:
+		return true
+	case Disagree:
 		return true
 	default:
 		return false
@@ -650,6 +920,46 @@ type CountyInput struct {
 	Synthetic *bool `json:"synthetic,omitempty"`
 }
 
+// CountyYear defines model for CountyYear.
+type CountyYear struct {
+	Acceptors        []Department `json:"acceptors"`
+	ApprovalPurposes []string     `json:"approval_purposes"`
+	ContractActors   []string     `json:"contract_actors"`
+
+	// Counts 各方向、状态的地块数，如 {"in/approved": 3}
+	Counts     map[string]int `json:"counts"`
+	DeclareBy  string         `json:"declare_by"`
+	PlanBy     string         `json:"plan_by"`
+	Reviewers  []Department   `json:"reviewers"`
+	SurveyDate string         `json:"survey_date"`
+	Year       Year           `json:"year"`
+}
+
+// CountyYearInput defines model for CountyYearInput.
+type CountyYearInput struct {
+	// Acceptors 县级验收须签字的部门
+	Acceptors *[]Department `json:"acceptors,omitempty"`
+
+	// ApprovalPurposes 实施前须有批准文件的转出用途
+	ApprovalPurposes *[]string `json:"approval_purposes,omitempty"`
+
+	// ContractActors 实施前须有合同的主体类型
+	ContractActors *[]string `json:"contract_actors,omitempty"`
+
+	// DeclareBy 乡镇申报期限
+	DeclareBy *openapi_types.Date `json:"declare_by,omitempty"`
+
+	// PlanBy 方案批准期限
+	PlanBy *openapi_types.Date `json:"plan_by,omitempty"`
+	Reason *string             `json:"reason,omitempty"`
+
+	// Reviewers 方案须有其意见的部门
+	Reviewers *[]Department `json:"reviewers,omitempty"`
+
+	// SurveyDate 国土变更调查时点
+	SurveyDate *openapi_types.Date `json:"survey_date,omitempty"`
+}
+
 // Dataset defines model for Dataset.
 type Dataset struct {
 	// AreaM2 平方米，两位小数 · m² with two decimals
@@ -723,8 +1033,17 @@ type DatasetInput struct {
 // DatasetStatus defines model for DatasetStatus.
 type DatasetStatus string
 
+// Department 自然资源、农业农村、林业、水利、生态环境
+type Department string
+
 // Direction in 转进，out 转出
 type Direction string
+
+// DocumentKind 权利人同意书、合同、批准文件、部门意见书、验收表、现场照片、整改报告、举证材料、日常变更批次、验收成果
+type DocumentKind string
+
+// Exempt 不计入平衡的流出：生态退耕、灾毁、自然淹没
+type Exempt string
 
 // Finding defines model for Finding.
 type Finding struct {
@@ -1324,6 +1643,126 @@ type Reason struct {
 	Reason string `json:"reason"`
 }
 
+// Record defines model for Record.
+type Record struct {
+	// Actions 该状态可办理的事项（不论角色）
+	Actions []RecordAction `json:"actions"`
+
+	// Actor 主体类型
+	Actor     string    `json:"actor"`
+	Applicant string    `json:"applicant"`
+	ChangedAt time.Time `json:"changed_at"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// Direction in 转进，out 转出
+	Direction Direction `json:"direction"`
+
+	// Exempt 不计入平衡的流出：生态退耕、灾毁、自然淹没
+	Exempt *Exempt `json:"exempt,omitempty"`
+
+	// Late 曾逾期办理
+	Late bool `json:"late"`
+
+	// NetM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetM2 AreaM2 `json:"net_m2"`
+
+	// NetPaddyM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetPaddyM2 AreaM2 `json:"net_paddy_m2"`
+	Number     string `json:"number"`
+
+	// Purpose 用途
+	Purpose  string `json:"purpose"`
+	Revision int    `json:"revision"`
+
+	// Round 会审轮次
+	Round int `json:"round"`
+
+	// RunId 所依据的筛查
+	RunId *openapi_types.UUID `json:"run_id,omitempty"`
+
+	// State 草稿、乡镇提交、县级内业检查、部门会审、纳入方案、方案批准、实施中、乡镇初验、验收合格、整改、验收不合格、举证上报、日常变更通过、指标锁定、准予实施、已实施、年度变更认定、结转、核销、不予、撤回、退回补正
+	State        RecordState `json:"state"`
+	StateZh      string      `json:"state_zh"`
+	TownshipCode string      `json:"township_code"`
+
+	// Verdict 筛查结论；未筛查为空
+	Verdict string `json:"verdict"`
+}
+
+// RecordAction 申报、提交、撤回、退回补正、内业检查、送会审、不予、开始实施、乡镇初验、整改、整改完成、验收不合格、举证上报、举证退回、日常变更通过、指标锁定、解锁、准予实施、收回准予、已实施、核定流出、核销
+type RecordAction string
+
+// RecordDetail defines model for RecordDetail.
+type RecordDetail struct {
+	Documents []RecordDocument `json:"documents"`
+	History   []RecordEvent    `json:"history"`
+	Opinions  []RecordOpinion  `json:"opinions"`
+	Record    Record           `json:"record"`
+}
+
+// RecordDocument defines model for RecordDocument.
+type RecordDocument struct {
+	At         time.Time          `json:"at"`
+	By         string             `json:"by"`
+	DocumentId openapi_types.UUID `json:"document_id"`
+	FileName   string             `json:"file_name"`
+
+	// Kind 权利人同意书、合同、批准文件、部门意见书、验收表、现场照片、整改报告、举证材料、日常变更批次、验收成果
+	Kind      DocumentKind `json:"kind"`
+	Purpose   string       `json:"purpose"`
+	Reference string       `json:"reference"`
+
+	// Revision 存档时地块的版本
+	Revision int    `json:"revision"`
+	Sha256   string `json:"sha256"`
+	Size     int64  `json:"size"`
+}
+
+// RecordEvent defines model for RecordEvent.
+type RecordEvent struct {
+	Action    string                  `json:"action"`
+	ActionZh  string                  `json:"action_zh"`
+	At        time.Time               `json:"at"`
+	By        string                  `json:"by"`
+	Data      *map[string]interface{} `json:"data,omitempty"`
+	Documents []openapi_types.UUID    `json:"documents"`
+	EventId   openapi_types.UUID      `json:"event_id"`
+	From      string                  `json:"from"`
+	Late      bool                    `json:"late"`
+	Reason    string                  `json:"reason"`
+	Role      string                  `json:"role"`
+	Seq       int                     `json:"seq"`
+	To        string                  `json:"to"`
+
+	// TownshipCode 操作人的乡镇
+	TownshipCode *string `json:"township_code,omitempty"`
+}
+
+// RecordOpinion defines model for RecordOpinion.
+type RecordOpinion struct {
+	At         time.Time `json:"at"`
+	By         string    `json:"by"`
+	Conditions string    `json:"conditions"`
+
+	// Department 自然资源、农业农村、林业、水利、生态环境
+	Department Department `json:"department"`
+
+	// Direction in 转进，out 转出
+	Direction *Direction `json:"direction,omitempty"`
+	Number    *string    `json:"number,omitempty"`
+	Opinion   string     `json:"opinion"`
+	Reasons   string     `json:"reasons"`
+	Round     int        `json:"round"`
+	Seq       int        `json:"seq"`
+}
+
+// RecordState 草稿、乡镇提交、县级内业检查、部门会审、纳入方案、方案批准、实施中、乡镇初验、验收合格、整改、验收不合格、举证上报、日常变更通过、指标锁定、准予实施、已实施、年度变更认定、结转、核销、不予、撤回、退回补正
+type RecordState string
+
 // Role 乡镇经办、乡镇负责人、自然资源局经办、自然资源局负责人、农业农村、林业、水利、生态环境、县政府、审计、系统管理
 type Role string
 
@@ -1554,6 +1993,9 @@ type CountyPath = string
 // DatasetID defines model for DatasetID.
 type DatasetID = openapi_types.UUID
 
+// DirectionPath in 转进，out 转出
+type DirectionPath = Direction
+
 // IdentityID defines model for IdentityID.
 type IdentityID = openapi_types.UUID
 
@@ -1562,6 +2004,9 @@ type JobID = openapi_types.UUID
 
 // Limit defines model for Limit.
 type Limit = int
+
+// NumberPath defines model for NumberPath.
+type NumberPath = string
 
 // OutcomeFilter hit 超限，tolerated 容差内，missing 缺图层或材料，note 备注
 type OutcomeFilter = Outcome
@@ -1764,6 +2209,35 @@ type WhatIfFileParams struct {
 	AcceptRepairs *bool   `form:"accept_repairs,omitempty" json:"accept_repairs,omitempty"`
 }
 
+// ActOnRecordsJSONBody defines parameters for ActOnRecords.
+type ActOnRecordsJSONBody struct {
+	// Action 申报、提交、撤回、退回补正、内业检查、送会审、不予、开始实施、乡镇初验、整改、整改完成、验收不合格、举证上报、举证退回、日常变更通过、指标锁定、解锁、准予实施、收回准予、已实施、核定流出、核销
+	Action RecordAction `json:"action"`
+
+	// Exempt 不计入平衡的流出：生态退耕、灾毁、自然淹没
+	Exempt *Exempt `json:"exempt,omitempty"`
+	Items  []struct {
+		// Direction in 转进，out 转出
+		Direction Direction             `json:"direction"`
+		Documents *[]openapi_types.UUID `json:"documents,omitempty"`
+
+		// ExecutedM2 平方米，两位小数 · m² with two decimals
+		//
+		// Example: 1234.56
+		ExecutedM2 *AreaM2 `json:"executed_m2,omitempty"`
+
+		// ExecutedPaddyM2 平方米，两位小数 · m² with two decimals
+		//
+		// Example: 1234.56
+		ExecutedPaddyM2 *AreaM2 `json:"executed_paddy_m2,omitempty"`
+		Number          string  `json:"number"`
+		Revision        *int    `json:"revision,omitempty"`
+	} `json:"items"`
+
+	// Reason 理由；逾期、退回、不予、整改等必填
+	Reason *string `json:"reason,omitempty"`
+}
+
 // DecidePlanJSONBody defines parameters for DecidePlan.
 type DecidePlanJSONBody struct {
 	Approve bool `json:"approve"`
@@ -1817,6 +2291,52 @@ type AddLedgerTransferJSONBody struct {
 	To        Township `json:"to"`
 }
 
+// AddOpinionsJSONBody defines parameters for AddOpinions.
+type AddOpinionsJSONBody struct {
+	Conditions *string `json:"conditions,omitempty"`
+	Items      []struct {
+		// Direction in 转进，out 转出
+		Direction Direction `json:"direction"`
+		Number    string    `json:"number"`
+	} `json:"items"`
+	Opinion AddOpinionsJSONBodyOpinion `json:"opinion"`
+	Reasons *string                    `json:"reasons,omitempty"`
+}
+
+// AddOpinionsJSONBodyOpinion defines parameters for AddOpinions.
+type AddOpinionsJSONBodyOpinion string
+
+// ListRecordsParams defines parameters for ListRecords.
+type ListRecordsParams struct {
+	Township  *Township    `form:"township,omitempty" json:"township,omitempty"`
+	Direction *Direction   `form:"direction,omitempty" json:"direction,omitempty"`
+	State     *RecordState `form:"state,omitempty" json:"state,omitempty"`
+	Queue     *Department  `form:"queue,omitempty" json:"queue,omitempty"`
+
+	// After 上一页的 next
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit 每页条数 · Page size
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// AddRecordDocumentMultipartBody defines parameters for AddRecordDocument.
+type AddRecordDocumentMultipartBody struct {
+	File openapi_types.File `json:"file"`
+}
+
+// AddRecordDocumentParams defines parameters for AddRecordDocument.
+type AddRecordDocumentParams struct {
+	Kind DocumentKind `form:"kind" json:"kind"`
+
+	// Purpose 批准的用途，如 设施农用地；不计入平衡的流出为 生态退耕、灾毁、自然淹没
+	Purpose *string `form:"purpose,omitempty" json:"purpose,omitempty"`
+
+	// Reference 文号
+	Reference *string `form:"reference,omitempty" json:"reference,omitempty"`
+	FileName  *string `form:"file_name,omitempty" json:"file_name,omitempty"`
+}
+
 // PutCountyJSONRequestBody defines body for PutCounty for application/json ContentType.
 type PutCountyJSONRequestBody = CountyInput
 
@@ -1859,11 +2379,26 @@ type WhatIfJSONRequestBody = WhatIfInput
 // WhatIfFileMultipartRequestBody defines body for WhatIfFile for multipart/form-data ContentType.
 type WhatIfFileMultipartRequestBody WhatIfFileMultipartBody
 
+// PutYearJSONRequestBody defines body for PutYear for application/json ContentType.
+type PutYearJSONRequestBody = CountyYearInput
+
+// ActOnRecordsJSONRequestBody defines body for ActOnRecords for application/json ContentType.
+type ActOnRecordsJSONRequestBody ActOnRecordsJSONBody
+
+// CloseYearJSONRequestBody defines body for CloseYear for application/json ContentType.
+type CloseYearJSONRequestBody = Reason
+
 // DecidePlanJSONRequestBody defines body for DecidePlan for application/json ContentType.
 type DecidePlanJSONRequestBody DecidePlanJSONBody
 
 // AddLedgerTransferJSONRequestBody defines body for AddLedgerTransfer for application/json ContentType.
 type AddLedgerTransferJSONRequestBody AddLedgerTransferJSONBody
+
+// AddOpinionsJSONRequestBody defines body for AddOpinions for application/json ContentType.
+type AddOpinionsJSONRequestBody AddOpinionsJSONBody
+
+// AddRecordDocumentMultipartRequestBody defines body for AddRecordDocument for multipart/form-data ContentType.
+type AddRecordDocumentMultipartRequestBody AddRecordDocumentMultipartBody
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -1957,6 +2492,9 @@ type ServerInterface interface {
 	// GetPlanArtifact 下载方案成果 · Download what the plan consists of
 	// (GET /counties/{county}/plans/{plan_id}/{artifact})
 	GetPlanArtifact(ctx echo.Context, county CountyPath, planId PlanID, artifact string) error
+	// GetRecordDocument 取一份材料的文件 · A document's file
+	// (GET /counties/{county}/record-documents/{document_id})
+	GetRecordDocument(ctx echo.Context, county CountyPath, documentId openapi_types.UUID) error
 	// ListScreenings 筛查记录 · Screening runs
 	// (GET /counties/{county}/screenings)
 	ListScreenings(ctx echo.Context, county CountyPath) error
@@ -1993,6 +2531,18 @@ type ServerInterface interface {
 	// WhatIfFile 试算一个申报文件 · Screen a declaration file without storing anything
 	// (POST /counties/{county}/whatif/file)
 	WhatIfFile(ctx echo.Context, county CountyPath, params WhatIfFileParams) error
+	// GetYear 年度设置与各状态地块数 · The year's settings, and how many parcels are in each state
+	// (GET /counties/{county}/years/{year})
+	GetYear(ctx echo.Context, county CountyPath, year YearPath) error
+	// PutYear 设置年度：期限、会审与验收部门、须批准的用途 · Set the year
+	// (PUT /counties/{county}/years/{year})
+	PutYear(ctx echo.Context, county CountyPath, year YearPath) error
+	// ActOnRecords 办理一步，可一次多个地块 · Take a step for one parcel or many
+	// (POST /counties/{county}/years/{year}/actions)
+	ActOnRecords(ctx echo.Context, county CountyPath, year YearPath) error
+	// CloseYear 年度结转 · Close the year
+	// (POST /counties/{county}/years/{year}/closing)
+	CloseYear(ctx echo.Context, county CountyPath, year YearPath) error
 	// DecidePlan 批准或退回报批的方案 · Approve the proposed plan, or send it back
 	// (POST /counties/{county}/years/{year}/decision)
 	DecidePlan(ctx echo.Context, county CountyPath, year YearPath) error
@@ -2005,9 +2555,21 @@ type ServerInterface interface {
 	// AddLedgerTransfer 乡镇间调剂 · Move available quota between townships
 	// (POST /counties/{county}/years/{year}/ledger/transfers)
 	AddLedgerTransfer(ctx echo.Context, county CountyPath, year YearPath) error
+	// AddOpinions 出具部门意见 · Give one's department's opinion
+	// (POST /counties/{county}/years/{year}/opinions)
+	AddOpinions(ctx echo.Context, county CountyPath, year YearPath) error
 	// ListPublications 年度方案及各号调整 · The plan of the year and its amendments
 	// (GET /counties/{county}/years/{year}/publications)
 	ListPublications(ctx echo.Context, county CountyPath, year YearPath) error
+	// ListRecords 地块流程 · Where the parcels of the year stand
+	// (GET /counties/{county}/years/{year}/records)
+	ListRecords(ctx echo.Context, county CountyPath, year YearPath, params ListRecordsParams) error
+	// GetRecord 一个地块的流程：历史、材料、部门意见、现可办理的事项 · One record with its history
+	// (GET /counties/{county}/years/{year}/records/{direction}/{number})
+	GetRecord(ctx echo.Context, county CountyPath, year YearPath, direction DirectionPath, number NumberPath) error
+	// AddRecordDocument 加一份材料 · File a document with a parcel
+	// (POST /counties/{county}/years/{year}/records/{direction}/{number}/documents)
+	AddRecordDocument(ctx echo.Context, county CountyPath, year YearPath, direction DirectionPath, number NumberPath, params AddRecordDocumentParams) error
 	// GetMe 我是谁、有哪些角色 · Who I am, and in which capacities
 	// (GET /me)
 	GetMe(ctx echo.Context) error
@@ -2842,6 +3404,30 @@ func (w *ServerInterfaceWrapper) GetPlanArtifact(ctx echo.Context) error {
 	return err
 }
 
+// GetRecordDocument converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRecordDocument(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "document_id" -------------
+	var documentId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "document_id", ctx.Param("document_id"), &documentId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter document_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRecordDocument(ctx, county, documentId)
+	return err
+}
+
 // ListScreenings converts echo context to params.
 func (w *ServerInterfaceWrapper) ListScreenings(ctx echo.Context) error {
 	var err error
@@ -3319,6 +3905,102 @@ func (w *ServerInterfaceWrapper) WhatIfFile(ctx echo.Context) error {
 	return err
 }
 
+// GetYear converts echo context to params.
+func (w *ServerInterfaceWrapper) GetYear(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year YearPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetYear(ctx, county, year)
+	return err
+}
+
+// PutYear converts echo context to params.
+func (w *ServerInterfaceWrapper) PutYear(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year YearPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PutYear(ctx, county, year)
+	return err
+}
+
+// ActOnRecords converts echo context to params.
+func (w *ServerInterfaceWrapper) ActOnRecords(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year YearPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ActOnRecords(ctx, county, year)
+	return err
+}
+
+// CloseYear converts echo context to params.
+func (w *ServerInterfaceWrapper) CloseYear(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year YearPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CloseYear(ctx, county, year)
+	return err
+}
+
 // DecidePlan converts echo context to params.
 func (w *ServerInterfaceWrapper) DecidePlan(ctx echo.Context) error {
 	var err error
@@ -3461,6 +4143,30 @@ func (w *ServerInterfaceWrapper) AddLedgerTransfer(ctx echo.Context) error {
 	return err
 }
 
+// AddOpinions converts echo context to params.
+func (w *ServerInterfaceWrapper) AddOpinions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year YearPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddOpinions(ctx, county, year)
+	return err
+}
+
 // ListPublications converts echo context to params.
 func (w *ServerInterfaceWrapper) ListPublications(ctx echo.Context) error {
 	var err error
@@ -3482,6 +4188,184 @@ func (w *ServerInterfaceWrapper) ListPublications(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListPublications(ctx, county, year)
+	return err
+}
+
+// ListRecords converts echo context to params.
+func (w *ServerInterfaceWrapper) ListRecords(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year YearPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRecordsParams
+	// ------------- Optional query parameter "township" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "township", ctx.QueryParams(), &params.Township, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter township: %s", err))
+	}
+
+	// ------------- Optional query parameter "direction" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "direction", ctx.QueryParams(), &params.Direction, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter direction: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "queue" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "queue", ctx.QueryParams(), &params.Queue, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter queue: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListRecords(ctx, county, year, params)
+	return err
+}
+
+// GetRecord converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRecord(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year YearPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// ------------- Path parameter "direction" -------------
+	var direction DirectionPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "direction", ctx.Param("direction"), &direction, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter direction: %s", err))
+	}
+
+	// ------------- Path parameter "number" -------------
+	var number NumberPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "number", ctx.Param("number"), &number, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter number: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRecord(ctx, county, year, direction, number)
+	return err
+}
+
+// AddRecordDocument converts echo context to params.
+func (w *ServerInterfaceWrapper) AddRecordDocument(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year YearPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// ------------- Path parameter "direction" -------------
+	var direction DirectionPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "direction", ctx.Param("direction"), &direction, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter direction: %s", err))
+	}
+
+	// ------------- Path parameter "number" -------------
+	var number NumberPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "number", ctx.Param("number"), &number, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter number: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AddRecordDocumentParams
+	// ------------- Required query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "purpose" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "purpose", ctx.QueryParams(), &params.Purpose, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter purpose: %s", err))
+	}
+
+	// ------------- Optional query parameter "reference" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "reference", ctx.QueryParams(), &params.Reference, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter reference: %s", err))
+	}
+
+	// ------------- Optional query parameter "file_name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "file_name", ctx.QueryParams(), &params.FileName, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter file_name: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddRecordDocument(ctx, county, year, direction, number, params)
 	return err
 }
 
@@ -3615,6 +4499,15 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/counties/:county/years/:year/ledger", wrapper.GetLedger, options.OperationMiddlewares["getLedger"]...)
 	router.GET(options.BaseURL+"/counties/:county/years/:year/ledger/entries", wrapper.ListLedgerEntries, options.OperationMiddlewares["listLedgerEntries"]...)
 	router.POST(options.BaseURL+"/counties/:county/years/:year/ledger/transfers", wrapper.AddLedgerTransfer, options.OperationMiddlewares["addLedgerTransfer"]...)
+	router.GET(options.BaseURL+"/counties/:county/years/:year", wrapper.GetYear, options.OperationMiddlewares["getYear"]...)
+	router.PUT(options.BaseURL+"/counties/:county/years/:year", wrapper.PutYear, options.OperationMiddlewares["putYear"]...)
+	router.GET(options.BaseURL+"/counties/:county/years/:year/records", wrapper.ListRecords, options.OperationMiddlewares["listRecords"]...)
+	router.GET(options.BaseURL+"/counties/:county/years/:year/records/:direction/:number", wrapper.GetRecord, options.OperationMiddlewares["getRecord"]...)
+	router.POST(options.BaseURL+"/counties/:county/years/:year/records/:direction/:number/documents", wrapper.AddRecordDocument, options.OperationMiddlewares["addRecordDocument"]...)
+	router.GET(options.BaseURL+"/counties/:county/record-documents/:document_id", wrapper.GetRecordDocument, options.OperationMiddlewares["getRecordDocument"]...)
+	router.POST(options.BaseURL+"/counties/:county/years/:year/actions", wrapper.ActOnRecords, options.OperationMiddlewares["actOnRecords"]...)
+	router.POST(options.BaseURL+"/counties/:county/years/:year/opinions", wrapper.AddOpinions, options.OperationMiddlewares["addOpinions"]...)
+	router.POST(options.BaseURL+"/counties/:county/years/:year/closing", wrapper.CloseYear, options.OperationMiddlewares["closeYear"]...)
 	router.GET(options.BaseURL+"/counties/:county/jobs", wrapper.ListJobs, options.OperationMiddlewares["listJobs"]...)
 	router.GET(options.BaseURL+"/counties/:county/jobs/:job_id", wrapper.GetJob, options.OperationMiddlewares["getJob"]...)
 	router.GET(options.BaseURL+"/counties/:county/jobs/:job_id/events", wrapper.StreamJob, options.OperationMiddlewares["streamJob"]...)

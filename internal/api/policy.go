@@ -38,6 +38,13 @@ var (
 	declarers = []access.Role{access.TownshipClerk, access.TownshipLead, access.Bureau, access.BureauLead}
 )
 
+var (
+	// departments review and accept
+	departments = []access.Role{access.Bureau, access.BureauLead, access.Agriculture, access.Forestry, access.Water, access.Environment}
+	// contributors file documents
+	contributors = append([]access.Role{access.TownshipClerk, access.TownshipLead, access.Government}, departments...)
+)
+
 // policy is the one table of who may do what: each operation of the contract
 // has a rule, or the service does not start.
 var policy = map[string]rule{
@@ -97,6 +104,17 @@ var policy = map[string]rule{
 	"getLedger":         {everyone, own},
 	"listLedgerEntries": {everyone, own},
 	"addLedgerTransfer": {[]access.Role{access.Government, access.BureauLead}, wholeCounty},
+
+	"getYear":           {everyone, filtered},
+	"putYear":           {[]access.Role{access.BureauLead, access.Admin}, wholeCounty},
+	"listRecords":       {everyone, filtered},
+	"getRecord":         {everyone, filtered},
+	"getRecordDocument": {everyone, filtered},
+	// which step is whose, and of which parcels, the workflow's own table says
+	"actOnRecords":      {declarers, own},
+	"addRecordDocument": {contributors, own},
+	"addOpinions":       {departments, own},
+	"closeYear":         {[]access.Role{access.BureauLead, access.Government}, wholeCounty},
 
 	"listJobs":  {everyone, filtered},
 	"getJob":    {everyone, own}, // it and its stream read in a transaction of their own

@@ -13,6 +13,7 @@ import (
 	"gengheng/internal/land"
 	"gengheng/internal/ledger"
 	"gengheng/internal/planning"
+	"gengheng/internal/workflow"
 	"gengheng/internal/year"
 )
 
@@ -21,7 +22,7 @@ func (s *server) ProposePlan(c echo.Context, county CountyPath, id PlanID) error
 	if err := c.Bind(&in); err != nil {
 		return err
 	}
-	p, err := year.Propose(c.Request().Context(), s.db, county, id, strings.TrimSpace(in.Title), strings.TrimSpace(value(in.Reason)))
+	p, err := year.Year{DB: s.db, County: county}.Propose(c.Request().Context(), id, strings.TrimSpace(in.Title), strings.TrimSpace(value(in.Reason)))
 	if err != nil {
 		return yearProblem(err)
 	}
@@ -145,7 +146,15 @@ func (s *server) AddLedgerTransfer(c echo.Context, county CountyPath, number Yea
 
 // yearProblem gives the refusals of the rooms below the year their status.
 func yearProblem(err error) error {
+	var several *year.Refusals
+	var one *workflow.Refusal
 	var l *ledger.Error
+	switch {
+	case errors.As(err, &several):
+		return refusalsProblem(several)
+	case errors.As(err, &one):
+		return workflowProblem(one)
+	}
 	if errors.As(err, &l) {
 		p := conflict(string(l.Code), err.Error())
 		p.Title = "台账不允许 · The ledger refuses"

@@ -74,6 +74,33 @@ func (e DatasetStatus) Valid() bool {
 	}
 }
 
+// Defines values for Department.
+const (
+	DepartmentAgriculture Department = "agriculture"
+	DepartmentBureau      Department = "bureau"
+	DepartmentEnvironment Department = "environment"
+	DepartmentForestry    Department = "forestry"
+	DepartmentWater       Department = "water"
+)
+
+// Valid indicates whether the value is a known member of the Department enum.
+func (e Department) Valid() bool {
+	switch e {
+	case DepartmentAgriculture:
+		return true
+	case DepartmentBureau:
+		return true
+	case DepartmentEnvironment:
+		return true
+	case DepartmentForestry:
+		return true
+	case DepartmentWater:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Direction.
 const (
 	In  Direction = "in"
@@ -86,6 +113,69 @@ func (e Direction) Valid() bool {
 	case In:
 		return true
 	case Out:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DocumentKind.
+const (
+	DocumentKindAcceptanceForm DocumentKind = "acceptance_form"
+	DocumentKindApproval       DocumentKind = "approval"
+	DocumentKindChangeBatch    DocumentKind = "change_batch"
+	DocumentKindConsent        DocumentKind = "consent"
+	DocumentKindContract       DocumentKind = "contract"
+	DocumentKindEvidence       DocumentKind = "evidence"
+	DocumentKindOpinion        DocumentKind = "opinion"
+	DocumentKindPhoto          DocumentKind = "photo"
+	DocumentKindRectification  DocumentKind = "rectification"
+	DocumentKindResult         DocumentKind = "result"
+)
+
+// Valid indicates whether the value is a known member of the DocumentKind enum.
+func (e DocumentKind) Valid() bool {
+	switch e {
+	case DocumentKindAcceptanceForm:
+		return true
+	case DocumentKindApproval:
+		return true
+	case DocumentKindChangeBatch:
+		return true
+	case DocumentKindConsent:
+		return true
+	case DocumentKindContract:
+		return true
+	case DocumentKindEvidence:
+		return true
+	case DocumentKindOpinion:
+		return true
+	case DocumentKindPhoto:
+		return true
+	case DocumentKindRectification:
+		return true
+	case DocumentKindResult:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Exempt.
+const (
+	Disaster   Exempt = "disaster"
+	Ecological Exempt = "ecological"
+	Flooding   Exempt = "flooding"
+)
+
+// Valid indicates whether the value is a known member of the Exempt enum.
+func (e Exempt) Valid() bool {
+	switch e {
+	case Disaster:
+		return true
+	case Ecological:
+		return true
+	case Flooding:
 		return true
 	default:
 		return false
@@ -310,19 +400,178 @@ func (e PlanTransferMeasure) Valid() bool {
 
 // Defines values for PublicationStatus.
 const (
-	Approved PublicationStatus = "approved"
-	Proposed PublicationStatus = "proposed"
-	Rejected PublicationStatus = "rejected"
+	PublicationStatusApproved PublicationStatus = "approved"
+	PublicationStatusProposed PublicationStatus = "proposed"
+	PublicationStatusRejected PublicationStatus = "rejected"
 )
 
 // Valid indicates whether the value is a known member of the PublicationStatus enum.
 func (e PublicationStatus) Valid() bool {
 	switch e {
-	case Approved:
+	case PublicationStatusApproved:
 		return true
-	case Proposed:
+	case PublicationStatusProposed:
 		return true
-	case Rejected:
+	case PublicationStatusRejected:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RecordAction.
+const (
+	RecordActionAccept         RecordAction = "accept"
+	RecordActionChangeApprove  RecordAction = "change_approve"
+	RecordActionCheck          RecordAction = "check"
+	RecordActionConfirm        RecordAction = "confirm"
+	RecordActionDeclare        RecordAction = "declare"
+	RecordActionEvidence       RecordAction = "evidence"
+	RecordActionEvidenceReturn RecordAction = "evidence_return"
+	RecordActionExecute        RecordAction = "execute"
+	RecordActionFail           RecordAction = "fail"
+	RecordActionLock           RecordAction = "lock"
+	RecordActionRecall         RecordAction = "recall"
+	RecordActionRectify        RecordAction = "rectify"
+	RecordActionRefuse         RecordAction = "refuse"
+	RecordActionRelease        RecordAction = "release"
+	RecordActionReturn         RecordAction = "return"
+	RecordActionReview         RecordAction = "review"
+	RecordActionRework         RecordAction = "rework"
+	RecordActionStart          RecordAction = "start"
+	RecordActionSubmit         RecordAction = "submit"
+	RecordActionTownshipCheck  RecordAction = "township_check"
+	RecordActionUnlock         RecordAction = "unlock"
+	RecordActionWithdraw       RecordAction = "withdraw"
+	RecordActionWriteOff       RecordAction = "write_off"
+)
+
+// Valid indicates whether the value is a known member of the RecordAction enum.
+func (e RecordAction) Valid() bool {
+	switch e {
+	case RecordActionAccept:
+		return true
+	case RecordActionChangeApprove:
+		return true
+	case RecordActionCheck:
+		return true
+	case RecordActionConfirm:
+		return true
+	case RecordActionDeclare:
+		return true
+	case RecordActionEvidence:
+		return true
+	case RecordActionEvidenceReturn:
+		return true
+	case RecordActionExecute:
+		return true
+	case RecordActionFail:
+		return true
+	case RecordActionLock:
+		return true
+	case RecordActionRecall:
+		return true
+	case RecordActionRectify:
+		return true
+	case RecordActionRefuse:
+		return true
+	case RecordActionRelease:
+		return true
+	case RecordActionReturn:
+		return true
+	case RecordActionReview:
+		return true
+	case RecordActionRework:
+		return true
+	case RecordActionStart:
+		return true
+	case RecordActionSubmit:
+		return true
+	case RecordActionTownshipCheck:
+		return true
+	case RecordActionUnlock:
+		return true
+	case RecordActionWithdraw:
+		return true
+	case RecordActionWriteOff:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RecordState.
+const (
+	RecordStateAccepted        RecordState = "accepted"
+	RecordStateApproved        RecordState = "approved"
+	RecordStateCarried         RecordState = "carried"
+	RecordStateChangeApproved  RecordState = "change_approved"
+	RecordStateChecked         RecordState = "checked"
+	RecordStateDraft           RecordState = "draft"
+	RecordStateEvidenced       RecordState = "evidenced"
+	RecordStateExecuted        RecordState = "executed"
+	RecordStateExecuting       RecordState = "executing"
+	RecordStateFailed          RecordState = "failed"
+	RecordStateInReview        RecordState = "in_review"
+	RecordStatePlanned         RecordState = "planned"
+	RecordStateQuotaLocked     RecordState = "quota_locked"
+	RecordStateRecognised      RecordState = "recognised"
+	RecordStateRectifying      RecordState = "rectifying"
+	RecordStateRefused         RecordState = "refused"
+	RecordStateReleased        RecordState = "released"
+	RecordStateReturned        RecordState = "returned"
+	RecordStateSubmitted       RecordState = "submitted"
+	RecordStateTownshipChecked RecordState = "township_checked"
+	RecordStateWithdrawn       RecordState = "withdrawn"
+	RecordStateWrittenOff      RecordState = "written_off"
+)
+
+// Valid indicates whether the value is a known member of the RecordState enum.
+func (e RecordState) Valid() bool {
+	switch e {
+	case RecordStateAccepted:
+		return true
+	case RecordStateApproved:
+		return true
+	case RecordStateCarried:
+		return true
+	case RecordStateChangeApproved:
+		return true
+	case RecordStateChecked:
+		return true
+	case RecordStateDraft:
+		return true
+	case RecordStateEvidenced:
+		return true
+	case RecordStateExecuted:
+		return true
+	case RecordStateExecuting:
+		return true
+	case RecordStateFailed:
+		return true
+	case RecordStateInReview:
+		return true
+	case RecordStatePlanned:
+		return true
+	case RecordStateQuotaLocked:
+		return true
+	case RecordStateRecognised:
+		return true
+	case RecordStateRectifying:
+		return true
+	case RecordStateRefused:
+		return true
+	case RecordStateReleased:
+		return true
+	case RecordStateReturned:
+		return true
+	case RecordStateSubmitted:
+		return true
+	case RecordStateTownshipChecked:
+		return true
+	case RecordStateWithdrawn:
+		return true
+	case RecordStateWrittenOff:
 		return true
 	default:
 		return false
@@ -331,43 +580,43 @@ func (e PublicationStatus) Valid() bool {
 
 // Defines values for Role.
 const (
-	Admin         Role = "admin"
-	Agriculture   Role = "agriculture"
-	Auditor       Role = "auditor"
-	Bureau        Role = "bureau"
-	BureauLead    Role = "bureau_lead"
-	Environment   Role = "environment"
-	Forestry      Role = "forestry"
-	Government    Role = "government"
-	TownshipClerk Role = "township_clerk"
-	TownshipLead  Role = "township_lead"
-	Water         Role = "water"
+	RoleAdmin         Role = "admin"
+	RoleAgriculture   Role = "agriculture"
+	RoleAuditor       Role = "auditor"
+	RoleBureau        Role = "bureau"
+	RoleBureauLead    Role = "bureau_lead"
+	RoleEnvironment   Role = "environment"
+	RoleForestry      Role = "forestry"
+	RoleGovernment    Role = "government"
+	RoleTownshipClerk Role = "township_clerk"
+	RoleTownshipLead  Role = "township_lead"
+	RoleWater         Role = "water"
 )
 
 // Valid indicates whether the value is a known member of the Role enum.
 func (e Role) Valid() bool {
 	switch e {
-	case Admin:
+	case RoleAdmin:
 		return true
-	case Agriculture:
+	case RoleAgriculture:
 		return true
-	case Auditor:
+	case RoleAuditor:
 		return true
-	case Bureau:
+	case RoleBureau:
 		return true
-	case BureauLead:
+	case RoleBureauLead:
 		return true
-	case Environment:
+	case RoleEnvironment:
 		return true
-	case Forestry:
+	case RoleForestry:
 		return true
-	case Government:
+	case RoleGovernment:
 		return true
-	case TownshipClerk:
+	case RoleTownshipClerk:
 		return true
-	case TownshipLead:
+	case RoleTownshipLead:
 		return true
-	case Water:
+	case RoleWater:
 		return true
 	default:
 		return false
@@ -509,6 +758,27 @@ func (e ListOverlapsParamsBy) Valid() bool {
 	case ListOverlapsParamsByClause:
 		return true
 	case ListOverlapsParamsByTownship:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AddOpinionsJSONBodyOpinion.
+const (
+	Agree               AddOpinionsJSONBodyOpinion = "agree"
+	AgreeWithConditions AddOpinionsJSONBodyOpinion = "agree_with_conditions"
+	Disagree            AddOpinionsJSONBodyOpinion = "disagree"
+)
+
+// Valid indicates whether the value is a known member of the AddOpinionsJSONBodyOpinion enum.
+func (e AddOpinionsJSONBodyOpinion) Valid() bool {
+	switch e {
+	case Agree:
+		return true
+	case AgreeWithConditions:
+		return true
+	case Disagree:
 		return true
 	default:
 		return false
@@ -657,6 +927,46 @@ type CountyInput struct {
 	Synthetic *bool `json:"synthetic,omitempty"`
 }
 
+// CountyYear defines model for CountyYear.
+type CountyYear struct {
+	Acceptors        []Department `json:"acceptors"`
+	ApprovalPurposes []string     `json:"approval_purposes"`
+	ContractActors   []string     `json:"contract_actors"`
+
+	// Counts 各方向、状态的地块数，如 {"in/approved": 3}
+	Counts     map[string]int `json:"counts"`
+	DeclareBy  string         `json:"declare_by"`
+	PlanBy     string         `json:"plan_by"`
+	Reviewers  []Department   `json:"reviewers"`
+	SurveyDate string         `json:"survey_date"`
+	Year       Year           `json:"year"`
+}
+
+// CountyYearInput defines model for CountyYearInput.
+type CountyYearInput struct {
+	// Acceptors 县级验收须签字的部门
+	Acceptors *[]Department `json:"acceptors,omitempty"`
+
+	// ApprovalPurposes 实施前须有批准文件的转出用途
+	ApprovalPurposes *[]string `json:"approval_purposes,omitempty"`
+
+	// ContractActors 实施前须有合同的主体类型
+	ContractActors *[]string `json:"contract_actors,omitempty"`
+
+	// DeclareBy 乡镇申报期限
+	DeclareBy *openapi_types.Date `json:"declare_by,omitempty"`
+
+	// PlanBy 方案批准期限
+	PlanBy *openapi_types.Date `json:"plan_by,omitempty"`
+	Reason *string             `json:"reason,omitempty"`
+
+	// Reviewers 方案须有其意见的部门
+	Reviewers *[]Department `json:"reviewers,omitempty"`
+
+	// SurveyDate 国土变更调查时点
+	SurveyDate *openapi_types.Date `json:"survey_date,omitempty"`
+}
+
 // Dataset defines model for Dataset.
 type Dataset struct {
 	// AreaM2 平方米，两位小数 · m² with two decimals
@@ -730,8 +1040,17 @@ type DatasetInput struct {
 // DatasetStatus defines model for DatasetStatus.
 type DatasetStatus string
 
+// Department 自然资源、农业农村、林业、水利、生态环境
+type Department string
+
 // Direction in 转进，out 转出
 type Direction string
+
+// DocumentKind 权利人同意书、合同、批准文件、部门意见书、验收表、现场照片、整改报告、举证材料、日常变更批次、验收成果
+type DocumentKind string
+
+// Exempt 不计入平衡的流出：生态退耕、灾毁、自然淹没
+type Exempt string
 
 // Finding defines model for Finding.
 type Finding struct {
@@ -1331,6 +1650,126 @@ type Reason struct {
 	Reason string `json:"reason"`
 }
 
+// Record defines model for Record.
+type Record struct {
+	// Actions 该状态可办理的事项（不论角色）
+	Actions []RecordAction `json:"actions"`
+
+	// Actor 主体类型
+	Actor     string    `json:"actor"`
+	Applicant string    `json:"applicant"`
+	ChangedAt time.Time `json:"changed_at"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// Direction in 转进，out 转出
+	Direction Direction `json:"direction"`
+
+	// Exempt 不计入平衡的流出：生态退耕、灾毁、自然淹没
+	Exempt *Exempt `json:"exempt,omitempty"`
+
+	// Late 曾逾期办理
+	Late bool `json:"late"`
+
+	// NetM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetM2 AreaM2 `json:"net_m2"`
+
+	// NetPaddyM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetPaddyM2 AreaM2 `json:"net_paddy_m2"`
+	Number     string `json:"number"`
+
+	// Purpose 用途
+	Purpose  string `json:"purpose"`
+	Revision int    `json:"revision"`
+
+	// Round 会审轮次
+	Round int `json:"round"`
+
+	// RunId 所依据的筛查
+	RunId *openapi_types.UUID `json:"run_id,omitempty"`
+
+	// State 草稿、乡镇提交、县级内业检查、部门会审、纳入方案、方案批准、实施中、乡镇初验、验收合格、整改、验收不合格、举证上报、日常变更通过、指标锁定、准予实施、已实施、年度变更认定、结转、核销、不予、撤回、退回补正
+	State        RecordState `json:"state"`
+	StateZh      string      `json:"state_zh"`
+	TownshipCode string      `json:"township_code"`
+
+	// Verdict 筛查结论；未筛查为空
+	Verdict string `json:"verdict"`
+}
+
+// RecordAction 申报、提交、撤回、退回补正、内业检查、送会审、不予、开始实施、乡镇初验、整改、整改完成、验收不合格、举证上报、举证退回、日常变更通过、指标锁定、解锁、准予实施、收回准予、已实施、核定流出、核销
+type RecordAction string
+
+// RecordDetail defines model for RecordDetail.
+type RecordDetail struct {
+	Documents []RecordDocument `json:"documents"`
+	History   []RecordEvent    `json:"history"`
+	Opinions  []RecordOpinion  `json:"opinions"`
+	Record    Record           `json:"record"`
+}
+
+// RecordDocument defines model for RecordDocument.
+type RecordDocument struct {
+	At         time.Time          `json:"at"`
+	By         string             `json:"by"`
+	DocumentId openapi_types.UUID `json:"document_id"`
+	FileName   string             `json:"file_name"`
+
+	// Kind 权利人同意书、合同、批准文件、部门意见书、验收表、现场照片、整改报告、举证材料、日常变更批次、验收成果
+	Kind      DocumentKind `json:"kind"`
+	Purpose   string       `json:"purpose"`
+	Reference string       `json:"reference"`
+
+	// Revision 存档时地块的版本
+	Revision int    `json:"revision"`
+	Sha256   string `json:"sha256"`
+	Size     int64  `json:"size"`
+}
+
+// RecordEvent defines model for RecordEvent.
+type RecordEvent struct {
+	Action    string                  `json:"action"`
+	ActionZh  string                  `json:"action_zh"`
+	At        time.Time               `json:"at"`
+	By        string                  `json:"by"`
+	Data      *map[string]interface{} `json:"data,omitempty"`
+	Documents []openapi_types.UUID    `json:"documents"`
+	EventId   openapi_types.UUID      `json:"event_id"`
+	From      string                  `json:"from"`
+	Late      bool                    `json:"late"`
+	Reason    string                  `json:"reason"`
+	Role      string                  `json:"role"`
+	Seq       int                     `json:"seq"`
+	To        string                  `json:"to"`
+
+	// TownshipCode 操作人的乡镇
+	TownshipCode *string `json:"township_code,omitempty"`
+}
+
+// RecordOpinion defines model for RecordOpinion.
+type RecordOpinion struct {
+	At         time.Time `json:"at"`
+	By         string    `json:"by"`
+	Conditions string    `json:"conditions"`
+
+	// Department 自然资源、农业农村、林业、水利、生态环境
+	Department Department `json:"department"`
+
+	// Direction in 转进，out 转出
+	Direction *Direction `json:"direction,omitempty"`
+	Number    *string    `json:"number,omitempty"`
+	Opinion   string     `json:"opinion"`
+	Reasons   string     `json:"reasons"`
+	Round     int        `json:"round"`
+	Seq       int        `json:"seq"`
+}
+
+// RecordState 草稿、乡镇提交、县级内业检查、部门会审、纳入方案、方案批准、实施中、乡镇初验、验收合格、整改、验收不合格、举证上报、日常变更通过、指标锁定、准予实施、已实施、年度变更认定、结转、核销、不予、撤回、退回补正
+type RecordState string
+
 // Role 乡镇经办、乡镇负责人、自然资源局经办、自然资源局负责人、农业农村、林业、水利、生态环境、县政府、审计、系统管理
 type Role string
 
@@ -1561,6 +2000,9 @@ type CountyPath = string
 // DatasetID defines model for DatasetID.
 type DatasetID = openapi_types.UUID
 
+// DirectionPath in 转进，out 转出
+type DirectionPath = Direction
+
 // IdentityID defines model for IdentityID.
 type IdentityID = openapi_types.UUID
 
@@ -1569,6 +2011,9 @@ type JobID = openapi_types.UUID
 
 // Limit defines model for Limit.
 type Limit = int
+
+// NumberPath defines model for NumberPath.
+type NumberPath = string
 
 // OutcomeFilter hit 超限，tolerated 容差内，missing 缺图层或材料，note 备注
 type OutcomeFilter = Outcome
@@ -1771,6 +2216,35 @@ type WhatIfFileParams struct {
 	AcceptRepairs *bool   `form:"accept_repairs,omitempty" json:"accept_repairs,omitempty"`
 }
 
+// ActOnRecordsJSONBody defines parameters for ActOnRecords.
+type ActOnRecordsJSONBody struct {
+	// Action 申报、提交、撤回、退回补正、内业检查、送会审、不予、开始实施、乡镇初验、整改、整改完成、验收不合格、举证上报、举证退回、日常变更通过、指标锁定、解锁、准予实施、收回准予、已实施、核定流出、核销
+	Action RecordAction `json:"action"`
+
+	// Exempt 不计入平衡的流出：生态退耕、灾毁、自然淹没
+	Exempt *Exempt `json:"exempt,omitempty"`
+	Items  []struct {
+		// Direction in 转进，out 转出
+		Direction Direction             `json:"direction"`
+		Documents *[]openapi_types.UUID `json:"documents,omitempty"`
+
+		// ExecutedM2 平方米，两位小数 · m² with two decimals
+		//
+		// Example: 1234.56
+		ExecutedM2 *AreaM2 `json:"executed_m2,omitempty"`
+
+		// ExecutedPaddyM2 平方米，两位小数 · m² with two decimals
+		//
+		// Example: 1234.56
+		ExecutedPaddyM2 *AreaM2 `json:"executed_paddy_m2,omitempty"`
+		Number          string  `json:"number"`
+		Revision        *int    `json:"revision,omitempty"`
+	} `json:"items"`
+
+	// Reason 理由；逾期、退回、不予、整改等必填
+	Reason *string `json:"reason,omitempty"`
+}
+
 // DecidePlanJSONBody defines parameters for DecidePlan.
 type DecidePlanJSONBody struct {
 	Approve bool `json:"approve"`
@@ -1824,6 +2298,52 @@ type AddLedgerTransferJSONBody struct {
 	To        Township `json:"to"`
 }
 
+// AddOpinionsJSONBody defines parameters for AddOpinions.
+type AddOpinionsJSONBody struct {
+	Conditions *string `json:"conditions,omitempty"`
+	Items      []struct {
+		// Direction in 转进，out 转出
+		Direction Direction `json:"direction"`
+		Number    string    `json:"number"`
+	} `json:"items"`
+	Opinion AddOpinionsJSONBodyOpinion `json:"opinion"`
+	Reasons *string                    `json:"reasons,omitempty"`
+}
+
+// AddOpinionsJSONBodyOpinion defines parameters for AddOpinions.
+type AddOpinionsJSONBodyOpinion string
+
+// ListRecordsParams defines parameters for ListRecords.
+type ListRecordsParams struct {
+	Township  *Township    `form:"township,omitempty" json:"township,omitempty"`
+	Direction *Direction   `form:"direction,omitempty" json:"direction,omitempty"`
+	State     *RecordState `form:"state,omitempty" json:"state,omitempty"`
+	Queue     *Department  `form:"queue,omitempty" json:"queue,omitempty"`
+
+	// After 上一页的 next
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit 每页条数 · Page size
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// AddRecordDocumentMultipartBody defines parameters for AddRecordDocument.
+type AddRecordDocumentMultipartBody struct {
+	File openapi_types.File `json:"file"`
+}
+
+// AddRecordDocumentParams defines parameters for AddRecordDocument.
+type AddRecordDocumentParams struct {
+	Kind DocumentKind `form:"kind" json:"kind"`
+
+	// Purpose 批准的用途，如 设施农用地；不计入平衡的流出为 生态退耕、灾毁、自然淹没
+	Purpose *string `form:"purpose,omitempty" json:"purpose,omitempty"`
+
+	// Reference 文号
+	Reference *string `form:"reference,omitempty" json:"reference,omitempty"`
+	FileName  *string `form:"file_name,omitempty" json:"file_name,omitempty"`
+}
+
 // PutCountyJSONRequestBody defines body for PutCounty for application/json ContentType.
 type PutCountyJSONRequestBody = CountyInput
 
@@ -1866,11 +2386,26 @@ type WhatIfJSONRequestBody = WhatIfInput
 // WhatIfFileMultipartRequestBody defines body for WhatIfFile for multipart/form-data ContentType.
 type WhatIfFileMultipartRequestBody WhatIfFileMultipartBody
 
+// PutYearJSONRequestBody defines body for PutYear for application/json ContentType.
+type PutYearJSONRequestBody = CountyYearInput
+
+// ActOnRecordsJSONRequestBody defines body for ActOnRecords for application/json ContentType.
+type ActOnRecordsJSONRequestBody ActOnRecordsJSONBody
+
+// CloseYearJSONRequestBody defines body for CloseYear for application/json ContentType.
+type CloseYearJSONRequestBody = Reason
+
 // DecidePlanJSONRequestBody defines body for DecidePlan for application/json ContentType.
 type DecidePlanJSONRequestBody DecidePlanJSONBody
 
 // AddLedgerTransferJSONRequestBody defines body for AddLedgerTransfer for application/json ContentType.
 type AddLedgerTransferJSONRequestBody AddLedgerTransferJSONBody
+
+// AddOpinionsJSONRequestBody defines body for AddOpinions for application/json ContentType.
+type AddOpinionsJSONRequestBody AddOpinionsJSONBody
+
+// AddRecordDocumentMultipartRequestBody defines body for AddRecordDocument for multipart/form-data ContentType.
+type AddRecordDocumentMultipartRequestBody AddRecordDocumentMultipartBody
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -2245,6 +2780,11 @@ type ClientInterface interface {
 	// Corresponds with GET /counties/{county}/plans/{plan_id}/{artifact} (the `GetPlanArtifact` operationId).
 	GetPlanArtifact(ctx context.Context, county CountyPath, planId PlanID, artifact string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetRecordDocument 取一份材料的文件 · A document's file
+	//
+	// Corresponds with GET /counties/{county}/record-documents/{document_id} (the `GetRecordDocument` operationId).
+	GetRecordDocument(ctx context.Context, county CountyPath, documentId openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListScreenings 筛查记录 · Screening runs
 	//
 	// Corresponds with GET /counties/{county}/screenings (the `ListScreenings` operationId).
@@ -2350,6 +2890,75 @@ type ClientInterface interface {
 	// Corresponds with POST /counties/{county}/whatif/file (the `WhatIfFile` operationId).
 	WhatIfFileWithBody(ctx context.Context, county CountyPath, params *WhatIfFileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetYear 年度设置与各状态地块数 · The year's settings, and how many parcels are in each state
+	//
+	// 没有设置过的年度得到 404。乡镇只计本乡镇的地块。 A year that was not set is 404; a township counts its own.
+	//
+	// Corresponds with GET /counties/{county}/years/{year} (the `GetYear` operationId).
+	GetYear(ctx context.Context, county CountyPath, year YearPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutYearWithBody 设置年度：期限、会审与验收部门、须批准的用途 · Set the year
+	//
+	// 设置后，地块须按流程办理，方案报批要求选中的地块已经会审。未给出的项取缺省值（6 月 15 日、7 月 31 日、12 月 31 日，五部门会审，四部门验收）。
+	// From then on parcels go by the workflow. What is left out takes the default.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /counties/{county}/years/{year} (the `PutYear` operationId).
+	PutYearWithBody(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutYear 设置年度：期限、会审与验收部门、须批准的用途 · Set the year
+	//
+	// 设置后，地块须按流程办理，方案报批要求选中的地块已经会审。未给出的项取缺省值（6 月 15 日、7 月 31 日、12 月 31 日，五部门会审，四部门验收）。
+	// From then on parcels go by the workflow. What is left out takes the default.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /counties/{county}/years/{year} (the `PutYear` operationId).
+	PutYear(ctx context.Context, county CountyPath, year YearPath, body PutYearJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ActOnRecordsWithBody 办理一步，可一次多个地块 · Take a step for one parcel or many
+	//
+	// 全部办理或一个也不办；台账随之记账。revision 是所见的版本，declare 时可省略；已被他人改动的拒绝。
+	// 方案纳入与批准、认定、结转由各自的接口办理。All or none, with the entries in the ledger that follow; revision is
+	// what the caller has seen.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/actions (the `ActOnRecords` operationId).
+	ActOnRecordsWithBody(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ActOnRecords 办理一步，可一次多个地块 · Take a step for one parcel or many
+	//
+	// 全部办理或一个也不办；台账随之记账。revision 是所见的版本，declare 时可省略；已被他人改动的拒绝。
+	// 方案纳入与批准、认定、结转由各自的接口办理。All or none, with the entries in the ledger that follow; revision is
+	// what the caller has seen.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/actions (the `ActOnRecords` operationId).
+	ActOnRecords(ctx context.Context, county CountyPath, year YearPath, body ActOnRecordsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CloseYearWithBody 年度结转 · Close the year
+	//
+	// 各乡镇余额或欠账转入下一年度，已认定的地块结转。还有地块未办结、指标锁定未实施或未认定的拒绝。
+	// Refused while a parcel is still on its way.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/closing (the `CloseYear` operationId).
+	CloseYearWithBody(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CloseYear 年度结转 · Close the year
+	//
+	// 各乡镇余额或欠账转入下一年度，已认定的地块结转。还有地块未办结、指标锁定未实施或未认定的拒绝。
+	// Refused while a parcel is still on its way.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/closing (the `CloseYear` operationId).
+	CloseYear(ctx context.Context, county CountyPath, year YearPath, body CloseYearJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// DecidePlanWithBody 批准或退回报批的方案 · Approve the proposed plan, or send it back
 	//
 	// 批准即开账，方案选中的地块记入台账“计划”；调整方案只记变化。报批人不得批准本人报批的方案。
@@ -2400,10 +3009,52 @@ type ClientInterface interface {
 	// Corresponds with POST /counties/{county}/years/{year}/ledger/transfers (the `AddLedgerTransfer` operationId).
 	AddLedgerTransfer(ctx context.Context, county CountyPath, year YearPath, body AddLedgerTransferJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// AddOpinionsWithBody 出具部门意见 · Give one's department's opinion
+	//
+	// 部门由角色决定，各部门并行。有条件同意须写条件，不同意须写理由；同一轮可改，以最后一次为准，都留存。
+	// The department is that of the role; the last opinion of a round counts, all are kept.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/opinions (the `AddOpinions` operationId).
+	AddOpinionsWithBody(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddOpinions 出具部门意见 · Give one's department's opinion
+	//
+	// 部门由角色决定，各部门并行。有条件同意须写条件，不同意须写理由；同一轮可改，以最后一次为准，都留存。
+	// The department is that of the role; the last opinion of a round counts, all are kept.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/opinions (the `AddOpinions` operationId).
+	AddOpinions(ctx context.Context, county CountyPath, year YearPath, body AddOpinionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListPublications 年度方案及各号调整 · The plan of the year and its amendments
 	//
 	// Corresponds with GET /counties/{county}/years/{year}/publications (the `ListPublications` operationId).
 	ListPublications(ctx context.Context, county CountyPath, year YearPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListRecords 地块流程 · Where the parcels of the year stand
+	//
+	// queue 只列该部门尚未出具意见的地块。 queue lists what a department has still to give an opinion on.
+	//
+	// Corresponds with GET /counties/{county}/years/{year}/records (the `ListRecords` operationId).
+	ListRecords(ctx context.Context, county CountyPath, year YearPath, params *ListRecordsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetRecord 一个地块的流程：历史、材料、部门意见、现可办理的事项 · One record with its history
+	//
+	// Corresponds with GET /counties/{county}/years/{year}/records/{direction}/{number} (the `GetRecord` operationId).
+	GetRecord(ctx context.Context, county CountyPath, year YearPath, direction DirectionPath, number NumberPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddRecordDocumentWithBody 加一份材料 · File a document with a parcel
+	//
+	// 请求体就是文件（不超过 200 MB），也可用 multipart/form-data 的 file 字段。批准文件须写明批准的用途。
+	// The body is the file; an approval names the use that it approves.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/records/{direction}/{number}/documents (the `AddRecordDocument` operationId).
+	AddRecordDocumentWithBody(ctx context.Context, county CountyPath, year YearPath, direction DirectionPath, number NumberPath, params *AddRecordDocumentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetMe 我是谁、有哪些角色 · Who I am, and in which capacities
 	//
@@ -3130,6 +3781,21 @@ func (c *Raw) GetPlanArtifact(ctx context.Context, county CountyPath, planId Pla
 	return c.Client.Do(req)
 }
 
+// GetRecordDocument 取一份材料的文件 · A document's file
+//
+// Corresponds with GET /counties/{county}/record-documents/{document_id} (the `GetRecordDocument` operationId).
+func (c *Raw) GetRecordDocument(ctx context.Context, county CountyPath, documentId openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRecordDocumentRequest(c.Server, county, documentId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListScreenings 筛查记录 · Screening runs
 //
 // Corresponds with GET /counties/{county}/screenings (the `ListScreenings` operationId).
@@ -3375,6 +4041,145 @@ func (c *Raw) WhatIfFileWithBody(ctx context.Context, county CountyPath, params 
 	return c.Client.Do(req)
 }
 
+// GetYear 年度设置与各状态地块数 · The year's settings, and how many parcels are in each state
+//
+// 没有设置过的年度得到 404。乡镇只计本乡镇的地块。 A year that was not set is 404; a township counts its own.
+//
+// Corresponds with GET /counties/{county}/years/{year} (the `GetYear` operationId).
+func (c *Raw) GetYear(ctx context.Context, county CountyPath, year YearPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetYearRequest(c.Server, county, year)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutYearWithBody 设置年度：期限、会审与验收部门、须批准的用途 · Set the year
+//
+// 设置后，地块须按流程办理，方案报批要求选中的地块已经会审。未给出的项取缺省值（6 月 15 日、7 月 31 日、12 月 31 日，五部门会审，四部门验收）。
+// From then on parcels go by the workflow. What is left out takes the default.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /counties/{county}/years/{year} (the `PutYear` operationId).
+func (c *Raw) PutYearWithBody(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutYearRequestWithBody(c.Server, county, year, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutYear 设置年度：期限、会审与验收部门、须批准的用途 · Set the year
+//
+// 设置后，地块须按流程办理，方案报批要求选中的地块已经会审。未给出的项取缺省值（6 月 15 日、7 月 31 日、12 月 31 日，五部门会审，四部门验收）。
+// From then on parcels go by the workflow. What is left out takes the default.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /counties/{county}/years/{year} (the `PutYear` operationId).
+func (c *Raw) PutYear(ctx context.Context, county CountyPath, year YearPath, body PutYearJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutYearRequest(c.Server, county, year, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ActOnRecordsWithBody 办理一步，可一次多个地块 · Take a step for one parcel or many
+//
+// 全部办理或一个也不办；台账随之记账。revision 是所见的版本，declare 时可省略；已被他人改动的拒绝。
+// 方案纳入与批准、认定、结转由各自的接口办理。All or none, with the entries in the ledger that follow; revision is
+// what the caller has seen.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /counties/{county}/years/{year}/actions (the `ActOnRecords` operationId).
+func (c *Raw) ActOnRecordsWithBody(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewActOnRecordsRequestWithBody(c.Server, county, year, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ActOnRecords 办理一步，可一次多个地块 · Take a step for one parcel or many
+//
+// 全部办理或一个也不办；台账随之记账。revision 是所见的版本，declare 时可省略；已被他人改动的拒绝。
+// 方案纳入与批准、认定、结转由各自的接口办理。All or none, with the entries in the ledger that follow; revision is
+// what the caller has seen.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /counties/{county}/years/{year}/actions (the `ActOnRecords` operationId).
+func (c *Raw) ActOnRecords(ctx context.Context, county CountyPath, year YearPath, body ActOnRecordsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewActOnRecordsRequest(c.Server, county, year, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CloseYearWithBody 年度结转 · Close the year
+//
+// 各乡镇余额或欠账转入下一年度，已认定的地块结转。还有地块未办结、指标锁定未实施或未认定的拒绝。
+// Refused while a parcel is still on its way.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /counties/{county}/years/{year}/closing (the `CloseYear` operationId).
+func (c *Raw) CloseYearWithBody(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCloseYearRequestWithBody(c.Server, county, year, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CloseYear 年度结转 · Close the year
+//
+// 各乡镇余额或欠账转入下一年度，已认定的地块结转。还有地块未办结、指标锁定未实施或未认定的拒绝。
+// Refused while a parcel is still on its way.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /counties/{county}/years/{year}/closing (the `CloseYear` operationId).
+func (c *Raw) CloseYear(ctx context.Context, county CountyPath, year YearPath, body CloseYearJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCloseYearRequest(c.Server, county, year, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // DecidePlanWithBody 批准或退回报批的方案 · Approve the proposed plan, or send it back
 //
 // 批准即开账，方案选中的地块记入台账“计划”；调整方案只记变化。报批人不得批准本人报批的方案。
@@ -3485,11 +4290,103 @@ func (c *Raw) AddLedgerTransfer(ctx context.Context, county CountyPath, year Yea
 	return c.Client.Do(req)
 }
 
+// AddOpinionsWithBody 出具部门意见 · Give one's department's opinion
+//
+// 部门由角色决定，各部门并行。有条件同意须写条件，不同意须写理由；同一轮可改，以最后一次为准，都留存。
+// The department is that of the role; the last opinion of a round counts, all are kept.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /counties/{county}/years/{year}/opinions (the `AddOpinions` operationId).
+func (c *Raw) AddOpinionsWithBody(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddOpinionsRequestWithBody(c.Server, county, year, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddOpinions 出具部门意见 · Give one's department's opinion
+//
+// 部门由角色决定，各部门并行。有条件同意须写条件，不同意须写理由；同一轮可改，以最后一次为准，都留存。
+// The department is that of the role; the last opinion of a round counts, all are kept.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /counties/{county}/years/{year}/opinions (the `AddOpinions` operationId).
+func (c *Raw) AddOpinions(ctx context.Context, county CountyPath, year YearPath, body AddOpinionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddOpinionsRequest(c.Server, county, year, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListPublications 年度方案及各号调整 · The plan of the year and its amendments
 //
 // Corresponds with GET /counties/{county}/years/{year}/publications (the `ListPublications` operationId).
 func (c *Raw) ListPublications(ctx context.Context, county CountyPath, year YearPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListPublicationsRequest(c.Server, county, year)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListRecords 地块流程 · Where the parcels of the year stand
+//
+// queue 只列该部门尚未出具意见的地块。 queue lists what a department has still to give an opinion on.
+//
+// Corresponds with GET /counties/{county}/years/{year}/records (the `ListRecords` operationId).
+func (c *Raw) ListRecords(ctx context.Context, county CountyPath, year YearPath, params *ListRecordsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListRecordsRequest(c.Server, county, year, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetRecord 一个地块的流程：历史、材料、部门意见、现可办理的事项 · One record with its history
+//
+// Corresponds with GET /counties/{county}/years/{year}/records/{direction}/{number} (the `GetRecord` operationId).
+func (c *Raw) GetRecord(ctx context.Context, county CountyPath, year YearPath, direction DirectionPath, number NumberPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRecordRequest(c.Server, county, year, direction, number)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddRecordDocumentWithBody 加一份材料 · File a document with a parcel
+//
+// 请求体就是文件（不超过 200 MB），也可用 multipart/form-data 的 file 字段。批准文件须写明批准的用途。
+// The body is the file; an approval names the use that it approves.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /counties/{county}/years/{year}/records/{direction}/{number}/documents (the `AddRecordDocument` operationId).
+func (c *Raw) AddRecordDocumentWithBody(ctx context.Context, county CountyPath, year YearPath, direction DirectionPath, number NumberPath, params *AddRecordDocumentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddRecordDocumentRequestWithBody(c.Server, county, year, direction, number, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5258,6 +6155,47 @@ func NewGetPlanArtifactRequest(server string, county CountyPath, planId PlanID, 
 	return req, nil
 }
 
+// NewGetRecordDocumentRequest constructs an http.Request for the GetRecordDocument method
+func NewGetRecordDocumentRequest(server string, county CountyPath, documentId openapi_types.UUID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "document_id", documentId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/record-documents/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListScreeningsRequest constructs an http.Request for the ListScreenings method
 func NewListScreeningsRequest(server string, county CountyPath) (*http.Request, error) {
 	var err error
@@ -6195,6 +7133,209 @@ func NewWhatIfFileRequestWithBody(server string, county CountyPath, params *What
 	return req, nil
 }
 
+// NewGetYearRequest constructs an http.Request for the GetYear method
+func NewGetYearRequest(server string, county CountyPath, year YearPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "year", year, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/years/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutYearRequest calls the generic PutYear builder with application/json body
+func NewPutYearRequest(server string, county CountyPath, year YearPath, body PutYearJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutYearRequestWithBody(server, county, year, "application/json", bodyReader)
+}
+
+// NewPutYearRequestWithBody constructs an http.Request for the PutYear method, with any body, and a specified content type
+func NewPutYearRequestWithBody(server string, county CountyPath, year YearPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "year", year, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/years/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewActOnRecordsRequest calls the generic ActOnRecords builder with application/json body
+func NewActOnRecordsRequest(server string, county CountyPath, year YearPath, body ActOnRecordsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewActOnRecordsRequestWithBody(server, county, year, "application/json", bodyReader)
+}
+
+// NewActOnRecordsRequestWithBody constructs an http.Request for the ActOnRecords method, with any body, and a specified content type
+func NewActOnRecordsRequestWithBody(server string, county CountyPath, year YearPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "year", year, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/years/%s/actions", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewCloseYearRequest calls the generic CloseYear builder with application/json body
+func NewCloseYearRequest(server string, county CountyPath, year YearPath, body CloseYearJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCloseYearRequestWithBody(server, county, year, "application/json", bodyReader)
+}
+
+// NewCloseYearRequestWithBody constructs an http.Request for the CloseYear method, with any body, and a specified content type
+func NewCloseYearRequestWithBody(server string, county CountyPath, year YearPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "year", year, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/years/%s/closing", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewDecidePlanRequest calls the generic DecidePlan builder with application/json body
 func NewDecidePlanRequest(server string, county CountyPath, year YearPath, body DecidePlanJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -6487,6 +7628,60 @@ func NewAddLedgerTransferRequestWithBody(server string, county CountyPath, year 
 	return req, nil
 }
 
+// NewAddOpinionsRequest calls the generic AddOpinions builder with application/json body
+func NewAddOpinionsRequest(server string, county CountyPath, year YearPath, body AddOpinionsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAddOpinionsRequestWithBody(server, county, year, "application/json", bodyReader)
+}
+
+// NewAddOpinionsRequestWithBody constructs an http.Request for the AddOpinions method, with any body, and a specified content type
+func NewAddOpinionsRequestWithBody(server string, county CountyPath, year YearPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "year", year, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/years/%s/opinions", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListPublicationsRequest constructs an http.Request for the ListPublications method
 func NewListPublicationsRequest(server string, county CountyPath, year YearPath) (*http.Request, error) {
 	var err error
@@ -6524,6 +7719,305 @@ func NewListPublicationsRequest(server string, county CountyPath, year YearPath)
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewListRecordsRequest constructs an http.Request for the ListRecords method
+func NewListRecordsRequest(server string, county CountyPath, year YearPath, params *ListRecordsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "year", year, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/years/%s/records", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Township != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "township", *params.Township, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Direction != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "direction", *params.Direction, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Queue != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "queue", *params.Queue, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetRecordRequest constructs an http.Request for the GetRecord method
+func NewGetRecordRequest(server string, county CountyPath, year YearPath, direction DirectionPath, number NumberPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "year", year, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "direction", direction, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam3 string
+
+	pathParam3, err = runtime.StyleParamWithOptions("simple", false, "number", number, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/years/%s/records/%s/%s", pathParam0, pathParam1, pathParam2, pathParam3)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAddRecordDocumentRequestWithBody constructs an http.Request for the AddRecordDocument method, with any body, and a specified content type
+func NewAddRecordDocumentRequestWithBody(server string, county CountyPath, year YearPath, direction DirectionPath, number NumberPath, params *AddRecordDocumentParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "year", year, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "direction", direction, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam3 string
+
+	pathParam3, err = runtime.StyleParamWithOptions("simple", false, "number", number, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/years/%s/records/%s/%s/documents", pathParam0, pathParam1, pathParam2, pathParam3)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "kind", params.Kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Purpose != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "purpose", *params.Purpose, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Reference != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "reference", *params.Reference, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.FileName != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "file_name", *params.FileName, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -7028,6 +8522,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /counties/{county}/plans/{plan_id}/{artifact} (the `GetPlanArtifact` operationId).
 	GetPlanArtifactWithResponse(ctx context.Context, county CountyPath, planId PlanID, artifact string, reqEditors ...RequestEditorFn) (*GetPlanArtifactResponse, error)
 
+	// GetRecordDocumentWithResponse 取一份材料的文件 · A document's file
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /counties/{county}/record-documents/{document_id} (the `GetRecordDocument` operationId).
+	GetRecordDocumentWithResponse(ctx context.Context, county CountyPath, documentId openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetRecordDocumentResponse, error)
+
 	// ListScreeningsWithResponse 筛查记录 · Screening runs
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -7149,6 +8650,77 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /counties/{county}/whatif/file (the `WhatIfFile` operationId).
 	WhatIfFileWithBodyWithResponse(ctx context.Context, county CountyPath, params *WhatIfFileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*WhatIfFileResponse, error)
 
+	// GetYearWithResponse 年度设置与各状态地块数 · The year's settings, and how many parcels are in each state
+	//
+	// 没有设置过的年度得到 404。乡镇只计本乡镇的地块。 A year that was not set is 404; a township counts its own.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /counties/{county}/years/{year} (the `GetYear` operationId).
+	GetYearWithResponse(ctx context.Context, county CountyPath, year YearPath, reqEditors ...RequestEditorFn) (*GetYearResponse, error)
+
+	// PutYearWithBodyWithResponse 设置年度：期限、会审与验收部门、须批准的用途 · Set the year
+	//
+	// 设置后，地块须按流程办理，方案报批要求选中的地块已经会审。未给出的项取缺省值（6 月 15 日、7 月 31 日、12 月 31 日，五部门会审，四部门验收）。
+	// From then on parcels go by the workflow. What is left out takes the default.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /counties/{county}/years/{year} (the `PutYear` operationId).
+	PutYearWithBodyWithResponse(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutYearResponse, error)
+
+	// PutYearWithResponse 设置年度：期限、会审与验收部门、须批准的用途 · Set the year
+	//
+	// 设置后，地块须按流程办理，方案报批要求选中的地块已经会审。未给出的项取缺省值（6 月 15 日、7 月 31 日、12 月 31 日，五部门会审，四部门验收）。
+	// From then on parcels go by the workflow. What is left out takes the default.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /counties/{county}/years/{year} (the `PutYear` operationId).
+	PutYearWithResponse(ctx context.Context, county CountyPath, year YearPath, body PutYearJSONRequestBody, reqEditors ...RequestEditorFn) (*PutYearResponse, error)
+
+	// ActOnRecordsWithBodyWithResponse 办理一步，可一次多个地块 · Take a step for one parcel or many
+	//
+	// 全部办理或一个也不办；台账随之记账。revision 是所见的版本，declare 时可省略；已被他人改动的拒绝。
+	// 方案纳入与批准、认定、结转由各自的接口办理。All or none, with the entries in the ledger that follow; revision is
+	// what the caller has seen.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/actions (the `ActOnRecords` operationId).
+	ActOnRecordsWithBodyWithResponse(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ActOnRecordsResponse, error)
+
+	// ActOnRecordsWithResponse 办理一步，可一次多个地块 · Take a step for one parcel or many
+	//
+	// 全部办理或一个也不办；台账随之记账。revision 是所见的版本，declare 时可省略；已被他人改动的拒绝。
+	// 方案纳入与批准、认定、结转由各自的接口办理。All or none, with the entries in the ledger that follow; revision is
+	// what the caller has seen.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/actions (the `ActOnRecords` operationId).
+	ActOnRecordsWithResponse(ctx context.Context, county CountyPath, year YearPath, body ActOnRecordsJSONRequestBody, reqEditors ...RequestEditorFn) (*ActOnRecordsResponse, error)
+
+	// CloseYearWithBodyWithResponse 年度结转 · Close the year
+	//
+	// 各乡镇余额或欠账转入下一年度，已认定的地块结转。还有地块未办结、指标锁定未实施或未认定的拒绝。
+	// Refused while a parcel is still on its way.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/closing (the `CloseYear` operationId).
+	CloseYearWithBodyWithResponse(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CloseYearResponse, error)
+
+	// CloseYearWithResponse 年度结转 · Close the year
+	//
+	// 各乡镇余额或欠账转入下一年度，已认定的地块结转。还有地块未办结、指标锁定未实施或未认定的拒绝。
+	// Refused while a parcel is still on its way.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/closing (the `CloseYear` operationId).
+	CloseYearWithResponse(ctx context.Context, county CountyPath, year YearPath, body CloseYearJSONRequestBody, reqEditors ...RequestEditorFn) (*CloseYearResponse, error)
+
 	// DecidePlanWithBodyWithResponse 批准或退回报批的方案 · Approve the proposed plan, or send it back
 	//
 	// 批准即开账，方案选中的地块记入台账“计划”；调整方案只记变化。报批人不得批准本人报批的方案。
@@ -7203,12 +8775,58 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /counties/{county}/years/{year}/ledger/transfers (the `AddLedgerTransfer` operationId).
 	AddLedgerTransferWithResponse(ctx context.Context, county CountyPath, year YearPath, body AddLedgerTransferJSONRequestBody, reqEditors ...RequestEditorFn) (*AddLedgerTransferResponse, error)
 
+	// AddOpinionsWithBodyWithResponse 出具部门意见 · Give one's department's opinion
+	//
+	// 部门由角色决定，各部门并行。有条件同意须写条件，不同意须写理由；同一轮可改，以最后一次为准，都留存。
+	// The department is that of the role; the last opinion of a round counts, all are kept.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/opinions (the `AddOpinions` operationId).
+	AddOpinionsWithBodyWithResponse(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddOpinionsResponse, error)
+
+	// AddOpinionsWithResponse 出具部门意见 · Give one's department's opinion
+	//
+	// 部门由角色决定，各部门并行。有条件同意须写条件，不同意须写理由；同一轮可改，以最后一次为准，都留存。
+	// The department is that of the role; the last opinion of a round counts, all are kept.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/opinions (the `AddOpinions` operationId).
+	AddOpinionsWithResponse(ctx context.Context, county CountyPath, year YearPath, body AddOpinionsJSONRequestBody, reqEditors ...RequestEditorFn) (*AddOpinionsResponse, error)
+
 	// ListPublicationsWithResponse 年度方案及各号调整 · The plan of the year and its amendments
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /counties/{county}/years/{year}/publications (the `ListPublications` operationId).
 	ListPublicationsWithResponse(ctx context.Context, county CountyPath, year YearPath, reqEditors ...RequestEditorFn) (*ListPublicationsResponse, error)
+
+	// ListRecordsWithResponse 地块流程 · Where the parcels of the year stand
+	//
+	// queue 只列该部门尚未出具意见的地块。 queue lists what a department has still to give an opinion on.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /counties/{county}/years/{year}/records (the `ListRecords` operationId).
+	ListRecordsWithResponse(ctx context.Context, county CountyPath, year YearPath, params *ListRecordsParams, reqEditors ...RequestEditorFn) (*ListRecordsResponse, error)
+
+	// GetRecordWithResponse 一个地块的流程：历史、材料、部门意见、现可办理的事项 · One record with its history
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /counties/{county}/years/{year}/records/{direction}/{number} (the `GetRecord` operationId).
+	GetRecordWithResponse(ctx context.Context, county CountyPath, year YearPath, direction DirectionPath, number NumberPath, reqEditors ...RequestEditorFn) (*GetRecordResponse, error)
+
+	// AddRecordDocumentWithBodyWithResponse 加一份材料 · File a document with a parcel
+	//
+	// 请求体就是文件（不超过 200 MB），也可用 multipart/form-data 的 file 字段。批准文件须写明批准的用途。
+	// The body is the file; an approval names the use that it approves.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/records/{direction}/{number}/documents (the `AddRecordDocument` operationId).
+	AddRecordDocumentWithBodyWithResponse(ctx context.Context, county CountyPath, year YearPath, direction DirectionPath, number NumberPath, params *AddRecordDocumentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddRecordDocumentResponse, error)
 
 	// GetMeWithResponse 我是谁、有哪些角色 · Who I am, and in which capacities
 	//
@@ -8675,6 +10293,47 @@ func (r GetPlanArtifactResponse) ContentType() string {
 	return ""
 }
 
+type GetRecordDocumentResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetRecordDocumentResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetRecordDocumentResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetRecordDocumentResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetRecordDocumentResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetRecordDocumentResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListScreeningsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -9244,6 +10903,198 @@ func (r WhatIfFileResponse) ContentType() string {
 	return ""
 }
 
+type GetYearResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CountyYear
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetYearResponse) GetJSON200() *CountyYear {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetYearResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetYearResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetYearResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetYearResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetYearResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutYearResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CountyYear
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutYearResponse) GetJSON200() *CountyYear {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutYearResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutYearResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutYearResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutYearResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutYearResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ActOnRecordsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]Record
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ActOnRecordsResponse) GetJSON200() *[]Record {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ActOnRecordsResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ActOnRecordsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ActOnRecordsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ActOnRecordsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ActOnRecordsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CloseYearResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LedgerPosted
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CloseYearResponse) GetJSON200() *LedgerPosted {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CloseYearResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CloseYearResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CloseYearResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CloseYearResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CloseYearResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type DecidePlanResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -9443,6 +11294,54 @@ func (r AddLedgerTransferResponse) ContentType() string {
 	return ""
 }
 
+type AddOpinionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *[]RecordOpinion
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r AddOpinionsResponse) GetJSON201() *[]RecordOpinion {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r AddOpinionsResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AddOpinionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AddOpinionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AddOpinionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AddOpinionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListPublicationsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -9485,6 +11384,156 @@ func (r ListPublicationsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListPublicationsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListRecordsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *struct {
+		Items []Record `json:"items"`
+		Next  *string  `json:"next,omitempty"`
+	}
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListRecordsResponse) GetJSON200() *struct {
+	Items []Record `json:"items"`
+	Next  *string  `json:"next,omitempty"`
+} {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListRecordsResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListRecordsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListRecordsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListRecordsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListRecordsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetRecordResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RecordDetail
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetRecordResponse) GetJSON200() *RecordDetail {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetRecordResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetRecordResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetRecordResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetRecordResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetRecordResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type AddRecordDocumentResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *RecordDocument
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r AddRecordDocumentResponse) GetJSON201() *RecordDocument {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r AddRecordDocumentResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AddRecordDocumentResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AddRecordDocumentResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AddRecordDocumentResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AddRecordDocumentResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -10262,6 +12311,19 @@ func (c *ClientWithResponses) GetPlanArtifactWithResponse(ctx context.Context, c
 	return ParseGetPlanArtifactResponse(rsp)
 }
 
+// GetRecordDocumentWithResponse 取一份材料的文件 · A document's file
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /counties/{county}/record-documents/{document_id} (the `GetRecordDocument` operationId).
+func (c *ClientWithResponses) GetRecordDocumentWithResponse(ctx context.Context, county CountyPath, documentId openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetRecordDocumentResponse, error) {
+	rsp, err := c.GetRecordDocument(ctx, county, documentId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetRecordDocumentResponse(rsp)
+}
+
 // ListScreeningsWithResponse 筛查记录 · Screening runs
 //
 // Returns a wrapper object for the known response body format(s).
@@ -10467,6 +12529,119 @@ func (c *ClientWithResponses) WhatIfFileWithBodyWithResponse(ctx context.Context
 	return ParseWhatIfFileResponse(rsp)
 }
 
+// GetYearWithResponse 年度设置与各状态地块数 · The year's settings, and how many parcels are in each state
+//
+// 没有设置过的年度得到 404。乡镇只计本乡镇的地块。 A year that was not set is 404; a township counts its own.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /counties/{county}/years/{year} (the `GetYear` operationId).
+func (c *ClientWithResponses) GetYearWithResponse(ctx context.Context, county CountyPath, year YearPath, reqEditors ...RequestEditorFn) (*GetYearResponse, error) {
+	rsp, err := c.GetYear(ctx, county, year, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetYearResponse(rsp)
+}
+
+// PutYearWithBodyWithResponse 设置年度：期限、会审与验收部门、须批准的用途 · Set the year
+//
+// 设置后，地块须按流程办理，方案报批要求选中的地块已经会审。未给出的项取缺省值（6 月 15 日、7 月 31 日、12 月 31 日，五部门会审，四部门验收）。
+// From then on parcels go by the workflow. What is left out takes the default.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /counties/{county}/years/{year} (the `PutYear` operationId).
+func (c *ClientWithResponses) PutYearWithBodyWithResponse(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutYearResponse, error) {
+	rsp, err := c.PutYearWithBody(ctx, county, year, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutYearResponse(rsp)
+}
+
+// PutYearWithResponse 设置年度：期限、会审与验收部门、须批准的用途 · Set the year
+//
+// 设置后，地块须按流程办理，方案报批要求选中的地块已经会审。未给出的项取缺省值（6 月 15 日、7 月 31 日、12 月 31 日，五部门会审，四部门验收）。
+// From then on parcels go by the workflow. What is left out takes the default.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /counties/{county}/years/{year} (the `PutYear` operationId).
+func (c *ClientWithResponses) PutYearWithResponse(ctx context.Context, county CountyPath, year YearPath, body PutYearJSONRequestBody, reqEditors ...RequestEditorFn) (*PutYearResponse, error) {
+	rsp, err := c.PutYear(ctx, county, year, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutYearResponse(rsp)
+}
+
+// ActOnRecordsWithBodyWithResponse 办理一步，可一次多个地块 · Take a step for one parcel or many
+//
+// 全部办理或一个也不办；台账随之记账。revision 是所见的版本，declare 时可省略；已被他人改动的拒绝。
+// 方案纳入与批准、认定、结转由各自的接口办理。All or none, with the entries in the ledger that follow; revision is
+// what the caller has seen.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/years/{year}/actions (the `ActOnRecords` operationId).
+func (c *ClientWithResponses) ActOnRecordsWithBodyWithResponse(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ActOnRecordsResponse, error) {
+	rsp, err := c.ActOnRecordsWithBody(ctx, county, year, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseActOnRecordsResponse(rsp)
+}
+
+// ActOnRecordsWithResponse 办理一步，可一次多个地块 · Take a step for one parcel or many
+//
+// 全部办理或一个也不办；台账随之记账。revision 是所见的版本，declare 时可省略；已被他人改动的拒绝。
+// 方案纳入与批准、认定、结转由各自的接口办理。All or none, with the entries in the ledger that follow; revision is
+// what the caller has seen.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/years/{year}/actions (the `ActOnRecords` operationId).
+func (c *ClientWithResponses) ActOnRecordsWithResponse(ctx context.Context, county CountyPath, year YearPath, body ActOnRecordsJSONRequestBody, reqEditors ...RequestEditorFn) (*ActOnRecordsResponse, error) {
+	rsp, err := c.ActOnRecords(ctx, county, year, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseActOnRecordsResponse(rsp)
+}
+
+// CloseYearWithBodyWithResponse 年度结转 · Close the year
+//
+// 各乡镇余额或欠账转入下一年度，已认定的地块结转。还有地块未办结、指标锁定未实施或未认定的拒绝。
+// Refused while a parcel is still on its way.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/years/{year}/closing (the `CloseYear` operationId).
+func (c *ClientWithResponses) CloseYearWithBodyWithResponse(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CloseYearResponse, error) {
+	rsp, err := c.CloseYearWithBody(ctx, county, year, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCloseYearResponse(rsp)
+}
+
+// CloseYearWithResponse 年度结转 · Close the year
+//
+// 各乡镇余额或欠账转入下一年度，已认定的地块结转。还有地块未办结、指标锁定未实施或未认定的拒绝。
+// Refused while a parcel is still on its way.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/years/{year}/closing (the `CloseYear` operationId).
+func (c *ClientWithResponses) CloseYearWithResponse(ctx context.Context, county CountyPath, year YearPath, body CloseYearJSONRequestBody, reqEditors ...RequestEditorFn) (*CloseYearResponse, error) {
+	rsp, err := c.CloseYear(ctx, county, year, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCloseYearResponse(rsp)
+}
+
 // DecidePlanWithBodyWithResponse 批准或退回报批的方案 · Approve the proposed plan, or send it back
 //
 // 批准即开账，方案选中的地块记入台账“计划”；调整方案只记变化。报批人不得批准本人报批的方案。
@@ -10557,6 +12732,38 @@ func (c *ClientWithResponses) AddLedgerTransferWithResponse(ctx context.Context,
 	return ParseAddLedgerTransferResponse(rsp)
 }
 
+// AddOpinionsWithBodyWithResponse 出具部门意见 · Give one's department's opinion
+//
+// 部门由角色决定，各部门并行。有条件同意须写条件，不同意须写理由；同一轮可改，以最后一次为准，都留存。
+// The department is that of the role; the last opinion of a round counts, all are kept.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/years/{year}/opinions (the `AddOpinions` operationId).
+func (c *ClientWithResponses) AddOpinionsWithBodyWithResponse(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddOpinionsResponse, error) {
+	rsp, err := c.AddOpinionsWithBody(ctx, county, year, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddOpinionsResponse(rsp)
+}
+
+// AddOpinionsWithResponse 出具部门意见 · Give one's department's opinion
+//
+// 部门由角色决定，各部门并行。有条件同意须写条件，不同意须写理由；同一轮可改，以最后一次为准，都留存。
+// The department is that of the role; the last opinion of a round counts, all are kept.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/years/{year}/opinions (the `AddOpinions` operationId).
+func (c *ClientWithResponses) AddOpinionsWithResponse(ctx context.Context, county CountyPath, year YearPath, body AddOpinionsJSONRequestBody, reqEditors ...RequestEditorFn) (*AddOpinionsResponse, error) {
+	rsp, err := c.AddOpinions(ctx, county, year, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddOpinionsResponse(rsp)
+}
+
 // ListPublicationsWithResponse 年度方案及各号调整 · The plan of the year and its amendments
 //
 // Returns a wrapper object for the known response body format(s).
@@ -10568,6 +12775,50 @@ func (c *ClientWithResponses) ListPublicationsWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseListPublicationsResponse(rsp)
+}
+
+// ListRecordsWithResponse 地块流程 · Where the parcels of the year stand
+//
+// queue 只列该部门尚未出具意见的地块。 queue lists what a department has still to give an opinion on.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /counties/{county}/years/{year}/records (the `ListRecords` operationId).
+func (c *ClientWithResponses) ListRecordsWithResponse(ctx context.Context, county CountyPath, year YearPath, params *ListRecordsParams, reqEditors ...RequestEditorFn) (*ListRecordsResponse, error) {
+	rsp, err := c.ListRecords(ctx, county, year, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListRecordsResponse(rsp)
+}
+
+// GetRecordWithResponse 一个地块的流程：历史、材料、部门意见、现可办理的事项 · One record with its history
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /counties/{county}/years/{year}/records/{direction}/{number} (the `GetRecord` operationId).
+func (c *ClientWithResponses) GetRecordWithResponse(ctx context.Context, county CountyPath, year YearPath, direction DirectionPath, number NumberPath, reqEditors ...RequestEditorFn) (*GetRecordResponse, error) {
+	rsp, err := c.GetRecord(ctx, county, year, direction, number, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetRecordResponse(rsp)
+}
+
+// AddRecordDocumentWithBodyWithResponse 加一份材料 · File a document with a parcel
+//
+// 请求体就是文件（不超过 200 MB），也可用 multipart/form-data 的 file 字段。批准文件须写明批准的用途。
+// The body is the file; an approval names the use that it approves.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/years/{year}/records/{direction}/{number}/documents (the `AddRecordDocument` operationId).
+func (c *ClientWithResponses) AddRecordDocumentWithBodyWithResponse(ctx context.Context, county CountyPath, year YearPath, direction DirectionPath, number NumberPath, params *AddRecordDocumentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddRecordDocumentResponse, error) {
+	rsp, err := c.AddRecordDocumentWithBody(ctx, county, year, direction, number, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddRecordDocumentResponse(rsp)
 }
 
 // GetMeWithResponse 我是谁、有哪些角色 · Who I am, and in which capacities
@@ -11623,6 +13874,32 @@ func ParseGetPlanArtifactResponse(rsp *http.Response) (*GetPlanArtifactResponse,
 	return response, nil
 }
 
+// ParseGetRecordDocumentResponse parses an HTTP response from a GetRecordDocumentWithResponse call
+func ParseGetRecordDocumentResponse(rsp *http.Response) (*GetRecordDocumentResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetRecordDocumentResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListScreeningsResponse parses an HTTP response from a ListScreeningsWithResponse call
 func ParseListScreeningsResponse(rsp *http.Response) (*ListScreeningsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -12018,6 +14295,138 @@ func ParseWhatIfFileResponse(rsp *http.Response) (*WhatIfFileResponse, error) {
 	return response, nil
 }
 
+// ParseGetYearResponse parses an HTTP response from a GetYearWithResponse call
+func ParseGetYearResponse(rsp *http.Response) (*GetYearResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetYearResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CountyYear
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutYearResponse parses an HTTP response from a PutYearWithResponse call
+func ParsePutYearResponse(rsp *http.Response) (*PutYearResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutYearResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CountyYear
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseActOnRecordsResponse parses an HTTP response from a ActOnRecordsWithResponse call
+func ParseActOnRecordsResponse(rsp *http.Response) (*ActOnRecordsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ActOnRecordsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []Record
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCloseYearResponse parses an HTTP response from a CloseYearWithResponse call
+func ParseCloseYearResponse(rsp *http.Response) (*CloseYearResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CloseYearResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LedgerPosted
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseDecidePlanResponse parses an HTTP response from a DecidePlanWithResponse call
 func ParseDecidePlanResponse(rsp *http.Response) (*DecidePlanResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -12157,6 +14566,39 @@ func ParseAddLedgerTransferResponse(rsp *http.Response) (*AddLedgerTransferRespo
 	return response, nil
 }
 
+// ParseAddOpinionsResponse parses an HTTP response from a AddOpinionsWithResponse call
+func ParseAddOpinionsResponse(rsp *http.Response) (*AddOpinionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AddOpinionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest []RecordOpinion
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListPublicationsResponse parses an HTTP response from a ListPublicationsWithResponse call
 func ParseListPublicationsResponse(rsp *http.Response) (*ListPublicationsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -12177,6 +14619,108 @@ func ParseListPublicationsResponse(rsp *http.Response) (*ListPublicationsRespons
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListRecordsResponse parses an HTTP response from a ListRecordsWithResponse call
+func ParseListRecordsResponse(rsp *http.Response) (*ListRecordsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListRecordsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest struct {
+			Items []Record `json:"items"`
+			Next  *string  `json:"next,omitempty"`
+		}
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetRecordResponse parses an HTTP response from a GetRecordWithResponse call
+func ParseGetRecordResponse(rsp *http.Response) (*GetRecordResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetRecordResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RecordDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseAddRecordDocumentResponse parses an HTTP response from a AddRecordDocumentWithResponse call
+func ParseAddRecordDocumentResponse(rsp *http.Response) (*AddRecordDocumentResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AddRecordDocumentResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest RecordDocument
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Error

@@ -157,6 +157,12 @@ func (a *Area) Scan(src any) error {
 	return nil
 }
 
+// Share is the part of an amount that falls to a part of a whole, rounded half
+// up to 0.01 m²: amount·part/whole, for 0 <= part <= whole and whole > 0.
+func Share(amount, part, whole Area) Area {
+	return Area(mulDivRound(int64(amount), uint64(part), uint64(whole)))
+}
+
 // mulDivRound is n·num/den, rounded half away from zero, exact in 128 bits.
 // The quotient must fit 63 bits, which it does for num <= den.
 func mulDivRound(n int64, num, den uint64) int64 {

@@ -34,18 +34,25 @@ func ChosenParcels(ctx context.Context, q Querier, county string, plan uuid.UUID
 		if err = row.Scan(&c.Direction, &c.Number, &c.Township, &c.Net, &c.Paddy, &grade); err != nil {
 			return c, err
 		}
-		g := gradeWorst
-		switch {
-		case grade != nil:
-			g = Grade(*grade)
-		case c.Direction == "out":
-			g = gradeBest
-		}
-		c.Quality = gradeArea(c.Net, g)
+		c.Quality = QualityArea(c.Net, grade, c.Direction)
 		return c, nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("parcels of plan %s: %w", plan, err)
 	}
 	return list, nil
+}
+
+// QualityArea is net area counted as area of grade 1 (折合1等面积). grade is 等别
+// in thousandths; where it is not known the worst is taken of what comes and the
+// best of what goes.
+func QualityArea(net land.Area, grade *int64, direction string) land.Area {
+	g := gradeWorst
+	switch {
+	case grade != nil:
+		g = min(max(Grade(*grade), gradeBest), gradeWorst)
+	case direction == "out":
+		g = gradeBest
+	}
+	return gradeArea(net, g)
 }

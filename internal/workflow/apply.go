@@ -13,11 +13,11 @@ import (
 )
 
 const recordColumns = `r.county_code, r.year, r.direction, r.number, r.township_code, r.exempt, r.state, r.revision, r.round, r.applicant_id, r.applicant,
-	r.submitted_by, r.purpose, r.actor, r.dataset_id, r.declaration, r.run_id, r.verdict, r.net_m2, r.net_paddy_m2, r.late, r.created_at, r.changed_at`
+	r.submitted_by, r.purpose, r.actor, r.dataset_id, r.declaration, r.run_id, r.verdict, r.net_m2, r.net_paddy_m2, r.grade, r.late, r.created_at, r.changed_at`
 
 func scanRecord(row pgx.CollectableRow) (r Record, err error) {
 	return r, row.Scan(&r.County, &r.Year, &r.Direction, &r.Number, &r.Township, &r.Exempt, &r.State, &r.Revision, &r.Round, &r.ApplicantID, &r.Applicant,
-		&r.SubmittedBy, &r.Purpose, &r.Actor, &r.Dataset, &r.Declaration, &r.Run, &r.Verdict, &r.Net, &r.Paddy, &r.Late, &r.CreatedAt, &r.ChangedAt)
+		&r.SubmittedBy, &r.Purpose, &r.Actor, &r.Dataset, &r.Declaration, &r.Run, &r.Verdict, &r.Net, &r.Paddy, &r.Grade, &r.Late, &r.CreatedAt, &r.ChangedAt)
 }
 
 // subject names a record in the audit log.
@@ -46,7 +46,7 @@ func lockRecord(ctx context.Context, tx pgx.Tx, key Key) (*Record, error) {
 // log. Every refusal is a *Refusal; the transaction must then be rolled back.
 //
 // Transactions must be READ COMMITTED. Who takes several steps in one
-// transaction takes them in one order (SortKeys), so that two never wait for
+// transaction takes them in one order (Compare), so that two never wait for
 // each other.
 func (w Workflow) Apply(ctx context.Context, tx pgx.Tx, actor access.Actor, key Key, action Action, in Input) (*Record, error) {
 	year, err := ReadYear(ctx, tx, key.County, key.Year)
@@ -125,21 +125,24 @@ func (r *Record) take(s Step, actor access.Actor, in Input, late bool) {
 	}
 	if f := in.Facts; f != nil && (s.Stands || s.Verdict) {
 		r.Dataset, r.Declaration, r.Purpose, r.Actor = f.Dataset, f.Declaration, f.Purpose, f.Actor
-		r.Run, r.Verdict, r.Net, r.Paddy = f.Run, f.Verdict, f.Net, f.Paddy
+		r.Run, r.Verdict, r.Net, r.Paddy, r.Grade = f.Run, f.Verdict, f.Net, f.Paddy, f.Grade
+		if f.Ecological && r.Direction == "out" && r.Exempt == Balanced {
+			r.Exempt = Ecological // what the state has ordered is not balanced, however it was declared
+		}
 	}
 }
 
 func write(ctx context.Context, tx pgx.Tx, before, r *Record) error {
 	args := []any{r.County, r.Year, r.Direction, r.Number, r.Township, string(r.Exempt), string(r.State), r.Revision, r.Round, r.ApplicantID, r.Applicant,
-		r.SubmittedBy, r.Purpose, r.Actor, r.Dataset, r.Declaration, r.Run, r.Verdict, r.Net, r.Paddy, r.Late}
+		r.SubmittedBy, r.Purpose, r.Actor, r.Dataset, r.Declaration, r.Run, r.Verdict, r.Net, r.Paddy, r.Late, r.Grade}
 	sql := `UPDATE workflow_record SET exempt = $6, state = $7, revision = $8, round = $9, applicant_id = $10, applicant = $11, submitted_by = $12,
-			purpose = $13, actor = $14, dataset_id = $15, declaration = $16, run_id = $17, verdict = $18, net_m2 = $19, net_paddy_m2 = $20, late = $21,
+			purpose = $13, actor = $14, dataset_id = $15, declaration = $16, run_id = $17, verdict = $18, net_m2 = $19, net_paddy_m2 = $20, late = $21, grade = $22,
 			changed_at = clock_timestamp()
 		WHERE county_code = $1 AND year = $2 AND direction = $3 AND number = $4 AND township_code = $5 RETURNING created_at, changed_at`
 	if before.Revision == 0 {
 		sql = `INSERT INTO workflow_record (county_code, year, direction, number, township_code, exempt, state, revision, round, applicant_id, applicant,
-				submitted_by, purpose, actor, dataset_id, declaration, run_id, verdict, net_m2, net_paddy_m2, late)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+				submitted_by, purpose, actor, dataset_id, declaration, run_id, verdict, net_m2, net_paddy_m2, late, grade)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
 			ON CONFLICT DO NOTHING RETURNING created_at, changed_at`
 	}
 	err := tx.QueryRow(ctx, sql, args...).Scan(&r.CreatedAt, &r.ChangedAt)

@@ -56,7 +56,15 @@ func TestApply_ExemptOutflowGoesItsOwnWay(t *testing.T) {
 	key := out("T1")
 	_, err := b.as(b.people[access.TownshipClerk], key, workflow.Declare, workflow.Input{Exempt: workflow.Ecological})
 	b.must(err)
-	b.do(key, workflow.Submit, workflow.Check, workflow.Review)
+	b.do(key, workflow.Submit)
+	if _, err := b.as(b.people[access.Bureau], key, workflow.Check, workflow.Input{}); code(err) != workflow.VerdictForbids || !strings.Contains(err.Error(), "退耕任务") {
+		t.Errorf("what only the township calls 生态退耕: %v", err)
+	}
+	ordered := b.facts()
+	ordered.Ecological = true
+	_, err = b.as(b.people[access.Bureau], key, workflow.Check, workflow.Input{Facts: ordered})
+	b.must(err)
+	b.do(key, workflow.Review)
 	b.agree(key)
 	lead := b.people[access.BureauLead]
 	if _, err := b.as(lead, key, workflow.Confirm, workflow.Input{}); code(err) != workflow.DocumentsShort || !strings.Contains(err.Error(), "approval/生态退耕") {
@@ -74,6 +82,11 @@ func TestApply_ExemptOutflowGoesItsOwnWay(t *testing.T) {
 	b.do(key, workflow.Confirm)
 	if r := b.record(key); r.State != workflow.Recognised || r.Track() != workflow.TrackExempt {
 		t.Errorf("%+v", r)
+	}
+	// and what the state has ordered is exempt, however it was declared
+	b.do(out("T2"), workflow.Declare, workflow.Submit)
+	if r, err := b.as(b.people[access.Bureau], out("T2"), workflow.Check, workflow.Input{Facts: ordered}); err != nil || r.Exempt != workflow.Ecological {
+		t.Errorf("%+v %v", r, err)
 	}
 	for key, e := range map[workflow.Key]workflow.Exempt{in("J9"): workflow.Disaster, out("C9"): "whim"} {
 		if _, err := b.as(b.people[access.TownshipClerk], key, workflow.Declare, workflow.Input{Exempt: e}); code(err) != workflow.BadInput {

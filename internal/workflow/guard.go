@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -112,6 +113,8 @@ func (g *guard) stands(_ context.Context, s *Step) error {
 		return g.r.refuse(Replaced, []string{"submit"}, "提交之后申报已经更换；请乡镇重新提交。 The declaration was replaced after it was submitted; let the township submit it again.")
 	case s.Action == Declare || s.Action == Submit && f.Run == nil:
 		return nil
+	case s.Verdict && g.r.Exempt == Ecological && f.Run != nil && !f.Ecological:
+		return g.r.refuse(VerdictForbids, nil, "申报为生态退耕，但筛查认定不在年度退耕任务内；请退回，按转出申报。 It is declared as ordered by the state, which the screening does not confirm; return it.")
 	case f.Run == nil:
 		return g.r.refuse(VerdictForbids, []string{"screening"}, "现行申报尚未筛查；请先筛查。 The declaration in force has not been screened.")
 	}
@@ -168,7 +171,8 @@ func (g *guard) opinions(ctx context.Context, s *Step) error {
 	return g.r.agreed(ctx, g.tx, g.year)
 }
 
-// SortKeys puts keys into the order in which they are to be locked.
-func SortKeys(keys []Key) {
-	slices.SortFunc(keys, func(a, b Key) int { return strings.Compare(a.String(), b.String()) })
+// Compare is the order in which records are to be locked: by direction and
+// number.
+func Compare(a, b Key) int {
+	return cmp.Or(cmp.Compare(a.Direction, b.Direction), cmp.Compare(a.Number, b.Number))
 }

@@ -111,6 +111,10 @@ type Facts struct {
 	Run        *uuid.UUID
 	Verdict    string
 	Net, Paddy land.Area
+	// Grade is 等别 in thousandths, 1000 (best) to 15000; nil where it is not known.
+	Grade *int64
+	// Ecological: the screening finds it in the state's own task (生态退耕).
+	Ecological bool
 }
 
 // Input is what comes with a step.
@@ -147,6 +151,7 @@ type Record struct {
 	Run         *uuid.UUID
 	Verdict     string
 	Net, Paddy  land.Area
+	Grade       *int64 // 等别 in thousandths
 	Late        bool
 	CreatedAt   time.Time
 	ChangedAt   time.Time

@@ -16,6 +16,7 @@ import (
 	"gengheng/internal/ledger"
 	"gengheng/internal/planning"
 	"gengheng/internal/store"
+	"gengheng/internal/workflow"
 )
 
 // Year is a county's year. Its steps act in the name of the context's actor
@@ -24,6 +25,8 @@ type Year struct {
 	DB     *store.DB
 	County string
 	Number int
+	// Flow takes the parcels' steps; the zero value is ready.
+	Flow workflow.Workflow
 }
 
 // by is the actor as the books name it.
@@ -43,20 +46,34 @@ func actor(ctx context.Context) (access.Actor, error) {
 	return a, nil
 }
 
-// Propose hands a plan in for approval (报批). Refusals are *planning.Refusal.
-func Propose(ctx context.Context, db *store.DB, county string, plan uuid.UUID, title, reason string) (*planning.Publication, error) {
+// Propose hands a plan in for approval (报批), for the year that it was made for.
+// Where the year goes by the workflow, what the plan has chosen is taken from
+// the department review into the plan. Refusals are *planning.Refusal,
+// *workflow.Refusal or *Refusals.
+func (y Year) Propose(ctx context.Context, plan uuid.UUID, title, reason string) (*planning.Publication, error) {
 	a, err := actor(ctx)
 	if err != nil {
 		return nil, err
 	}
 	id, as := by(a)
 	var out *planning.Publication
-	err = pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error {
-		out, err = planning.Propose(ctx, tx, county, plan, title, reason, planning.By{ID: id, As: as})
+	err = y.inTx(ctx, func(tx pgx.Tx) error {
+		out, err = planning.Propose(ctx, tx, y.County, plan, title, reason, planning.By{ID: id, As: as})
 		if err != nil {
 			return err
 		}
-		return access.Record(ctx, tx, access.Entry{County: county, Action: "plan.propose", Kind: "plan", ID: plan.String(), After: out, Reason: reason})
+		of := y
+		of.Number = out.Year
+		flows, err := of.flows(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if flows {
+			if err := of.nominate(ctx, tx, a, out); err != nil {
+				return err
+			}
+		}
+		return access.Record(ctx, tx, access.Entry{County: y.County, Action: "plan.propose", Kind: "plan", ID: plan.String(), After: out, Reason: reason})
 	})
 	return out, err
 }
@@ -64,6 +81,8 @@ func Propose(ctx context.Context, db *store.DB, county string, plan uuid.UUID, t
 // Decide approves the plan that is proposed for the year, or sends it back. On
 // approval the year's ledger is opened, by the balances that the plan keeps, and
 // what the plan chooses is booked as planned; an amendment books what it changes.
+//
+// Where the year goes by the workflow, the parcels follow.
 //
 // Refusals are *planning.Refusal, or *ledger.Error where an amendment drops a
 // parcel that has gone further than the plan already.
@@ -74,7 +93,7 @@ func (y Year) Decide(ctx context.Context, approve bool, decision string) (*plann
 	}
 	id, as := by(a)
 	var out *planning.Publication
-	err = pgx.BeginFunc(ctx, y.DB.Pool, func(tx pgx.Tx) error {
+	err = y.inTx(ctx, func(tx pgx.Tx) error {
 		out, err = planning.Decide(ctx, tx, y.County, y.Number, approve, decision, planning.By{ID: id, As: as})
 		if err != nil {
 			return err
@@ -86,6 +105,15 @@ func (y Year) Decide(ctx context.Context, approve bool, decision string) (*plann
 		}
 		if approve {
 			if err := y.book(ctx, tx, before, out, ledger.By{ID: id, As: as}); err != nil {
+				return err
+			}
+		}
+		flows, err := y.flows(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if flows {
+			if err := y.follow(ctx, tx, a, before, out, approve); err != nil {
 				return err
 			}
 		}
