@@ -190,7 +190,11 @@ func meeting(a, b orb.Point, oA, oB float64, p, q orb.Point, oP, oQ float64) orb
 	if before(q, p) {
 		p, q, oP, oQ = q, p, oQ, oP
 	}
-	if before(p, a) || p == a && before(q, b) {
+	// Measured along the shorter edge: there the error is in proportion to the
+	// edge, along the longer one it is so to the longer edge, far beyond the ends
+	// of a short one.
+	short, long := reach(p, q), reach(a, b)
+	if short < long || short == long && (before(p, a) || p == a && before(q, b)) {
 		a, b, oA, oB, p, q = p, q, oP, oQ, a, b
 	}
 	oA, oB = math.Abs(oA), math.Abs(oB)
