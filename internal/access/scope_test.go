@@ -18,7 +18,8 @@ import (
 
 // owned are the tables whose rows belong to a township.
 var owned = []string{"candidate", "verdict", "finding", "plan_parcel", "plan_township",
-	"workflow_record", "workflow_event", "workflow_document", "workflow_opinion"}
+	"workflow_record", "workflow_event", "workflow_document", "workflow_opinion",
+	"workflow_inspection", "workflow_signature", "workflow_photo", "workflow_rectification"}
 
 // seed writes one row of every township-owned table for two townships of one
 // county and one of another.
@@ -62,6 +63,15 @@ func seed(t *testing.T, db *store.DB) {
 				VALUES ($1, 2025, 'in', $2, gen_random_uuid(), $3, 'consent', 'f', 1, repeat('a', 64), gen_random_uuid(), '', 1)`, c, n, town)
 			exec(`INSERT INTO workflow_opinion (county_code, year, direction, number, round, department, seq, township_code, opinion, by_id, by_as)
 				VALUES ($1, 2025, 'in', $2, 1, 'water', 1, $3, 'agree', gen_random_uuid(), '')`, c, n, town)
+			exec(`WITH i AS (INSERT INTO workflow_inspection (county_code, year, direction, number, inspection_id, township_code, kind, revision, gross_m2, net_m2,
+					net_paddy_m2, planned_m2, outside_m2, rulebook, verdict, by_id, by_as, measured, credited)
+				VALUES ($1, 2025, 'in', $2, gen_random_uuid(), $3, 'county', 1, 1, 1, 0, 1, 0, 'v', 'eligible', gen_random_uuid(), '',
+					'SRID=4546;MULTIPOLYGON(((0 0,1 0,1 1,0 0)))', 'SRID=4546;MULTIPOLYGON EMPTY') RETURNING inspection_id),
+				p AS (INSERT INTO workflow_photo (county_code, document_id, township_code)
+					SELECT $1, document_id, $3 FROM workflow_document WHERE county_code = $1 AND number = $2),
+				x AS (INSERT INTO workflow_rectification (county_code, year, direction, number, seq, item, township_code, what) VALUES ($1, 2025, 'in', $2, 1, 1, $3, 'x'))
+				INSERT INTO workflow_signature (county_code, inspection_id, department, seq, township_code, answers, passed, by_id, by_as)
+				SELECT $1, inspection_id, 'water', 1, $3, '{}', true, gen_random_uuid(), '' FROM i`, c, n, town)
 		}
 	}
 }

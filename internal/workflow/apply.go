@@ -76,7 +76,7 @@ func (w Workflow) Apply(ctx context.Context, tx pgx.Tx, actor access.Actor, key 
 		return nil, err
 	}
 	event := Event{Seq: r.Revision, ID: uuid.New(), Action: action, From: before.State, To: r.State, ActorID: actor.ID, ActorName: actor.Name,
-		Role: actor.Role, Township: actor.Township, Reason: in.Reason, Late: late, Documents: in.Documents}
+		Role: actor.Role, Township: actor.Township, At: w.now(), Reason: in.Reason, Late: late, Documents: in.Documents}
 	if in.Data != nil {
 		if event.Data, err = json.Marshal(in.Data); err != nil {
 			return nil, fmt.Errorf("data of %s: %w", key, err)
@@ -84,6 +84,11 @@ func (w Workflow) Apply(ctx context.Context, tx pgx.Tx, actor access.Actor, key 
 	}
 	if err := tell(ctx, tx, r, &event); err != nil {
 		return nil, err
+	}
+	if step.Lists {
+		if err := r.ask(ctx, tx, in.Rectify); err != nil {
+			return nil, err
+		}
 	}
 	return r, access.Record(access.With(ctx, actor), tx, access.Entry{County: key.County, Action: "record." + string(action), Kind: "record", ID: subject(key),
 		Before: told{before.State, before.Revision, false, nil, nil}, After: told{r.State, r.Revision, late, in.Documents, event.Data}, Reason: in.Reason})
@@ -166,10 +171,10 @@ func tell(ctx context.Context, tx pgx.Tx, r *Record, e *Event) error {
 		data = &s
 	}
 	_, err := tx.Exec(ctx, `INSERT INTO workflow_event (county_code, year, direction, number, seq, event_id, township_code, action, from_state, to_state,
-			actor_id, actor_name, actor_role, actor_township, reason, late, documents, data)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
+			actor_id, actor_name, actor_role, actor_township, reason, late, documents, data, at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
 		r.County, r.Year, r.Direction, r.Number, e.Seq, e.ID, r.Township, string(e.Action), string(e.From), string(e.To),
-		e.ActorID, e.ActorName, string(e.Role), e.Township, e.Reason, e.Late, docs, data)
+		e.ActorID, e.ActorName, string(e.Role), e.Township, e.Reason, e.Late, docs, data, e.At)
 	if err != nil {
 		return fmt.Errorf("event of %s: %w", r.Key, err)
 	}

@@ -44,7 +44,8 @@ func TestApply_WholeYearOfBothDirections(t *testing.T) {
 	head, err := access.VerifyAudit(t.Context(), b.db, county)
 	b.must(err)
 	var logged int64
-	b.must(b.db.Pool.QueryRow(t.Context(), `SELECT 1 + (SELECT count(*) FROM workflow_event) + (SELECT count(*) FROM workflow_document) + (SELECT count(*) FROM workflow_opinion)`).Scan(&logged))
+	b.must(b.db.Pool.QueryRow(t.Context(), `SELECT 1 + (SELECT count(*) FROM workflow_event) + (SELECT count(*) FROM workflow_document) + (SELECT count(*) FROM workflow_opinion)
+		+ (SELECT count(*) FROM workflow_inspection) + (SELECT count(*) FROM workflow_signature) + (SELECT count(*) FROM workflow_rectification)`).Scan(&logged))
 	if head.Seq != logged {
 		t.Errorf("%d entries in the audit log, want one for each of %d writes", head.Seq, logged)
 	}

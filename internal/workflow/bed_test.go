@@ -9,11 +9,14 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/paulmach/orb"
 
 	"gengheng/internal/access"
+	"gengheng/internal/land"
 	"gengheng/internal/store"
 	"gengheng/internal/store/storetest"
 	"gengheng/internal/workflow"
+	"gengheng/internal/workflow/photo"
 )
 
 const (
@@ -98,6 +101,9 @@ func (b *bed) as(actor access.Actor, key workflow.Key, action workflow.Action, i
 	if input.Facts == nil {
 		input.Facts = b.facts()
 	}
+	if action == workflow.Rectify && input.Rectify == nil {
+		input.Rectify = []string{"石砾未清"}
+	}
 	err = b.tx(func(ctx context.Context, tx pgx.Tx) error {
 		r, err = b.w.Apply(ctx, tx, actor, key, action, input)
 		return err
@@ -141,9 +147,19 @@ func (b *bed) prepare(key workflow.Key, a workflow.Action) {
 		b.file(key, workflow.Consent, "")
 		b.file(key, workflow.Approval, "设施农用地")
 	case workflow.Rework:
-		b.file(key, workflow.Rectification, "")
-	case workflow.TownshipCheck, workflow.Accept:
+		b.file(key, workflow.RectificationReport, "")
+		b.must(b.finish(key, 1))
+	case workflow.TownshipCheck:
 		b.file(key, workflow.AcceptanceForm, "")
+		b.shoot(key, sound())
+		b.must(b.inspect(b.people[access.TownshipLead], key, workflow.TownshipInspection, measured()))
+		b.must(b.sign(b.people[access.TownshipLead], key, nil, ""))
+	case workflow.Accept:
+		b.file(key, workflow.AcceptanceForm, "")
+		b.must(b.inspect(b.people[access.Bureau], key, workflow.CountyInspection, measured()))
+		for _, d := range workflow.Departments()[:4] {
+			b.must(b.sign(b.people[d], key, nil, ""))
+		}
 	case workflow.SendEvidence:
 		b.file(key, workflow.Evidence, "")
 	case workflow.ApproveChange:
@@ -201,4 +217,70 @@ func code(err error) workflow.Code {
 		return r.Code
 	}
 	return ""
+}
+
+// plot is the measured boundary: 100 m square, in the plane of EPSG 4546.
+func plot() orb.MultiPolygon {
+	return orb.MultiPolygon{{{{560000, 4013000}, {560100, 4013000}, {560100, 4013100}, {560000, 4013100}, {560000, 4013000}}}}
+}
+
+func measured() workflow.Measured {
+	return workflow.Measured{Boundary: plot(), Credited: plot(), SRID: 4546, Gross: 1000000, Net: 91000, Planned: 90000, Rulebook: "v", Verdict: "eligible"}
+}
+
+func (b *bed) inspect(a access.Actor, key workflow.Key, kind workflow.InspectionKind, m workflow.Measured) error {
+	return b.tx(func(ctx context.Context, tx pgx.Tx) error {
+		_, err := b.w.Inspect(ctx, tx, a, key, kind, m, "合成量测")
+		return err
+	})
+}
+
+// sign answers every item of the actor's checklist with yes, but for those named.
+func (b *bed) sign(a access.Actor, key workflow.Key, no map[string]bool, note string) error {
+	department := workflow.Department(a.Role)
+	if department == "" {
+		department = workflow.Township
+	}
+	answers := map[string]bool{}
+	for _, i := range workflow.Checklist(department) {
+		answers[i.Item] = !no[i.Item]
+	}
+	return b.signWith(a, key, answers, note)
+}
+
+func (b *bed) signWith(a access.Actor, key workflow.Key, answers map[string]bool, note string) error {
+	return b.tx(func(ctx context.Context, tx pgx.Tx) error {
+		_, err := b.w.Sign(ctx, tx, a, key, answers, note)
+		return err
+	})
+}
+
+// sound is what a good photo says: taken in the plot, on the day the test is at.
+func sound() photo.Meta {
+	zone, _ := land.ByEPSG(4546)
+	lon, lat := zone.Geographic(560050, 4013050)
+	north := 0.0
+	return photo.Meta{Position: &orb.Point{lon, lat}, Direction: &north}
+}
+
+func (b *bed) shoot(key workflow.Key, m photo.Meta) (p workflow.FieldPhoto) {
+	b.t.Helper()
+	if m.Taken == nil {
+		now := b.w.Now()
+		m.Taken = &now
+	}
+	zone, _ := land.ByEPSG(4546)
+	b.must(b.tx(func(ctx context.Context, tx pgx.Tx) (err error) {
+		d := workflow.Document{FileName: "合成.jpg", Size: 1, SHA256: strings.Repeat("a", 64)}
+		p, err = b.w.AddPhoto(ctx, tx, b.people[access.TownshipClerk], key, d, m, plot(), zone)
+		return err
+	}))
+	return p
+}
+
+func (b *bed) finish(key workflow.Key, item int) error {
+	return b.tx(func(ctx context.Context, tx pgx.Tx) error {
+		_, err := b.w.Done(ctx, tx, b.people[access.TownshipClerk], key, item, "石砾已清")
+		return err
+	})
 }

@@ -37,7 +37,7 @@ func Departments() []access.Role {
 	return []access.Role{access.Bureau, access.Agriculture, access.Forestry, access.Water, access.Environment}
 }
 
-var departmentZH = map[access.Role]string{access.Bureau: "自然资源", access.Agriculture: "农业农村", access.Forestry: "林业", access.Water: "水利", access.Environment: "生态环境"}
+var departmentZH = map[access.Role]string{access.Bureau: "自然资源", access.Agriculture: "农业农村", access.Forestry: "林业", access.Water: "水利", access.Environment: "生态环境", Township: "乡镇"}
 
 func departmentNames(list []access.Role) string {
 	names := make([]string, len(list))

@@ -17,20 +17,20 @@ import (
 type DocumentKind string
 
 const (
-	Consent        DocumentKind = "consent"         // 权利人同意书
-	Contract       DocumentKind = "contract"        // 承包、流转合同
-	Approval       DocumentKind = "approval"        // 批文（按用途）
-	OpinionPaper   DocumentKind = "opinion"         // 部门意见书
-	AcceptanceForm DocumentKind = "acceptance_form" // 初验表、验收表
-	Photo          DocumentKind = "photo"           // 现场照片
-	Rectification  DocumentKind = "rectification"   // 整改报告
-	Evidence       DocumentKind = "evidence"        // 举证材料
-	ChangeBatch    DocumentKind = "change_batch"    // 日常变更批次
-	Result         DocumentKind = "result"          // 竣工图、面积量算表、验收批复、管护协议
+	Consent             DocumentKind = "consent"         // 权利人同意书
+	Contract            DocumentKind = "contract"        // 承包、流转合同
+	Approval            DocumentKind = "approval"        // 批文（按用途）
+	OpinionPaper        DocumentKind = "opinion"         // 部门意见书
+	AcceptanceForm      DocumentKind = "acceptance_form" // 初验表、验收表
+	Photo               DocumentKind = "photo"           // 现场照片
+	RectificationReport DocumentKind = "rectification"   // 整改报告
+	Evidence            DocumentKind = "evidence"        // 举证材料
+	ChangeBatch         DocumentKind = "change_batch"    // 日常变更批次
+	Result              DocumentKind = "result"          // 竣工图、面积量算表、验收批复、管护协议
 )
 
 var documentZH = map[DocumentKind]string{Consent: "权利人同意书", Contract: "承包或流转合同", Approval: "批准文件", OpinionPaper: "部门意见书",
-	AcceptanceForm: "验收表", Photo: "现场照片", Rectification: "整改报告", Evidence: "举证材料", ChangeBatch: "日常变更批次", Result: "验收成果"}
+	AcceptanceForm: "验收表", Photo: "现场照片", RectificationReport: "整改报告", Evidence: "举证材料", ChangeBatch: "日常变更批次", Result: "验收成果"}
 
 // Chinese is the kind's name for people.
 func (k DocumentKind) Chinese() string { return documentZH[k] }

@@ -47,7 +47,7 @@ func (g *guard) admit(ctx context.Context, action Action) (s Step, late bool, er
 	if late && g.in.Reason == "" {
 		return s, false, g.r.refuse(LateUnexplained, []string{"reason"}, "已过期限 %s，逾期办理“%s”须说明理由（reason），并记为逾期。 The deadline %s has passed; say why it is late.", date, action.Chinese(), date)
 	}
-	for _, check := range []func(context.Context, *Step) error{g.stands, g.papers, g.opinions} {
+	for _, check := range []func(context.Context, *Step) error{g.stands, g.papers, g.opinions, g.field} {
 		if err := check(ctx, &s); err != nil {
 			return s, false, err
 		}
@@ -169,6 +169,29 @@ func (g *guard) opinions(ctx context.Context, s *Step) error {
 		return nil
 	}
 	return g.r.agreed(ctx, g.tx, g.year)
+}
+
+// field checks what was seen and measured on the ground.
+func (g *guard) field(ctx context.Context, s *Step) error {
+	if s.Lists && (len(g.in.Rectify) == 0 || slices.ContainsFunc(g.in.Rectify, func(what string) bool { return strings.TrimSpace(what) == "" })) {
+		return g.r.refuse(ReasonMissing, []string{"rectify"}, "整改须逐项列明（rectify）。 List what has to be put right.")
+	}
+	if s.Rectified {
+		if err := g.r.rectified(ctx, g.tx); err != nil {
+			return err
+		}
+	}
+	if s.Inspected == NoInspection {
+		return nil
+	}
+	i, err := g.r.open(ctx, g.tx, s.Inspected)
+	if err != nil {
+		return err
+	}
+	if err := g.r.photographed(ctx, g.tx); err != nil {
+		return err
+	}
+	return g.r.passed(&i, g.year, g.in.Reason)
 }
 
 // Compare is the order in which records are to be locked: by direction and

@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gengheng/internal/access"
+	"gengheng/internal/land"
 	"gengheng/internal/workflow"
 )
 
@@ -117,15 +118,52 @@ func (b *bed) everything(k workflow.Key) error {
 				return err
 			}
 		}
-		for _, d := range []workflow.Document{{Kind: workflow.Consent}, {Kind: workflow.AcceptanceForm}, {Kind: workflow.Rectification}, {Kind: workflow.Evidence},
+		for _, d := range []workflow.Document{{Kind: workflow.Consent}, {Kind: workflow.AcceptanceForm}, {Kind: workflow.RectificationReport}, {Kind: workflow.Evidence},
 			{Kind: workflow.ChangeBatch}, {Kind: workflow.Approval, Purpose: "设施农用地"}, {Kind: workflow.Approval, Purpose: "灾毁"}} {
 			d.FileName, d.Size, d.SHA256 = "合成.pdf", 1, strings.Repeat("a", 64)
 			if _, err := b.w.AddDocument(ctx, tx, clerk, k, d); err != nil && !errors.As(err, &refusal) {
 				return err
 			}
 		}
-		return nil
+		return b.inField(ctx, tx, k)
 	})
+}
+
+// inField photographs, measures, signs and puts right whatever is due.
+func (b *bed) inField(ctx context.Context, tx pgx.Tx, k workflow.Key) error {
+	zone, _ := land.ByEPSG(4546)
+	now := b.w.Now()
+	m := sound()
+	m.Taken = &now
+	d := workflow.Document{FileName: "合成.jpg", Size: 1, SHA256: strings.Repeat("a", 64)}
+	head, bureau := b.people[access.TownshipLead], b.people[access.Bureau]
+	var errs []error
+	_, err := b.w.AddPhoto(ctx, tx, head, k, d, m, plot(), zone)
+	errs = append(errs, err)
+	_, err = b.w.Inspect(ctx, tx, head, k, workflow.TownshipInspection, measured(), "")
+	errs = append(errs, err)
+	_, err = b.w.Inspect(ctx, tx, bureau, k, workflow.CountyInspection, measured(), "")
+	errs = append(errs, err)
+	for _, r := range append([]access.Role{access.TownshipLead}, workflow.Departments()...) {
+		department := workflow.Department(r)
+		if department == "" {
+			department = workflow.Township
+		}
+		answers := map[string]bool{}
+		for _, i := range workflow.Checklist(department) {
+			answers[i.Item] = true
+		}
+		_, err = b.w.Sign(ctx, tx, b.people[r], k, answers, "")
+		errs = append(errs, err)
+	}
+	_, err = b.w.Done(ctx, tx, b.people[access.TownshipClerk], k, 1, "已清")
+	errs = append(errs, err)
+	for _, err := range errs {
+		if err != nil && code(err) == "" {
+			return err
+		}
+	}
+	return nil
 }
 
 // try makes one move; anything but a step or a refusal is an error.
@@ -133,7 +171,7 @@ func (b *bed) try(m move, taken *sync.Map) error {
 	if m.action == "" {
 		return b.everything(m.key)
 	}
-	input := workflow.Input{Reason: m.reason, Facts: b.facts()}
+	input := workflow.Input{Reason: m.reason, Facts: b.facts(), Rectify: []string{"石砾未清"}}
 	if m.current {
 		r, err := workflow.Read(b.t.Context(), b.db.Pool, m.key)
 		if err != nil {

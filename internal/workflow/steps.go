@@ -92,6 +92,11 @@ type Step struct {
 	// Stands: the step takes the declaration as it is now (submit). Verdict: and
 	// the newest screening must have judged that very declaration and allow it.
 	Stands, Verdict bool
+	// Inspected: the measured boundary, its signatures and photos are complete.
+	Inspected InspectionKind
+	// Lists: it comes with a list of what to put right (整改清单). Rectified: all of
+	// that is done.
+	Lists, Rectified bool
 	// Composed: it follows from a decision on the plan or the year and is not
 	// taken by itself.
 	Composed bool
@@ -131,12 +136,12 @@ var steps = []Step{
 
 	{Action: Start, Tracks: inOnly, From: []State{Approved}, To: Executing, Roles: executors, Rights: true},
 	{Action: TownshipCheck, Tracks: inOnly, From: []State{Executing}, To: TownshipChecked, Roles: []access.Role{access.TownshipLead}, Signs: true,
-		Needs: []Need{{AcceptanceForm, true}}, Deadline: SurveyDate},
-	{Action: Rectify, Tracks: inOnly, From: []State{Executing}, To: Rectifying, Roles: []access.Role{access.TownshipLead}, Reason: true},
-	{Action: Rectify, Tracks: inOnly, From: []State{TownshipChecked, Failed}, To: Rectifying, Roles: bureaus, Reason: true},
-	{Action: Rework, Tracks: inOnly, From: []State{Rectifying}, To: Executing, Roles: townships, Needs: []Need{{Rectification, true}}},
+		Needs: []Need{{AcceptanceForm, true}}, Inspected: TownshipInspection, Deadline: SurveyDate},
+	{Action: Rectify, Tracks: inOnly, From: []State{Executing}, To: Rectifying, Roles: []access.Role{access.TownshipLead}, Reason: true, Lists: true},
+	{Action: Rectify, Tracks: inOnly, From: []State{TownshipChecked, Failed}, To: Rectifying, Roles: bureaus, Reason: true, Lists: true},
+	{Action: Rework, Tracks: inOnly, From: []State{Rectifying}, To: Executing, Roles: townships, Needs: []Need{{RectificationReport, true}}, Rectified: true},
 	{Action: Accept, Tracks: inOnly, From: []State{TownshipChecked}, To: Accepted, Roles: lead, Signs: true,
-		Needs: []Need{{AcceptanceForm, true}}, Deadline: SurveyDate},
+		Needs: []Need{{AcceptanceForm, true}}, Inspected: CountyInspection, Deadline: SurveyDate},
 	{Action: Fail, Tracks: inOnly, From: []State{TownshipChecked}, To: Failed, Roles: lead, Reason: true},
 	{Action: SendEvidence, Tracks: inOnly, From: []State{Accepted}, To: Evidenced, Roles: bureaus, Needs: []Need{{Evidence, false}}},
 	{Action: EvidenceBack, Tracks: inOnly, From: []State{Evidenced}, To: Accepted, Roles: bureaus, Reason: true},

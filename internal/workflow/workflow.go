@@ -129,6 +129,8 @@ type Input struct {
 	Exempt Exempt
 	// Facts are needed by declare, submit and check.
 	Facts *Facts
+	// Rectify is what has to be put right, one by one: for rectify.
+	Rectify []string
 	// Data goes into the event: measured and recognised amounts, say.
 	Data any
 }
