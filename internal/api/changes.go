@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"gengheng/internal/planning"
+	"gengheng/internal/rulebook"
 )
 
 func (s *server) ListScreeningChanges(c echo.Context, county CountyPath, id RunID, params ListScreeningChangesParams) error {
@@ -43,6 +44,9 @@ func (s *server) ListScreeningChanges(c echo.Context, county CountyPath, id RunI
 		return err
 	}
 	out := ScreeningChanges{Since: since, Total: len(list), Items: []ScreeningChange{}}
+	if out.Rulebook, err = s.rulebookChange(ctx, county, since, run.Rulebook); err != nil {
+		return err
+	}
 	limit := pageSize(params.Limit)
 	for _, ch := range list {
 		switch ch.Kind {
@@ -79,6 +83,41 @@ func (s *server) since(ctx context.Context, county string, run Screening, asked 
 		return id, fmt.Errorf("earlier screening: %w", err)
 	}
 	return id, nil
+}
+
+// rulebookChange says how the rulebook of an earlier run differs from another
+// version; nil where it is the same.
+func (s *server) rulebookChange(ctx context.Context, county string, since uuid.UUID, after string) (*RulebookChange, error) {
+	var before string
+	err := s.rows(ctx).QueryRow(ctx, `SELECT rulebook FROM screening_run WHERE county_code = $1 AND run_id = $2`, county, since).Scan(&before)
+	if err != nil {
+		return nil, fmt.Errorf("rulebook of screening %s: %w", since, err)
+	}
+	if before == after {
+		return nil, nil
+	}
+	old, err := s.rulebookOf(ctx, before)
+	if err != nil {
+		return nil, err
+	}
+	now, err := s.rulebookOf(ctx, after)
+	if err != nil {
+		return nil, err
+	}
+	changes := rulebook.Compare(old, now)
+	out := &RulebookChange{Before: before, After: after, Clauses: []ClauseChange{}, Settings: []string{}}
+	for i := range changes.Clauses {
+		c := &changes.Clauses[i]
+		item := ClauseChange{Clause: c.ID, Title: c.Title(), What: []string{}}
+		for _, a := range c.Aspects() {
+			item.What = append(item.What, string(a))
+		}
+		out.Clauses = append(out.Clauses, item)
+	}
+	for _, setting := range changes.Settings {
+		out.Settings = append(out.Settings, string(setting))
+	}
+	return out, nil
 }
 
 func changeOf(ch planning.Change) ScreeningChange {

@@ -296,6 +296,7 @@ func TestCounty_EveryPlantedConflictIsFound(t *testing.T) {
 	if len(verdicts) != len(k.truth().Candidates) || planted < 100 || len(clauses) < 20 {
 		t.Errorf("%d verdicts for %d candidates, %d planted conflicts on %d clauses", len(verdicts), len(k.truth().Candidates), planted, len(clauses))
 	}
+	k.judgeByAnotherTolerance(run, findings)
 }
 
 // sameArea compares the area by construction with a finding's, to 0.05 m² or

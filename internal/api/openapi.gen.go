@@ -893,6 +893,15 @@ type Capacity struct {
 	Township *string `json:"township,omitempty"`
 }
 
+// ClauseChange defines model for ClauseChange.
+type ClauseChange struct {
+	Clause string `json:"clause"`
+	Title  string `json:"title"`
+
+	// What added、removed，或有变的键，如 tolerance、severity、where · What differs about it
+	What []string `json:"what"`
+}
+
 // County defines model for County.
 type County struct {
 	Code     string `json:"code"`
@@ -1775,6 +1784,16 @@ type Rulebook struct {
 	Year    int    `json:"year"`
 }
 
+// RulebookChange 两次筛查所用规则库的差别；版本相同时不列 · How the rulebooks of the two runs differ; left out where they are one
+type RulebookChange struct {
+	After   string         `json:"after"`
+	Before  string         `json:"before"`
+	Clauses []ClauseChange `json:"clauses"`
+
+	// Settings 条款以外有变的键 · The keys outside the clauses that differ
+	Settings []string `json:"settings"`
+}
+
 // Screening defines model for Screening.
 type Screening struct {
 	// BaseRunId 沿用了这次筛查中未受影响的结论 · What no change has touched was taken over from this run
@@ -1851,12 +1870,15 @@ type ScreeningChangeKind string
 
 // ScreeningChanges defines model for ScreeningChanges.
 type ScreeningChanges struct {
-	Items        []ScreeningChange  `json:"items"`
-	NewlyFailing int                `json:"newly_failing"`
-	NewlyPassing int                `json:"newly_passing"`
-	Next         *string            `json:"next,omitempty"`
-	Since        openapi_types.UUID `json:"since"`
-	Total        int                `json:"total"`
+	Items        []ScreeningChange `json:"items"`
+	NewlyFailing int               `json:"newly_failing"`
+	NewlyPassing int               `json:"newly_passing"`
+	Next         *string           `json:"next,omitempty"`
+
+	// Rulebook 两次筛查所用规则库的差别；版本相同时不列 · How the rulebooks of the two runs differ; left out where they are one
+	Rulebook *RulebookChange    `json:"rulebook,omitempty"`
+	Since    openapi_types.UUID `json:"since"`
+	Total    int                `json:"total"`
 }
 
 // ScreeningInput defines model for ScreeningInput.

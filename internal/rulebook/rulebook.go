@@ -174,6 +174,13 @@ func (c *Check) Selects(value func(field string) string) bool {
 	return all(c.Where, func(field string) []string { return []string{value(field)} })
 }
 
+// NamesLevels tells whether the check finds features because their level is none
+// of those it lists: what the level is must then be said, since a code or a
+// misspelt word may be behind it.
+func (c *Check) NamesLevels() bool {
+	return slices.ContainsFunc(c.Where, func(w Condition) bool { return w.Field == "level" && len(w.NotIn) > 0 })
+}
+
 func all(conditions []Condition, value func(string) []string) bool {
 	for _, c := range conditions {
 		if !c.holds(value(c.Field)) {

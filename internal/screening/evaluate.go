@@ -204,7 +204,7 @@ func (j *job) testOverlap(f *finding) bool {
 // levels names the levels of what a check finds because they are not among
 // those it lists: a code or a misspelt word must be seen by a person.
 func (f *finding) levels() [2]string {
-	if !slices.ContainsFunc(f.check.Where, func(c rulebook.Condition) bool { return c.Field == "level" && len(c.NotIn) > 0 }) {
+	if !f.check.NamesLevels() {
 		return [2]string{}
 	}
 	var zh, en []string
@@ -350,11 +350,14 @@ func (j *job) shape(c *candidate) *overlay.Shape {
 	return j.shapes[c.index]
 }
 
+// lookNear is how far outside a boundary in metres its neighbour is looked for.
+const lookNear = 0.2
+
 // border finds a candidate's neighbours, once.
 func (j *job) border(c *candidate) *overlay.Border {
 	if j.borders[c.index] == nil {
 		b := j.survey.mosaic.Border(j.shape(c), overlay.Look{
-			Step: 4, Near: 0.2, Far: j.book.Planning.TrackWidthM, Track: j.survey.isTrack,
+			Step: 4, Near: lookNear, Far: j.book.Planning.TrackWidthM, Track: j.survey.isTrack,
 		})
 		j.borders[c.index] = &b
 	}

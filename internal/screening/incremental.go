@@ -2,193 +2,81 @@ package screening
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
+	"slices"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/paulmach/orb"
 
 	"gengheng/internal/land"
 	"gengheng/internal/rulebook"
 )
 
-// base is a finished run from which this one may take over what no change has
-// touched.
-type base struct {
-	runID    uuid.UUID
-	datasets []dataset
+// offer is what can be taken over from a base.
+type offer struct {
+	base    *base
+	stored  map[string]*storedVerdict
+	touched []bool
+	kinds   []string // whose data have changed
+	again   int
 }
-
-// findBase looks for the newest finished run of the year by the same rulebook,
-// engine and program whose rows hold all that can be taken over; nil where there is
-// none, or where the run asks for everything to be judged.
-func (j *job) findBase(ctx context.Context) (*base, error) {
-	if j.engineName != EngineOwn {
-		return nil, nil
-	}
-	self, err := program()
-	if err != nil {
-		return nil, err
-	}
-	b := &base{}
-	var datasets []byte
-	err = j.db.Pool.QueryRow(ctx, `
-		SELECT r.run_id, r.datasets FROM screening_run r JOIN screening_run me ON me.county_code = r.county_code AND me.run_id = $2
-		WHERE r.county_code = $1 AND r.year = me.year AND r.rulebook = me.rulebook AND r.status = 'done' AND r.engine = $3 AND r.program = $4 AND NOT me.full_run
-		  AND NOT EXISTS (SELECT FROM verdict v WHERE v.county_code = r.county_code AND v.run_id = r.run_id AND v.covered IS NULL)
-		ORDER BY r.finished_at DESC, r.run_id LIMIT 1`, j.county, j.runID, j.engineName, self).Scan(&b.runID, &datasets)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("look for an earlier run: %w", err)
-	}
-	if err := json.Unmarshal(datasets, &b.datasets); err != nil {
-		return nil, fmt.Errorf("datasets of run %s: %w", b.runID, err)
-	}
-	return b, nil
-}
-
-// versionOf names a kind's datasets as job.version does.
-func (b *base) versionOf(kind string) string {
-	v := ""
-	for _, d := range b.of(kind) {
-		if v != "" {
-			v += "+"
-		}
-		v += d.Version
-	}
-	return v
-}
-
-func (b *base) of(kind string) []dataset {
-	var list []dataset
-	for _, d := range b.datasets {
-		if d.Kind == kind {
-			list = append(list, d)
-		}
-	}
-	return list
-}
-
-// changedKinds lists the kinds whose versions differ. ok is false where the
-// change reaches everything: a kind that was missing or is missing now, the
-// survey, the elevations, the ridge table.
-func (j *job) changedKinds(b *base) (kinds []string, ok bool) {
-	seen := map[string]bool{}
-	for _, d := range append(j.read(), b.datasets...) {
-		if seen[d.Kind] {
-			continue
-		}
-		seen[d.Kind] = true
-		before, now := b.of(d.Kind), j.of(d.Kind)
-		if j.version(d.Kind) == b.versionOf(d.Kind) && len(before) == len(now) {
-			continue
-		}
-		switch {
-		case d.Kind == kindIn || d.Kind == kindOut:
-		case len(before) != 1 || len(now) != 1, d.Kind == kindSurvey, d.Kind == kindDEM, d.Kind == kindRidges:
-			return nil, false
-		}
-		kinds = append(kinds, d.Kind)
-	}
-	return kinds, true
-}
-
-// reach is how far in metres beyond a candidate the rulebook's checks look in a
-// layer; ok is false where that cannot be said.
-func (j *job) reach(kind string) (d float64, ok bool) {
-	for _, clause := range j.book.Clauses {
-		if clause.Direction != rulebook.In && clause.Direction != rulebook.Out {
-			continue
-		}
-		for _, k := range clause.Checks {
-			if s, isSlope := k.Params.(rulebook.Slope); k.Layer != kind && !(isSlope && s.Fallback == kind) {
-				continue
-			}
-			switch p := k.Params.(type) {
-			case rulebook.Overlap, rulebook.Within, rulebook.Slope, rulebook.Township, rulebook.ScoreShare, rulebook.ScoreGrade:
-			case rulebook.ScoreNear:
-				d = max(d, p.WithinM)
-			default:
-				return 0, false
-			}
-		}
-	}
-	return d, true
-}
-
-// rejudge finds the candidates that a change since the base run can have
-// touched; ok is false where all must be judged.
-func (j *job) rejudge(ctx context.Context, b *base) (touched []bool, kinds []string, ok bool, err error) {
-	kinds, ok = j.changedKinds(b)
-	if !ok {
-		return nil, nil, false, nil
-	}
-	touched = make([]bool, len(j.candidates))
-	for _, kind := range kinds {
-		d, ok := j.reach(kind)
-		if !ok {
-			return nil, nil, false, nil
-		}
-		var boxes []orb.Bound
-		if kind == kindIn || kind == kindOut {
-			boxes, ok, err = j.changedCandidates(ctx, b, kind, touched)
-		} else {
-			boxes, ok, err = j.changedFeatures(ctx, b.of(kind)[0].ID, j.of(kind)[0].ID)
-		}
-		if err != nil || !ok {
-			return nil, nil, false, err
-		}
-		for i, c := range j.candidates {
-			box := c.geom.Bound().Pad(d + reachSlack)
-			for _, changed := range boxes {
-				touched[i] = touched[i] || box.Intersects(changed)
-			}
-		}
-	}
-	return touched, kinds, true, nil
-}
-
-// reachSlack in metres is added to every distance, against rounding.
-const reachSlack = 0.01
 
 // takeOver makes the run out of an earlier one where few candidates can have
 // changed; done is false where all have to be judged.
 func (j *job) takeOver(ctx context.Context, tx pgx.Tx) (done bool, err error) {
-	b, err := j.findBase(ctx)
-	if err != nil || b == nil {
-		return false, err
-	}
-	touched, kinds, ok, err := j.rejudge(ctx, b)
-	if err != nil || !ok {
-		return false, err
-	}
-	stored, err := j.readStored(ctx, tx, b)
+	bases, err := j.findBases(ctx)
 	if err != nil {
 		return false, err
 	}
-	again := 0
-	for i, c := range j.candidates {
-		touched[i] = touched[i] || stored[c.key()] == nil
-		if touched[i] {
-			again++
+	var best *offer
+	for _, b := range bases {
+		o, why, err := j.offerOf(ctx, tx, b)
+		if err != nil {
+			return false, err
+		}
+		if why != "" {
+			j.log.InfoContext(ctx, "cannot take an earlier screening over", "county", j.county, "run", j.runID, "base", b.runID, "why", why, "clauses", b.rules.IDs())
+			continue
+		}
+		if best == nil || o.again < best.again {
+			best = o
 		}
 	}
-	if 2*again > len(j.candidates) {
-		return false, nil // writing them anew is quicker than taking the rest over
+	if best == nil {
+		return false, nil
 	}
 	t := newTally()
-	if err := j.writeTaken(ctx, tx, b, stored, touched, kinds, t); err != nil {
-		return false, fmt.Errorf("take over run %s: %w", b.runID, err)
+	if err := j.writeTaken(ctx, tx, best, t); err != nil {
+		return false, fmt.Errorf("take over run %s: %w", best.base.runID, err)
 	}
-	if _, err := tx.Exec(ctx, `UPDATE screening_run SET base_run_id = $3, rejudged = $4 WHERE county_code = $1 AND run_id = $2`, j.county, j.runID, b.runID, again); err != nil {
+	if _, err := tx.Exec(ctx, `UPDATE screening_run SET base_run_id = $3, rejudged = $4 WHERE county_code = $1 AND run_id = $2`, j.county, j.runID, best.base.runID, best.again); err != nil {
 		return false, err
 	}
-	j.log.InfoContext(ctx, "screened what has changed", "county", j.county, "run", j.runID, "base", b.runID, "kinds", kinds, "rejudged", again, "candidates", len(j.candidates))
+	j.log.InfoContext(ctx, "screened what has changed", "county", j.county, "run", j.runID, "base", best.base.runID, "kinds", best.kinds,
+		"clauses", best.base.rules.IDs(), "settings", best.base.rules.Settings, "rejudged", best.again, "candidates", len(j.candidates))
 	return true, j.finish(ctx, tx, t.summary(j.counts))
+}
+
+// offerOf finds out what can be taken over from a base; why says why it cannot.
+func (j *job) offerOf(ctx context.Context, tx pgx.Tx, b *base) (o *offer, why string, err error) {
+	o = &offer{base: b}
+	if o.kinds, why = j.changedKinds(b); why != "" {
+		return nil, why, nil
+	}
+	if o.stored, err = j.readStored(ctx, tx, b); err != nil {
+		return nil, "", err
+	}
+	if why, err = j.rejudge(ctx, o); err != nil || why != "" {
+		return nil, why, err
+	}
+	for _, t := range o.touched {
+		if t {
+			o.again++
+		}
+	}
+	if 2*o.again > len(j.candidates) { // writing them anew is quicker than taking the rest over
+		return nil, fmt.Sprintf("the change may touch %d of %d candidates", o.again, len(j.candidates)), nil
+	}
+	return o, "", nil
 }
 
 func (c *candidate) key() string { return string(c.direction) + "/" + c.number }
@@ -199,9 +87,20 @@ type storedVerdict struct {
 	verdict  string
 	covered  map[string]land.Area
 	findings []storedFinding
+	// cut: a blocking hit has a geometry, which may have been cut away.
+	cut bool
 }
 
-type storedFinding struct{ clause, outcome string }
+type storedFinding struct {
+	clause  string
+	check   int // 0 where the net area cannot be computed
+	outcome string
+}
+
+// has tells whether a clause's check, or any check of it for 0, has said something.
+func (s *storedVerdict) has(clause string, check int) bool {
+	return slices.ContainsFunc(s.findings, func(f storedFinding) bool { return f.clause == clause && (check == 0 || f.check == check) })
+}
 
 func (j *job) readStored(ctx context.Context, tx pgx.Tx, b *base) (map[string]*storedVerdict, error) {
 	out := make(map[string]*storedVerdict, len(j.candidates))
@@ -209,7 +108,11 @@ func (j *job) readStored(ctx context.Context, tx pgx.Tx, b *base) (map[string]*s
 	if err != nil {
 		return nil, err
 	}
-	var key, clause, outcome string
+	var (
+		key string
+		f   storedFinding
+		cut bool
+	)
 	v := storedVerdict{}
 	_, err = pgx.ForEachRow(rows, []any{&key, &v.verdict, &v.covered}, func() error {
 		one := v
@@ -220,12 +123,15 @@ func (j *job) readStored(ctx context.Context, tx pgx.Tx, b *base) (map[string]*s
 	if err != nil {
 		return nil, fmt.Errorf("verdicts of run %s: %w", b.runID, err)
 	}
-	rows, err = tx.Query(ctx, `SELECT direction || '/' || number, clause, outcome FROM finding WHERE county_code = $1 AND run_id = $2 ORDER BY seq`, j.county, b.runID)
+	rows, err = tx.Query(ctx, `
+		SELECT direction || '/' || number, clause, check_no, outcome, severity = 'block' AND outcome = 'hit' AND geom IS NOT NULL
+		FROM finding WHERE county_code = $1 AND run_id = $2 ORDER BY seq`, j.county, b.runID)
 	if err != nil {
 		return nil, err
 	}
-	_, err = pgx.ForEachRow(rows, []any{&key, &clause, &outcome}, func() error {
-		out[key].findings = append(out[key].findings, storedFinding{clause, outcome})
+	_, err = pgx.ForEachRow(rows, []any{&key, &f.clause, &f.check, &f.outcome, &cut}, func() error {
+		v := out[key]
+		v.findings, v.cut = append(v.findings, f), v.cut || cut
 		return nil
 	})
 	if err != nil {
@@ -236,10 +142,10 @@ func (j *job) readStored(ctx context.Context, tx pgx.Tx, b *base) (map[string]*s
 
 // writeTaken judges the touched candidates and writes the run: findings are
 // numbered through as if all had been judged.
-func (j *job) writeTaken(ctx context.Context, tx pgx.Tx, b *base, stored map[string]*storedVerdict, touched []bool, kinds []string, t *tally) error {
+func (j *job) writeTaken(ctx context.Context, tx pgx.Tx, o *offer, t *tally) error {
 	var again []*candidate
 	for i, c := range j.candidates {
-		if touched[i] {
+		if o.touched[i] {
 			again = append(again, c)
 		}
 	}
@@ -267,17 +173,17 @@ func (j *job) writeTaken(ctx context.Context, tx pgx.Tx, b *base, stored map[str
 		t.add(jb.job)
 	}
 	for i, c := range j.candidates {
-		if touched[i] {
+		if o.touched[i] {
 			next[c.key()] = seq
 			seq += counted[c.key()]
 			continue
 		}
-		s := stored[c.key()]
+		s := o.stored[c.key()]
 		directions, numbers, offsets = append(directions, string(c.direction)), append(numbers, c.number), append(offsets, seq)
 		seq += int32(len(s.findings))
 		t.addStored(c.direction, s)
 	}
-	if err := j.copyKept(ctx, tx, b, kinds, directions, numbers, offsets); err != nil {
+	if err := j.copyKept(ctx, tx, o.base, o.kinds, directions, numbers, offsets); err != nil {
 		return err
 	}
 	for _, jb := range judgedBatches {

@@ -9,6 +9,7 @@ import (
 	"github.com/paulmach/orb"
 	"pgregory.net/rapid"
 
+	"gengheng/internal/rulebook"
 	"gengheng/internal/screening"
 )
 
@@ -47,18 +48,25 @@ type patchwork struct {
 	layers map[string][]shape
 	in     []declared
 	out    []declared
+	// book is what the county is judged by, first what it was to begin with.
+	book, first *rulebook.Rulebook
 }
 
 // editable are layers of the rulebook whose checks look at overlaps, levels,
 // the slope of a place, and what lies near.
-var editable = []string{"STBHHX", "YYSSYBHQ", "TRHJ", "PDT", "GBZNT", "YJJBNTTB", "GTKJGH", "XZQ"}
+var editable = []string{"STBHHX", "YYSSYBHQ", "TRHJ", "PDT", "GBZNT", "YJJBNTTB", "GTKJGH", "XZQ", "LDYZT", "STTGRW"}
 
 var levels = map[string][]string{
 	"YYSSYBHQ": {"一级", "二级"}, "TRHJ": {"优先保护类", "严格管控类", "安全利用类"}, "PDT": {"1", "2", "5"}, "GTKJGH": {"农田保护区", "城镇发展区"},
+	"LDYZT": {"国家级公益林", "商品林"}, "STTGRW": {"2025", "2024"},
 }
 
 func newPatchwork(t testing.TB) *patchwork {
-	p := &patchwork{county: newCounty(t), layers: map[string][]shape{}}
+	book, err := rulebook.Shanxi2025()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &patchwork{county: newCountyWith(t, book), layers: map[string][]shape{}, book: book, first: book}
 	var plots []plot
 	for i := range 6 {
 		for k := range 6 {
@@ -73,6 +81,7 @@ func newPatchwork(t testing.TB) *patchwork {
 			p.in = append(p.in, declared{number: fmt.Sprintf("J%d%d", i, k), base: "0404", target: "0103", actor: "农户", geom: rect(x+5, y+5, x+95, y+70)})
 		}
 	}
+	plots = append(plots, p.odds()...)
 	p.survey(plots...)
 	p.layers["PDT"] = []shape{{level: "1", geom: rect(-100, -100, 700, 700)}}
 	p.layers["XZQ"] = []shape{{code: township + "000", name: "甲镇", geom: rect(-20000, -20000, 20000, 20000)}}
@@ -85,8 +94,45 @@ func newPatchwork(t testing.TB) *patchwork {
 	return p
 }
 
+// odds are a further row of fields, with the land and the declarations that the
+// rarer checks are for: tracks and ditches beside and between fields, a strip
+// along a road, woods, water, documents, words in their stead.
+func (p *patchwork) odds() []plot {
+	p.in = append(p.in,
+		declared{number: "Q1", base: "0301", target: "0103", actor: "村集体", documents: map[string]string{"LYYJ": "无"}, geom: rect(0, 606, 60, 660)},
+		declared{number: "Q2", base: "0404", target: "0101", actor: "农户", gdlx: "TT", geom: rect(200, 606, 215, 625)},
+		declared{number: "Q3", base: "1202", target: "0103", actor: "农户", documents: map[string]string{"TCXY": "退2025-1"}, attrs: map[string]any{"GDDB": "9"}, geom: rect(300, 606, 390, 640)},
+		declared{number: "Q4", base: "0404", target: "", actor: "农户", geom: rect(130, 640, 180, 690)},
+	)
+	p.out = append(p.out,
+		declared{number: "R1", base: "0103", target: "0307", purpose: "绿化带", actor: "工商企业", documents: map[string]string{"PZWH": "晋2025-1"}, geom: rect(400, 606, 408, 690)},
+		declared{number: "R2", base: "0103", target: "0301", purpose: "林地", actor: "农户", geom: rect(410, 606, 419, 690)},
+		declared{number: "R3", base: "0103", target: "0301", purpose: "生态退耕", actor: "村集体", documents: map[string]string{"TGRW": "办理中"}, geom: rect(430, 606, 470, 640)},
+		declared{number: "R4", base: "0103", target: "1202", purpose: "设施农用地", actor: "", documents: map[string]string{"BAH": "备1", "LZHT": "略"}, geom: rect(430, 645, 470, 690)},
+		declared{number: "R5", base: "0103", target: "0201", purpose: "草皮", actor: "农户", geom: rect(480, 606, 520, 640)},
+	)
+	p.layers["LDYZT"] = []shape{{name: "林", level: "国家级公益林", geom: rect(0, 600, 40, 700)}}
+	p.layers["STTGRW"] = []shape{{name: "任务", level: "2025", geom: rect(425, 600, 480, 650)}}
+	p.layer("LDYZT", p.layers["LDYZT"]...)
+	p.layer("STTGRW", p.layers["STTGRW"]...)
+	return []plot{
+		{dlbm: "1006", geom: rect(0, 600, 600, 606)},
+		{dlbm: "0301", geom: rect(0, 606, 100, 700)},
+		{dlbm: "1101", geom: rect(100, 606, 130, 700)},
+		{dlbm: "0404", geom: rect(130, 606, 300, 700)},
+		{dlbm: "1202", zzsxdm: "JKHF", geom: rect(300, 606, 396, 700)},
+		{dlbm: "1003", geom: rect(396, 606, 400, 700)},
+		{dlbm: "0103", gdpdjb: "5", kcxs: "0.1", gddb: 8, tbxhdm: "LQGD", geom: rect(400, 606, 520, 700)},
+		{dlbm: "1107", geom: rect(520, 606, 523, 700)},
+		{dlbm: "0102", gdpdjb: "2", gddb: 12, geom: rect(523, 606, 600, 700)},
+	}
+}
+
 // edit changes one thing and says what.
 func (p *patchwork) edit(t *rapid.T) string {
+	if rapid.IntRange(0, 2).Draw(t, "rulebook") > 0 {
+		return "rulebook: " + p.editRules(t)
+	}
 	if rapid.IntRange(0, 4).Draw(t, "candidates") == 0 {
 		list, direction := &p.in, "in"
 		if rapid.Bool().Draw(t, "out") {
@@ -128,7 +174,7 @@ func (p *patchwork) edit(t *rapid.T) string {
 		if kind == "XZQ" {
 			s.code = "149901101000"
 		}
-		x, y := rapid.Float64Range(0, 600).Draw(t, "x"), rapid.Float64Range(0, 600).Draw(t, "y")
+		x, y := rapid.Float64Range(0, 600).Draw(t, "x"), rapid.Float64Range(0, 700).Draw(t, "y")
 		s.geom = rect(x, y, x+rapid.Float64Range(2, 150).Draw(t, "w"), y+rapid.Float64Range(2, 150).Draw(t, "h"))
 		return s
 	}
@@ -197,9 +243,9 @@ func TestIncrementalJudgesFew(t *testing.T) {
 		t.Errorf("nothing has changed and %d were judged again", n)
 	}
 	red := p.layers["STBHHX"][0].geom.Clone()
-	red[0][0][2][0] += 60 // the north-east corner of a line that passes twelve fields
+	red[0][0][2][0] += 60 // the north-east corner of a line that passes thirteen fields
 	p.layer("STBHHX", shape{name: "红线", geom: red})
-	if _, n := p.runAgain(s, false); n < 1 || n > 12 {
+	if _, n := p.runAgain(s, false); n < 1 || n > 13 {
 		t.Errorf("%d judged again, want the few beside the line", n)
 	}
 	p.exec(`UPDATE screening_run SET program = 'of last year'`)

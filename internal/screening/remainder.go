@@ -214,7 +214,7 @@ func (j *job) patch(shape *overlay.Shape, m2, touch float64) float64 {
 	for _, i := range j.survey.mosaic.Near(shape, touch, j.survey.isCultivated) {
 		add(i)
 	}
-	border := j.survey.mosaic.Border(shape, overlay.Look{Step: 4, Near: 0.2, Far: j.book.Planning.TrackWidthM, Track: j.survey.isTrack})
+	border := j.survey.mosaic.Border(shape, overlay.Look{Step: 4, Near: lookNear, Far: j.book.Planning.TrackWidthM, Track: j.survey.isTrack})
 	for _, contact := range border.Contacts {
 		if contact.Across > 0 {
 			add(contact.Index)

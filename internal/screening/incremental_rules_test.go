@@ -1,0 +1,271 @@
+package screening_test
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+	"pgregory.net/rapid"
+
+	"gengheng/internal/rulebook"
+	"gengheng/internal/screening"
+)
+
+// judgeBy registers a rulebook and makes it the county's.
+func (c *county) judgeBy(book *rulebook.Rulebook) {
+	c.t.Helper()
+	c.exec(`INSERT INTO rulebook (version, id, year, document) VALUES ($1, $2, $3, $4) ON CONFLICT (version) DO NOTHING`, book.Hash, book.ID, book.Year, string(book.Document))
+	c.exec(`UPDATE county SET rulebook = $2 WHERE county_code = $1`, code, book.Hash)
+}
+
+// document is a rulebook as YAML, to be edited.
+type document struct{ root *yaml.Node }
+
+func read(t testing.TB, text []byte) document {
+	var n yaml.Node
+	if err := yaml.Unmarshal(text, &n); err != nil {
+		t.Fatal(err)
+	}
+	return document{n.Content[0]}
+}
+
+func (d document) parse() (*rulebook.Rulebook, error) {
+	text, err := yaml.Marshal(d.root)
+	if err != nil {
+		return nil, err
+	}
+	return rulebook.Parse("edited.yaml", text)
+}
+
+func value(n *yaml.Node, key string) *yaml.Node {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// place is a node and the key under which it, or the list that it is in, stands.
+type place struct {
+	node *yaml.Node
+	path string
+}
+
+// walk lists what lies below a node: its scalars or its lists.
+func walk(n *yaml.Node, path string, kind yaml.Kind, out *[]place) {
+	if n.Kind == kind {
+		*out = append(*out, place{n, path})
+	}
+	for i, child := range n.Content {
+		switch {
+		case n.Kind == yaml.MappingNode && i%2 == 0:
+		case n.Kind == yaml.MappingNode:
+			walk(child, path+"."+n.Content[i-1].Value, kind, out)
+		default:
+			walk(child, path+"["+strconv.Itoa(i)+"]", kind, out)
+		}
+	}
+}
+
+// kin lists the places whose keys have the same name.
+func kin(root *yaml.Node, kind yaml.Kind, path string) []place {
+	name := func(p string) string {
+		p = p[strings.LastIndex(p, ".")+1:]
+		name, _, _ := strings.Cut(p, "[")
+		return name
+	}
+	var all []place
+	walk(root, "", kind, &all)
+	return slices.DeleteFunc(all, func(p place) bool { return name(p.path) != name(path) })
+}
+
+// sections are the parts of a rulebook that screening reads, some more often
+// than others.
+var sections = []string{"clauses", "clauses", "clauses", "clauses", "planning", "remainder", "min_remainder_m2", "placeholders", "purposes", "actors",
+	"documents", "layers", "sources", "tolerance_defaults", "id"}
+
+// section is a part of the document; of the clauses one that judges candidates.
+func (d document) section(t *rapid.T) place {
+	name := rapid.SampledFrom(sections).Draw(t, "section")
+	n := value(d.root, name)
+	if name != "clauses" || rapid.IntRange(0, 9).Draw(t, "all clauses") == 0 {
+		return place{n, name}
+	}
+	var judging []place
+	for i, c := range n.Content {
+		if dir := value(c, "direction").Value; dir == "in" || dir == "out" {
+			judging = append(judging, place{c, fmt.Sprintf("clauses[%d]", i)})
+		}
+	}
+	return rapid.SampledFrom(judging).Draw(t, "clause")
+}
+
+// edit changes one thing in the document and says what; whether it is a rulebook
+// still, [document.parse] tells.
+func (d document) edit(t *rapid.T) string {
+	s := d.section(t)
+	if rapid.IntRange(0, 2).Draw(t, "list") == 0 {
+		var lists []place
+		walk(s.node, s.path, yaml.SequenceNode, &lists)
+		if len(lists) > 0 {
+			return d.editList(t, rapid.SampledFrom(lists).Draw(t, "list"))
+		}
+	}
+	var leaves []place
+	walk(s.node, s.path, yaml.ScalarNode, &leaves)
+	return d.editLeaf(t, rapid.SampledFrom(leaves).Draw(t, "leaf"))
+}
+
+func (d document) editLeaf(t *rapid.T, p place) string {
+	was := p.node.Value
+	f, err := strconv.ParseFloat(was, 64)
+	switch {
+	case p.node.Tag == "!!bool":
+		p.node.Value = strconv.FormatBool(was != "true")
+	case p.node.Tag == "!!float" || p.node.Tag == "!!int" && err == nil && !strings.Contains(p.path, "["+"]") && (was == "0" || was[0] != '0'):
+		g := rapid.SampledFrom([]float64{0, f / 2, 2 * f, f + 1, 1, 10, 100 * f}).Draw(t, "number")
+		p.node.Value = strconv.FormatFloat(g, 'f', -1, 64)
+	case rapid.IntRange(0, 3).Draw(t, "word") == 0:
+		p.node.Value += "改"
+	default: // another value that such a key has somewhere
+		p.node.Value = rapid.SampledFrom(kin(d.root, yaml.ScalarNode, p.path)).Draw(t, "value").node.Value
+	}
+	return fmt.Sprintf("%s: %s → %s", p.path, was, p.node.Value)
+}
+
+func (d document) editList(t *rapid.T, p place) string {
+	n := p.node
+	i := 0
+	if len(n.Content) > 0 {
+		i = rapid.IntRange(0, len(n.Content)-1).Draw(t, "item")
+	}
+	switch what := rapid.SampledFrom([]string{"drop", "swap", "copy"}).Draw(t, "what"); {
+	case what == "drop" && len(n.Content) > 1:
+		gone := n.Content[i]
+		n.Content = slices.Delete(n.Content, i, i+1)
+		if p.path == "clauses" {
+			d.omit(value(gone, "id").Value)
+		}
+		return fmt.Sprintf("%s without %d", p.path, i)
+	case what == "swap" && len(n.Content) > 1:
+		k := rapid.IntRange(0, len(n.Content)-1).Draw(t, "with")
+		n.Content[i], n.Content[k] = n.Content[k], n.Content[i]
+		return fmt.Sprintf("%s: %d and %d change places", p.path, i, k)
+	}
+	from := rapid.SampledFrom(kin(d.root, yaml.SequenceNode, p.path)).Draw(t, "from")
+	if len(from.node.Content) == 0 {
+		return "nothing"
+	}
+	item := rapid.SampledFrom(from.node.Content).Draw(t, "copy")
+	n.Content = slices.Insert(n.Content, i, item)
+	return fmt.Sprintf("%s[%d] from %s", p.path, i, from.path)
+}
+
+// omit says why a clause is left out, as a rulebook must.
+func (d document) omit(clause string) {
+	var why yaml.Node
+	_ = why.Encode([]map[string]string{{"clause": clause, "reason": "试"}})
+	if n := value(d.root, "omits"); n != nil {
+		n.Content = append(n.Content, why.Content[0])
+		return
+	}
+	d.root.Content = append(d.root.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: "omits"}, &why)
+}
+
+// editRules changes the county's rulebook, or gives it back its first one.
+func (p *patchwork) editRules(t *rapid.T) string {
+	if rapid.IntRange(0, 7).Draw(t, "first rulebook") == 0 {
+		p.book = p.first
+		p.judgeBy(p.book)
+		return "the first rulebook"
+	}
+	for range 30 {
+		d := read(p.t, p.book.Document)
+		what := d.edit(t)
+		book, err := d.parse()
+		if err != nil || book.Hash == p.book.Hash {
+			continue // not every edit makes a rulebook
+		}
+		p.book = book
+		p.judgeBy(book)
+		return what
+	}
+	return "nothing"
+}
+
+// change edits a clause of the rulebook by its text, which must be there.
+func (p *patchwork) change(clause, was, is string) {
+	p.t.Helper()
+	text := string(p.book.Document)
+	at := 0
+	if clause != "" {
+		at = strings.Index(text, "- id: "+clause+"\n")
+	}
+	if at < 0 || !strings.Contains(text[at:], was) {
+		p.t.Fatalf("clause %q has no %q", clause, was)
+	}
+	book, err := rulebook.Parse("edited.yaml", []byte(text[:at]+strings.Replace(text[at:], was, is, 1)))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.book = book
+	p.judgeBy(book)
+}
+
+// TestAnotherClauseTouchesFew: what a clause that has changed cannot touch is
+// taken over.
+func TestAnotherClauseTouchesFew(t *testing.T) {
+	p := newPatchwork(t)
+	s, err := screening.New(p.db, screening.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.layer("ZRBHD", shape{name: "保护区", geom: rect(0, 0, 110, 110)})
+	p.runAgain(s, true)
+	count := func(list []declared, is func(declared) bool) (n int) {
+		for _, d := range list {
+			if is(d) {
+				n++
+			}
+		}
+		return n
+	}
+	red := count(p.in, func(d declared) bool { return d.geom.Bound().Min[0] < 60 })
+	reserve := count(p.in, func(d declared) bool { return d.geom.Bound().Min[0] < 110 && d.geom.Bound().Min[1] < 110 })
+	for _, c := range []struct {
+		name, clause, was, is string
+		want                  int // -1: all of them, anew
+	}{
+		{"a comment", "", "format: gengheng-rulebook/1", "# 说明\nformat: gengheng-rulebook/1", 0},
+		{"the title of a clause", "IN-03a", "title: 不得在", "title: 一律不得在", 0},
+		{"the order of values", "OUT-00", "[0101, 0102, 0103]", "[0103, 0102, 0101]", 0},
+		{"a weight of the plan", "", "in_cost_per_mu: 200", "in_cost_per_mu: 300", 0},
+		{"a clause of the account", "BAL-2", "finding: 转进水田少于转出水田", "finding: 水田少了", 0},
+		{"the red line's tolerance", "IN-03a", "{abs_m2: 1}", "{abs_m2: 5000}", red},
+		{"its severity", "IN-03a", "severity: block", "severity: warn", red},
+		{"its words", "IN-03a", "finding: 位于生态保护红线内", "finding: 在生态保护红线内", red},
+		{"its layer's name", "", "name: 生态保护红线", "name: 红线", red},
+		{"another layer is read", "IN-03b", "layer: ZRBHD", "layer: JBCY", reserve},
+		{"the name of a layer nothing lies on", "", "name: 沙化石漠化监测图斑", "name: 沙化图斑", 0},
+		{"a class that no candidate lies on", "IN-00", "0404, 1104,", "0404, 1106, 1104,", 0},
+		{"a purpose that one declares", "OUT-02", "in: [草皮]", "in: [景观]", 1},
+		{"a limit for green belts", "OUT-04", "max_width_m: 5", "max_width_m: 4", 1},
+		{"placeholders", "", "placeholders: [无,", "placeholders: [没写,", 1},
+		{"the smallest remainder", "", "min_remainder_m2: 400", "min_remainder_m2: 500", 2}, // the red line only warns by now
+		{"what all must be", "IN-00", "test: township\n        layer: XZQ", "test: surveyed\n        layer: DLTB", -1},
+	} {
+		p.change(c.clause, c.was, c.is)
+		got, n := p.runAgain(s, false)
+		if n != c.want {
+			t.Errorf("%s: %d judged again, want %d", c.name, n, c.want)
+		}
+		if want, _ := p.runAgain(s, true); !bytes.Equal(got, want) {
+			t.Errorf("%s: %s", c.name, firstDifference(got, want))
+		}
+	}
+}
