@@ -17,15 +17,18 @@ import (
 	"github.com/paulmach/orb/encoding/wkt"
 )
 
-var updateCorpus = flag.Bool("update", false, "write testdata/corpus.txt anew")
+var updateCorpus = flag.Bool("update", false, "make the generated pairs of testdata/corpus.txt anew")
 
 const corpusFile = "testdata/corpus.txt"
 
 const corpusHead = `# Pairs of polygons (synthetic) that come nearer to each other than plain
 # arithmetic can tell, or touch in many places. One pair in four lines: kind,
 # planar area in common as computed in rational numbers, and the polygons.
-# Add to it whatever an overlay was ever wrong about.
+# These come from go test -run 'TestCorpus$' -update.
 `
+
+// corpusByHand begins what -update leaves as it is.
+const corpusByHand = "\n# Added by hand: whatever an overlay was ever wrong about. -update keeps these.\n"
 
 // simple says whether a polygon is valid and no vertex lies within an edge of it.
 func simple(t *testing.T, mp orb.MultiPolygon) bool {
@@ -118,7 +121,34 @@ func writeCorpus(t *testing.T) {
 		taken[key]++
 		fmt.Fprintf(&out, "\n%s\n%v\n%s\n%s\n", key, exactArea(p.a, p.b), wkt.MarshalString(p.a), wkt.MarshalString(p.b))
 	}
-	if err := os.WriteFile(corpusFile, out.Bytes(), 0o644); err != nil {
+	before, err := os.ReadFile(corpusFile)
+	if err != nil {
 		t.Fatal(err)
+	}
+	if err := os.WriteFile(corpusFile, append(out.Bytes(), byHand(before)...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// byHand is the part of a corpus that was added by hand, its heading included.
+func byHand(corpus []byte) []byte {
+	_, pairs, _ := bytes.Cut(corpus, []byte(corpusByHand))
+	return slices.Concat([]byte(corpusByHand), pairs)
+}
+
+// TestCorpusKeepsWhatWasAddedByHand: a pair that was hard once is not lost when
+// the others are made anew.
+func TestCorpusKeepsWhatWasAddedByHand(t *testing.T) {
+	text, err := os.ReadFile(corpusFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := byHand(text)
+	if !bytes.HasSuffix(text, kept) || bytes.Count(kept, []byte("MULTIPOLYGON")) < 2 {
+		t.Errorf("of %s only this is kept: %.200s", corpusFile, kept)
+	}
+	again := append([]byte(corpusHead), kept...)
+	if got := byHand(again); !bytes.Equal(got, kept) {
+		t.Errorf("kept once more: %.200s", got)
 	}
 }
