@@ -108,6 +108,9 @@ func (d document) section(t *rapid.T) place {
 // edit changes one thing in the document and says what; whether it is a rulebook
 // still, [document.parse] tells.
 func (d document) edit(t *rapid.T) string {
+	if rapid.Bool().Draw(t, "what matters") {
+		return d.turn(t)
+	}
 	s := d.section(t)
 	if rapid.IntRange(0, 2).Draw(t, "list") == 0 {
 		var lists []place
@@ -119,6 +122,67 @@ func (d document) edit(t *rapid.T) string {
 	var leaves []place
 	walk(s.node, s.path, yaml.ScalarNode, &leaves)
 	return d.editLeaf(t, rapid.SampledFrom(leaves).Draw(t, "leaf"))
+}
+
+// turn changes one of the things that blind edits seldom hit and that much hangs
+// on.
+func (d document) turn(t *rapid.T) string {
+	set := func(n *yaml.Node, values ...string) string {
+		was := n.Value
+		n.Value = rapid.SampledFrom(values).Draw(t, "to")
+		return was + " → " + n.Value
+	}
+	slopes := value(d.clause("IN-01"), "checks").Content
+	clauses := value(d.root, "clauses").Content
+	switch what := rapid.SampledFrom([]string{"ridges", "tracks", "least", "remainder", "word", "order", "class", "steep", "fallback", "check"}).Draw(t, "what"); what {
+	case "ridges":
+		return "default_gdlx " + set(value(value(d.root, "planning"), "default_gdlx"), "PD", "TT")
+	case "tracks":
+		return "track_width_m " + set(value(value(d.root, "planning"), "track_width_m"), "0", "3", "8", "20")
+	case "least":
+		return "min_remainder_m2 " + set(value(d.root, "min_remainder_m2"), "0", "100", "400", "3000")
+	case "remainder":
+		r := value(d.root, "remainder")
+		return "remainder " + set(value(r, "min_width_m"), "0", "2", "10") + " " + set(value(r, "merge"), "true", "false") + " " + set(value(r, "sliver_m2"), "0", "10", "300")
+	case "word":
+		words := value(d.root, "placeholders").Content
+		return "placeholder " + set(words[len(words)-1], "none", "备1", "退20251", "晋20251") + " " + set(words[0], "无", "没写")
+	case "order":
+		i, k := rapid.IntRange(0, len(clauses)-1).Draw(t, "clause"), rapid.IntRange(0, len(clauses)-1).Draw(t, "with")
+		clauses[i], clauses[k] = clauses[k], clauses[i]
+		return fmt.Sprintf("clauses %d and %d change places", i, k)
+	case "class":
+		return "IN-01 class " + set(value(value(slopes[0], "params"), "class"), "1", "2", "5")
+	case "steep":
+		return "IN-01 " + set(value(slopes[0], "severity"), "block", "warn") + " " + set(value(slopes[0], "finding"), "太陡", "过陡")
+	case "fallback":
+		return "IN-01 " + d.toggleFallback(slopes[0])
+	}
+	judging := slices.DeleteFunc(slices.Clone(clauses), func(c *yaml.Node) bool { return value(c, "direction").Value != "in" && value(c, "direction").Value != "out" })
+	clause := rapid.SampledFrom(judging).Draw(t, "clause")
+	check := rapid.SampledFrom(value(clause, "checks").Content).Draw(t, "check")
+	if tolerance := value(check, "tolerance"); tolerance != nil && value(tolerance, "abs_m2") != nil && rapid.Bool().Draw(t, "tolerance") {
+		return value(clause, "id").Value + " tolerance " + set(value(tolerance, "abs_m2"), "0", "1", "100", "2000")
+	}
+	return value(clause, "id").Value + " severity " + set(value(check, "severity"), "block", "warn")
+}
+
+func (d document) clause(id string) *yaml.Node {
+	list := value(d.root, "clauses").Content
+	return list[slices.IndexFunc(list, func(c *yaml.Node) bool { return value(c, "id").Value == id })]
+}
+
+// toggleFallback takes the DEM away from a slope check or gives it back.
+func (d document) toggleFallback(check *yaml.Node) string {
+	p := value(check, "params")
+	for i := 0; i < len(p.Content); i += 2 {
+		if p.Content[i].Value == "fallback" {
+			p.Content = slices.Delete(p.Content, i, i+2)
+			return "without the DEM"
+		}
+	}
+	p.Content = append(p.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: "fallback"}, &yaml.Node{Kind: yaml.ScalarNode, Value: "DEM"})
+	return "with the DEM"
 }
 
 func (d document) editLeaf(t *rapid.T, p place) string {
@@ -256,8 +320,10 @@ func TestAnotherClauseTouchesFew(t *testing.T) {
 		{"a purpose that one declares", "OUT-02", "in: [草皮]", "in: [景观]", 1},
 		{"a limit for green belts", "OUT-04", "max_width_m: 5", "max_width_m: 4", 1},
 		{"placeholders", "", "placeholders: [无,", "placeholders: [没写,", 1},
-		{"the smallest remainder", "", "min_remainder_m2: 400", "min_remainder_m2: 500", 2}, // the red line only warns by now
-		{"what all must be", "IN-00", "test: township\n        layer: XZQ", "test: surveyed\n        layer: DLTB", -1},
+		{"the smallest remainder", "", "min_remainder_m2: 400", "min_remainder_m2: 500", 4}, // the red line only warns by now
+		{"the default for ridges", "", "default_gdlx: PD", "default_gdlx: TT", count(p.in, func(d declared) bool { return d.gdlx == "" })},
+		{"what all that enter must be", "IN-00", "test: township\n        layer: XZQ", "test: surveyed\n        layer: DLTB", len(p.in)},
+		{"what all that leave must be", "OUT-00", "test: township\n        layer: XZQ", "test: surveyed\n        layer: DLTB", -1}, // more than half
 	} {
 		p.change(c.clause, c.was, c.is)
 		got, n := p.runAgain(s, false)

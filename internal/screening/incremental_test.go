@@ -72,18 +72,24 @@ func newPatchwork(t testing.TB) *patchwork {
 		for k := range 6 {
 			field := rect(100*float64(i), 100*float64(k), 100*float64(i)+100, 100*float64(k)+100)
 			x, y := 100*float64(i), 100*float64(k)
-			if (i+k)%3 == 0 {
+			if (i+k)%3 != 0 { // fewer 转进, so that all of them may be judged again
 				plots = append(plots, plot{dlbm: "0103", gdpdjb: "1", zzsxdm: "LS", gddb: 10, geom: field})
 				p.out = append(p.out, declared{number: fmt.Sprintf("C%d%d", i, k), base: "0103", target: "0201", purpose: "园地", actor: "农户", geom: rect(x+5, y+5, x+90, y+60)})
 				continue
 			}
 			plots = append(plots, plot{dlbm: "0404", geom: field})
-			p.in = append(p.in, declared{number: fmt.Sprintf("J%d%d", i, k), base: "0404", target: "0103", actor: "农户", geom: rect(x+5, y+5, x+95, y+70)})
+			p.in = append(p.in, declared{number: fmt.Sprintf("J%d%d", i, k), base: "0404", target: "0103", actor: "农户", gdlx: []string{"", "PD", "TT"}[i%3], geom: rect(x+5, y+5, x+95, y+70)})
 		}
 	}
 	plots = append(plots, p.odds()...)
 	p.survey(plots...)
-	p.layers["PDT"] = []shape{{level: "1", geom: rect(-100, -100, 700, 700)}}
+	p.layers["PDT"] = []shape{{level: "1", geom: rect(-100, -100, 250, 700)}, {level: "2", geom: rect(250, -100, 420, 700)}}
+	p.dem(80, 80, func(x, y float64) float64 {
+		if y < 350 {
+			return x / 10
+		}
+		return x * 0.6
+	})
 	p.layers["XZQ"] = []shape{{code: township + "000", name: "甲镇", geom: rect(-20000, -20000, 20000, 20000)}}
 	p.layers["STBHHX"] = []shape{{name: "红线", geom: rect(-50, -50, 60, 650)}}
 	for _, kind := range editable {
