@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"gengheng/internal/land"
+	"gengheng/internal/rivalry/synthetic"
 )
 
 // Agreement compares the areas of two tools pair by pair, both under the additive
@@ -52,7 +53,7 @@ func (s session) agree(ctx context.Context, ownTable string, layer int, rival st
 			out.Beyond++
 		}
 	}
-	z := zone()
+	z := synthetic.Zone()
 	err = s.copyOut(ctx, "SELECT a, b, geom FROM "+rival, func(t tuple) error {
 		k := key{t.a, t.b}
 		compare(land.AdditiveArea(t.geom, z) - areas[k])

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"gengheng/internal/rivalry/synthetic"
+
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -24,7 +26,7 @@ type Bench struct {
 	Repeats int
 	Out     io.Writer
 
-	county *County
+	county *synthetic.County
 	rows   []row
 	wrong  []string
 }
@@ -105,8 +107,8 @@ func (b *Bench) Table() error {
 
 // Prepare makes the county and loads it.
 func (b *Bench) Prepare(ctx context.Context, parcels, candidates int, seed uint64) error {
-	b.county = Synthetic(parcels, candidates, seed)
-	all := append([]Layer{{"cand", b.county.Candidates}, {"parcels", b.county.Parcels}}, b.county.Layers...)
+	b.county = synthetic.New(parcels, candidates, seed)
+	all := append([]synthetic.Layer{{Name: "cand", Features: b.county.Candidates}, {Name: "parcels", Features: b.county.Parcels}}, b.county.Layers...)
 	sessions, end, err := connect(ctx, b.Pool, 1)
 	if err != nil {
 		return err
@@ -116,7 +118,7 @@ func (b *Bench) Prepare(ctx context.Context, parcels, candidates int, seed uint6
 		return err
 	}
 	for _, l := range all {
-		polygons, vertices, holes := Size(l.Features)
+		polygons, vertices, holes := synthetic.Size(l.Features)
 		b.say("　%-9s %7d 图斑 · polygons %9d 顶点 · vertices %6d 洞 · holes", l.Name, polygons, vertices, holes)
 		if err := sessions[0].store(ctx, l.Name, l.Features); err != nil {
 			return err

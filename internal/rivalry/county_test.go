@@ -9,6 +9,7 @@ import (
 
 	"gengheng/internal/land"
 	"gengheng/internal/overlay/polygon"
+	"gengheng/internal/rivalry/synthetic"
 	"gengheng/internal/store/storetest"
 )
 
@@ -21,13 +22,13 @@ func TestSyntheticCountyIsValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer end()
-	c := Synthetic(2500, 60, 3)
-	for _, l := range append(c.Layers, Layer{"parcels", c.Parcels}, Layer{"cand", c.Candidates}) {
-		polygons, vertices, _ := Size(l.Features)
+	c := synthetic.New(2500, 60, 3)
+	for _, l := range append(c.Layers, synthetic.Layer{Name: "parcels", Features: c.Parcels}, synthetic.Layer{Name: "cand", Features: c.Candidates}) {
+		polygons, vertices, _ := synthetic.Size(l.Features)
 		if polygons == 0 || vertices < 10*polygons {
 			t.Errorf("%s has %d polygons with %d vertices", l.Name, polygons, vertices)
 		}
-		index, err := polygon.Index(l.Features, zone())
+		index, err := polygon.Index(l.Features, synthetic.Zone())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +110,7 @@ func TestReadingBackWhatWasWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer end()
-	want := Synthetic(900, 20, 4).Candidates
+	want := synthetic.New(900, 20, 4).Candidates
 	if err := sessions[0].store(t.Context(), "bench_back", want); err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +128,7 @@ func TestReadingBackWhatWasWritten(t *testing.T) {
 		}
 	}
 	err = sessions[0].copyOut(t.Context(), "SELECT 1, ST_GeomFromText('GEOMETRYCOLLECTION(POINT(1 2), LINESTRING(0 0, 1 1), POLYGON((0 0, 10 0, 10 10, 0 0)))')", func(got tuple) error {
-		if area := land.AdditiveArea(got.geom, zone()); len(got.geom) != 1 || !(area > 40) {
+		if area := land.AdditiveArea(got.geom, synthetic.Zone()); len(got.geom) != 1 || !(area > 40) {
 			t.Errorf("of a collection came %v", got.geom)
 		}
 		return nil

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"gengheng/internal/overlay/polygon"
+	"gengheng/internal/rivalry/synthetic"
 )
 
 // processorTime is what this program has computed so far, in seconds.
@@ -29,12 +30,12 @@ func (b *Bench) Curve(ctx context.Context, sizes []int) error {
 	b.say("|---|---|---|---|---|---|---|")
 	var sumX, sumY, sumXX, sumXY, n, base float64
 	for _, size := range sizes {
-		c := Synthetic(size, 0, 7)
+		c := synthetic.New(size, 0, 7)
 		begin := processorTime()
 		l := loaded{}
 		vertices := 0
 		for _, layer := range c.Layers {
-			index, err := polygon.Index(layer.Features, zone())
+			index, err := polygon.Index(layer.Features, synthetic.Zone())
 			if err != nil {
 				return fmt.Errorf("layer %s: %w", layer.Name, err)
 			}

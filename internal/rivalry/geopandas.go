@@ -13,6 +13,8 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	"gengheng/internal/rivalry/synthetic"
+
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/encoding/wkb"
 )
@@ -35,7 +37,7 @@ type geopandasSaid struct {
 
 // geopandas overlays the county's candidates with its layers by GeoPandas of the
 // system's Python.
-func geopandas(ctx context.Context, work string, candidates []orb.MultiPolygon, layers []Layer) (geopandasSaid, error) {
+func geopandas(ctx context.Context, work string, candidates []orb.MultiPolygon, layers []synthetic.Layer) (geopandasSaid, error) {
 	var said geopandasSaid
 	python := "/usr/bin/python3"
 	if exec.CommandContext(ctx, python, "-c", "import geopandas").Run() != nil {
@@ -46,7 +48,7 @@ func geopandas(ctx context.Context, work string, candidates []orb.MultiPolygon, 
 		return said, fmt.Errorf("geopandas: %w", err)
 	}
 	args := []string{script, work}
-	for _, l := range append([]Layer{{"cand", candidates}}, layers...) {
+	for _, l := range append([]synthetic.Layer{{Name: "cand", Features: candidates}}, layers...) {
 		if err := writeWKB(filepath.Join(work, l.Name+".wkb"), l.Features); err != nil {
 			return said, fmt.Errorf("geopandas: %w", err)
 		}

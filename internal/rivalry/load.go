@@ -19,6 +19,7 @@ import (
 	"gengheng/internal/geodata"
 	"gengheng/internal/intake/copyrow"
 	"gengheng/internal/land"
+	"gengheng/internal/rivalry/synthetic"
 )
 
 // dltbFields are sixteen columns of a survey, as surveys have them.
@@ -39,12 +40,12 @@ func (b *Bench) writeSurvey(ctx context.Context) (folder string, err error) {
 	classes := [][2]string{{"0103", "旱地"}, {"0101", "水田"}, {"0301", "乔木林地"}, {"0201", "果园"}, {"0702", "农村宅基地"}}
 	err = geodata.Write(ctx, geodata.WriteRequest{
 		Path: folder, Driver: geodata.ShapefileDriver, Encoding: "UTF-8", Child: b.GDALChild,
-		Layers: []geodata.WriteLayer{{Name: "DLTB", Fields: dltbFields, EPSG: srid, Features: func(yield func(geodata.Feature, error) bool) {
+		Layers: []geodata.WriteLayer{{Name: "DLTB", Fields: dltbFields, EPSG: synthetic.SRID, Features: func(yield func(geodata.Feature, error) bool) {
 			for i, p := range b.county.Parcels {
 				class, village := classes[i%len(classes)], fmt.Sprintf("140999%03d%03d0000000", i/5000, i/50%100)
 				values := []any{
 					fmt.Sprintf("1409992001%08d", i+1), "2001010100", strconv.Itoa(i + 1), class[0], class[1], "30", village, "示例乡示例村", village, "示例乡示例村",
-					math.Round(100*land.AdditiveArea(p, zone())) / 100, 0.125, "3", "LS", int64(2024), "合成数据",
+					math.Round(100*land.AdditiveArea(p, synthetic.Zone())) / 100, 0.125, "3", "LS", int64(2024), "合成数据",
 				}
 				if !yield(geodata.Feature{Row: int64(i + 1), Values: values, Geom: p}, nil) {
 					return
@@ -113,7 +114,7 @@ func (b *Bench) ogr2ogr(ctx context.Context, s session, tool, path string) (seco
 	conf := s.Config()
 	cmd := exec.CommandContext(ctx, tool, "-f", "PostgreSQL",
 		fmt.Sprintf("PG:host='%s' port=%d user='%s' dbname='%s'", conf.Host, conf.Port, conf.User, conf.Database), path,
-		"-nln", "dltb_ogr", "-nlt", "MULTIPOLYGON", "-a_srs", fmt.Sprintf("EPSG:%d", srid), "-lco", "GEOMETRY_NAME=geom", "-lco", "SPATIAL_INDEX=GIST",
+		"-nln", "dltb_ogr", "-nlt", "MULTIPOLYGON", "-a_srs", fmt.Sprintf("EPSG:%d", synthetic.SRID), "-lco", "GEOMETRY_NAME=geom", "-lco", "SPATIAL_INDEX=GIST",
 		"-gt", "1000000", "--config", "PG_USE_COPY", "YES")
 	cmd.Env = append(os.Environ(), "PGPASSWORD="+conf.Password)
 	begin := time.Now()
@@ -135,7 +136,7 @@ func (b *Bench) readOnly(ctx context.Context, folder string) (float64, error) {
 }
 
 func (b *Bench) features(ctx context.Context, folder string, take func(geodata.Feature) error) (err error) {
-	src, err := geodata.Open(ctx, folder, geodata.Options{SRID: srid, Child: b.GDALChild})
+	src, err := geodata.Open(ctx, folder, geodata.Options{SRID: synthetic.SRID, Child: b.GDALChild})
 	if err != nil {
 		return err
 	}
@@ -259,7 +260,7 @@ func createSurvey() string {
 		}
 		fmt.Fprintf(&sql, ", %s %s", strings.ToLower(f.Name), kind)
 	}
-	fmt.Fprintf(&sql, ", geom geometry(MultiPolygon, %d))", srid)
+	fmt.Fprintf(&sql, ", geom geometry(MultiPolygon, %d))", synthetic.SRID)
 	return sql.String()
 }
 
@@ -283,5 +284,5 @@ func surveyRow(row copyrow.Row, f *geodata.Feature) (copyrow.Row, error) {
 			return nil, fmt.Errorf("row %d: column %d is a %T", f.Row, i, v)
 		}
 	}
-	return row.MultiPolygon(f.Geom, srid), nil
+	return row.MultiPolygon(f.Geom, synthetic.SRID), nil
 }

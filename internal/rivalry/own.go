@@ -16,6 +16,7 @@ import (
 
 	"gengheng/internal/intake/copyrow"
 	"gengheng/internal/overlay/polygon"
+	"gengheng/internal/rivalry/synthetic"
 )
 
 // lap is how long the parts of one run of ours took, in seconds.
@@ -57,7 +58,7 @@ func load(ctx context.Context, sessions []session, tables []string) (*loaded, er
 		var shapes []orb.MultiPolygon
 		err := s.copyOut(ctx, query, func(t tuple) error { shapes = append(shapes, t.geom); return nil })
 		if err == nil {
-			l.layers[layer], err = polygon.Index(shapes, zone())
+			l.layers[layer], err = polygon.Index(shapes, synthetic.Zone())
 		}
 		return err
 	}
@@ -186,7 +187,7 @@ func (l *loaded) write(w io.Writer, next *atomic.Int64) (stats polygon.Stats, er
 				found, s := layer.Overlay(l.candidates[i], true)
 				stats.Add(s)
 				for _, o := range found {
-					row = copyrow.Begin(row[:0], 5).Int(int32(k)).Int(int32(i)).Int(int32(o.Feature)).Float(o.Area).MultiPolygon(o.Geometry, srid)
+					row = copyrow.Begin(row[:0], 5).Int(int32(k)).Int(int32(i)).Int(int32(o.Feature)).Float(o.Area).MultiPolygon(o.Geometry, synthetic.SRID)
 					if _, err := w.Write(row); err != nil {
 						return stats, err
 					}

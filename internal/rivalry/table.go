@@ -13,6 +13,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"gengheng/internal/intake/copyrow"
+	"gengheng/internal/rivalry/synthetic"
 )
 
 // session is one connection to the measurements' database.
@@ -27,14 +28,14 @@ func (s session) exec(ctx context.Context, sql string) error {
 
 // store makes a table (id, geom) of features, with GiST and ANALYZE.
 func (s session) store(ctx context.Context, table string, features []orb.MultiPolygon) error {
-	err := s.exec(ctx, fmt.Sprintf("DROP TABLE IF EXISTS %[1]s; CREATE TABLE %[1]s (id int4 PRIMARY KEY, geom geometry(MultiPolygon, %[2]d))", table, srid))
+	err := s.exec(ctx, fmt.Sprintf("DROP TABLE IF EXISTS %[1]s; CREATE TABLE %[1]s (id int4 PRIMARY KEY, geom geometry(MultiPolygon, %[2]d))", table, synthetic.SRID))
 	if err != nil {
 		return err
 	}
 	err = s.copyIn(ctx, "COPY "+table+" (id, geom) FROM STDIN (FORMAT binary)", func(w io.Writer) error {
 		var row copyrow.Row
 		for i, f := range features {
-			row = copyrow.Begin(row[:0], 2).Int(int32(i)).MultiPolygon(f, srid)
+			row = copyrow.Begin(row[:0], 2).Int(int32(i)).MultiPolygon(f, synthetic.SRID)
 			if _, err := w.Write(row); err != nil {
 				return err
 			}

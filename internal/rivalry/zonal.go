@@ -18,33 +18,8 @@ import (
 
 	"gengheng/internal/intake/copyrow"
 	"gengheng/internal/overlay"
+	"gengheng/internal/rivalry/synthetic"
 )
-
-// cell is the DEM's cell in metres.
-const cell = 12.5
-
-// terrain makes the slope map of a synthetic DEM that covers the county.
-func (c *County) terrain() (*overlay.SlopeMap, error) {
-	n := int(math.Ceil(c.Side/cell)) + 8
-	f := overlay.Frame{Width: n, Height: n, X0: west - 2*cell, Y0: south + c.Side + 6*cell, DX: cell, DY: cell}
-	b, err := overlay.NewSlopeBuilder(f, nil)
-	if err != nil {
-		return nil, fmt.Errorf("synthetic DEM: %w", err)
-	}
-	z := noise(n, 11)
-	row := make([]float32, n)
-	for y := range n {
-		for x := range row {
-			// Hills of some 100 m on a rough ground of some metres.
-			fx, fy := float64(x)*cell, float64(y)*cell
-			row[x] = float32(600 + 60*math.Sin(fx/190)*math.Cos(fy/150) + 25*math.Sin(fx/61+fy/83) + 60*z[y*n+x])
-		}
-		if err := b.AddRow(row); err != nil {
-			return nil, fmt.Errorf("synthetic DEM: %w", err)
-		}
-	}
-	return b.Done()
-}
 
 // storeRaster stores the slope classes as PostGIS raster in square tiles, class
 // 0 as no data. The bytes are PostGIS raster's WKB: header, then band 8BUI.
@@ -64,7 +39,7 @@ func (s session) storeRaster(ctx context.Context, table string, m *overlay.Slope
 				for _, v := range []float64{f.DX, -f.DY, f.X0 + f.DX*float64(x), f.Y0 - f.DY*float64(y), 0, 0} {
 					b = float(b, v)
 				}
-				b = binary.LittleEndian.AppendUint32(b, srid)
+				b = binary.LittleEndian.AppendUint32(b, synthetic.SRID)
 				b = binary.LittleEndian.AppendUint16(b, uint16(w))
 				b = binary.LittleEndian.AppendUint16(b, uint16(h))
 				b = append(b, 0x40|4, 0) // has no-data, 8BUI; its value is 0
@@ -193,7 +168,7 @@ func (b *Bench) Zonal(ctx context.Context) error {
 		return fmt.Errorf("postgis_raster: %w", err)
 	}
 	begin := time.Now()
-	m, err := b.county.terrain()
+	m, err := b.county.Terrain()
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,12 @@ import (
 	"time"
 
 	"github.com/paulmach/orb"
+
+	"gengheng/internal/rivalry/synthetic"
 )
+
+// benchCounty is the synthetic county of docs/overlay.md, some 39 km square.
+var benchCounty = sync.OnceValue(func() *synthetic.County { return synthetic.New(96100, 5000, 7) })
 
 func vertices(features []orb.MultiPolygon) (points, holes int) {
 	for _, f := range features {
@@ -24,17 +29,17 @@ func vertices(features []orb.MultiPolygon) (points, holes int) {
 
 // BenchmarkIndex is the cost of a new layer version.
 func BenchmarkIndex(b *testing.B) {
-	c := syntheticCounty()
-	for i, name := range []string{"redline", "farmland", "contour2", "contour3", "contour4"} {
-		b.Run(name, func(b *testing.B) {
+	c := benchCounty()
+	for _, layer := range c.Layers {
+		b.Run(layer.Name, func(b *testing.B) {
 			b.ReportAllocs()
 			var l *Layer
 			begin := cpuTime(b)
 			for b.Loop() {
-				l = layerOf(b, c.layers[i]...)
+				l = layerOf(b, layer.Features...)
 			}
 			b.ReportMetric(float64(cpuTime(b)-begin)/1e6/float64(b.N), "cpu-ms/op")
-			points, holes := vertices(c.layers[i])
+			points, holes := vertices(layer.Features)
 			b.ReportMetric(float64(points), "vertices")
 			b.ReportMetric(float64(holes), "holes")
 			b.ReportMetric(float64(l.Bytes())/float64(points), "B/vertex")
@@ -44,7 +49,7 @@ func BenchmarkIndex(b *testing.B) {
 	b.Run("parcels", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			layerOf(b, c.parcels...)
+			layerOf(b, c.Parcels...)
 		}
 	})
 }
@@ -52,15 +57,15 @@ func BenchmarkIndex(b *testing.B) {
 // BenchmarkOverlay is the whole of the candidates against each layer, on one
 // goroutine, certificates included.
 func BenchmarkOverlay(b *testing.B) {
-	c := syntheticCounty()
+	c := benchCounty()
 	var ready []*Candidate
-	for _, mp := range c.candidates {
+	for _, mp := range c.Candidates {
 		ready = append(ready, prepare(b, mp))
 	}
 	b.Run("prepare", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			for _, mp := range c.candidates {
+			for _, mp := range c.Candidates {
 				prepare(b, mp)
 			}
 		}
@@ -84,12 +89,12 @@ func BenchmarkOverlay(b *testing.B) {
 			b.ReportMetric(float64(total.Doubtful), "doubtful")
 		})
 	}
-	for i, name := range []string{"redline", "farmland", "contour2", "contour3", "contour4"} {
-		run(name+"/geometry", c.layers[i], true)
-		run(name+"/area", c.layers[i], false)
+	for _, layer := range c.Layers {
+		run(layer.Name+"/geometry", layer.Features, true)
+		run(layer.Name+"/area", layer.Features, false)
 	}
-	run("parcels/geometry", c.parcels, true)
-	run("parcels/area", c.parcels, false)
+	run("parcels/geometry", c.Parcels, true)
+	run("parcels/area", c.Parcels, false)
 }
 
 // cpuTime is what the process has computed so far: on a shared machine it says
@@ -106,16 +111,16 @@ func cpuTime(b *testing.B) time.Duration {
 // BenchmarkOneCandidate is one candidate against all five layers, made ready
 // and overlaid with geometry: what an upload waits for.
 func BenchmarkOneCandidate(b *testing.B) {
-	c := syntheticCounty()
+	c := benchCounty()
 	var layers []*Layer
-	for _, features := range c.layers {
-		layers = append(layers, layerOf(b, features...))
+	for _, layer := range c.Layers {
+		layers = append(layers, layerOf(b, layer.Features...))
 	}
 	var times []float64
 	i := 0
 	for b.Loop() {
 		begin := time.Now()
-		cand := prepare(b, c.candidates[i%len(c.candidates)])
+		cand := prepare(b, c.Candidates[i%len(c.Candidates)])
 		for _, l := range layers {
 			l.Overlay(cand, true)
 		}
@@ -133,18 +138,18 @@ func BenchmarkOneCandidate(b *testing.B) {
 
 // BenchmarkTwoGoroutines is the five layers with geometry on two goroutines.
 func BenchmarkTwoGoroutines(b *testing.B) {
-	c := syntheticCounty()
+	c := benchCounty()
 	var layers []*Layer
-	for _, features := range c.layers {
-		layers = append(layers, layerOf(b, features...))
+	for _, layer := range c.Layers {
+		layers = append(layers, layerOf(b, layer.Features...))
 	}
 	begin := cpuTime(b)
 	for b.Loop() {
 		var wait sync.WaitGroup
 		for worker := range 2 {
 			wait.Go(func() {
-				for i := worker; i < len(c.candidates); i += 2 {
-					cand := prepare(b, c.candidates[i])
+				for i := worker; i < len(c.Candidates); i += 2 {
+					cand := prepare(b, c.Candidates[i])
 					for _, l := range layers {
 						l.Overlay(cand, true)
 					}

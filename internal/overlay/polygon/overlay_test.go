@@ -13,6 +13,7 @@ import (
 
 	"gengheng/internal/land"
 	"gengheng/internal/overlay"
+	"gengheng/internal/rivalry/synthetic"
 )
 
 func parse(t testing.TB, text string) orb.MultiPolygon {
@@ -340,10 +341,10 @@ func TestProperties(t *testing.T) {
 // candidate's overlaps add up to the candidate; the parts unite and the
 // remainder is what is left; and nothing is in doubt.
 func TestCounty(t *testing.T) {
-	c := syntheticCounty()
-	candidates := c.candidates[:400]
-	parcels := layerOf(t, c.parcels...)
-	redline, farmland := layerOf(t, c.layers[0]...), layerOf(t, c.layers[1]...)
+	c := synthetic.New(90000, 400, 7)
+	candidates := c.Candidates
+	parcels := layerOf(t, c.Parcels...)
+	redline, farmland := layerOf(t, c.Layers[0].Features...), layerOf(t, c.Layers[1].Features...)
 	var wait sync.WaitGroup
 	for worker := range 4 {
 		wait.Go(func() {
@@ -363,7 +364,7 @@ func TestCounty(t *testing.T) {
 					}
 				}
 				b := cand.around
-				if b.x0 > west+300 && b.y0 > south+300 && b.x1 < west+countySide-300 && b.y1 < south+countySide-300 && math.Abs(sum-whole) > 1e-4 {
+				if b.x0 > synthetic.West+300 && b.y0 > synthetic.South+300 && b.x1 < synthetic.West+c.Side-300 && b.y1 < synthetic.South+c.Side-300 && math.Abs(sum-whole) > 1e-4 {
 					t.Errorf("candidate %d: overlaps with parcels add up to %.6f, it has %.6f", i, sum, whole)
 				}
 				for _, l := range []*Layer{redline, farmland} {
@@ -413,8 +414,8 @@ func checkRemainder(t *testing.T, i int, cand *Candidate, whole float64, l *Laye
 // TestLayerOrder: the answer does not depend on the order of features, rings and
 // vertices.
 func TestLayerOrder(t *testing.T) {
-	c := syntheticCounty()
-	features := c.layers[4]
+	c := synthetic.New(90000, 300, 8)
+	features := c.Layers[4].Features
 	reversed := make([]orb.MultiPolygon, len(features))
 	for i, f := range features {
 		g := f.Clone()
@@ -428,7 +429,7 @@ func TestLayerOrder(t *testing.T) {
 		reversed[len(features)-1-i] = g
 	}
 	l, r := layerOf(t, features...), layerOf(t, reversed...)
-	for _, mp := range c.candidates[:300] {
+	for _, mp := range c.Candidates {
 		cand := prepare(t, mp)
 		x, _ := l.Overlay(cand, true)
 		y, _ := r.Overlay(cand, true)

@@ -1,4 +1,8 @@
-package rivalry
+// Package synthetic makes a synthetic county (合成县) of any size, by which the
+// program's overlay, slope and loading are measured and tested: parcels whose
+// neighbours share every vertex of their edges, layers of many holes, and
+// candidates. It is the same county for the same size and seed.
+package synthetic
 
 import (
 	"math"
@@ -25,27 +29,28 @@ type County struct {
 	Candidates []orb.MultiPolygon
 }
 
-// The county's plane, and its south-west corner.
+// The county's plane, and its south-west corner there.
 const (
-	srid  = 4546
-	west  = 540000.0
-	south = 3993000.0
+	SRID  = 4546
+	West  = 540000.0
+	South = 3993000.0
 )
 
-func zone() land.Zone {
-	z, _ := land.ByEPSG(srid)
+// Zone is the county's plane.
+func Zone() land.Zone {
+	z, _ := land.ByEPSG(SRID)
 	return z
 }
 
 // parcelSide is the mean side of a parcel in metres.
 const parcelSide = 126.5
 
-// Synthetic makes a county of about the given number of parcels and candidates:
+// New makes a county of about the given number of parcels and candidates:
 // an ecological red line (生态保护红线) of twelve polygons with thousands of
 // holes, permanent basic farmland (永久基本农田) that shares its edges with the
 // parcels, and three smaller layers. Candidates are blobs (55 %), roads (10 %)
 // and unions of parcels (35 %).
-func Synthetic(parcels, candidates int, seed uint64) *County {
+func New(parcels, candidates int, seed uint64) *County {
 	rng := rand.New(rand.NewPCG(seed, 8))
 	n := max(int(math.Round(math.Sqrt(float64(parcels)))), 16)
 	c := &County{Side: parcelSide * float64(n)}
@@ -60,7 +65,7 @@ func Synthetic(parcels, candidates int, seed uint64) *County {
 		{"urban", contours(grid*5/8, c.Side, 4, 0.60, 47)},
 	}
 	for i := range candidates {
-		x, y := west+c.Side*(0.05+0.9*rng.Float64()), south+c.Side*(0.05+0.9*rng.Float64())
+		x, y := West+c.Side*(0.05+0.9*rng.Float64()), South+c.Side*(0.05+0.9*rng.Float64())
 		switch {
 		case i%20 < 11:
 			c.Candidates = append(c.Candidates, blob(rng, x, y))

@@ -1,4 +1,4 @@
-package rivalry
+package synthetic
 
 import (
 	"cmp"
@@ -132,7 +132,7 @@ func (s *isolines) at(name int64) orb.Point {
 	f := min(max(s.z[i]/(s.z[i]-s.z[j]), 0.02), 0.98)
 	w := s.n + 1
 	x0, y0, x1, y1 := i%w, i/w, j%w, j/w
-	return survey(west+s.step*(float64(x0)+f*float64(x1-x0)), south+s.step*(float64(y0)+f*float64(y1-y0)))
+	return survey(West+s.step*(float64(x0)+f*float64(x1-x0)), South+s.step*(float64(y0)+f*float64(y1-y0)))
 }
 
 type pieceRing struct {

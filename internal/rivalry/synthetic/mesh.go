@@ -1,4 +1,4 @@
-package rivalry
+package synthetic
 
 import (
 	"math"
@@ -24,7 +24,7 @@ func newMesh(n int, rng *rand.Rand) *mesh {
 	for y := range corner {
 		corner[y] = make([]orb.Point, n+1)
 		for x := range corner[y] {
-			corner[y][x] = survey(west+step*(float64(x)+0.5*rng.Float64()), south+step*(float64(y)+0.5*rng.Float64()))
+			corner[y][x] = survey(West+step*(float64(x)+0.5*rng.Float64()), South+step*(float64(y)+0.5*rng.Float64()))
 		}
 	}
 	join := func(a, b orb.Point) []orb.Point {
