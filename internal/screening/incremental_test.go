@@ -83,7 +83,8 @@ func newPatchwork(t testing.TB) *patchwork {
 	}
 	plots = append(plots, p.odds()...)
 	p.survey(plots...)
-	p.layers["PDT"] = []shape{{level: "1", geom: rect(-100, -100, 250, 700)}, {level: "2", geom: rect(250, -100, 420, 700)}}
+	p.layers["PDT"] = []shape{{level: "1", geom: rect(-100, -100, 250, 700)}, {level: "2", geom: rect(250, -100, 420, 630)},
+		{level: "5", geom: rect(250, 630, 300, 700)}, {level: "2", geom: rect(300, 630, 420, 700)}}
 	p.dem(80, 80, func(x, y float64) float64 {
 		if y < 350 {
 			return x / 10
@@ -109,6 +110,8 @@ func (p *patchwork) odds() []plot {
 		declared{number: "Q2", base: "0404", target: "0101", actor: "农户", gdlx: "TT", geom: rect(200, 606, 215, 625)},
 		declared{number: "Q3", base: "1202", target: "0103", actor: "农户", documents: map[string]string{"TCXY": "退2025-1"}, attrs: map[string]any{"GDDB": "9"}, geom: rect(300, 606, 390, 640)},
 		declared{number: "Q4", base: "0404", target: "", actor: "农户", geom: rect(130, 640, 180, 690)},
+		// what grassland leaves of it is mostly steep, the whole is not
+		declared{number: "Q5", base: "0404", target: "0103", actor: "农户", gdlx: "PD", geom: rect(215, 640, 280, 690)},
 	)
 	p.out = append(p.out,
 		declared{number: "R1", base: "0103", target: "0307", purpose: "绿化带", actor: "工商企业", documents: map[string]string{"PZWH": "晋2025-1"}, geom: rect(400, 606, 408, 690)},
@@ -119,6 +122,7 @@ func (p *patchwork) odds() []plot {
 	)
 	p.layers["LDYZT"] = []shape{{name: "林", level: "国家级公益林", geom: rect(0, 600, 40, 700)}}
 	p.layers["STTGRW"] = []shape{{name: "任务", level: "2025", geom: rect(425, 600, 480, 650)}}
+	p.layer("JBCY", shape{name: "草原", geom: rect(200, 630, 250, 700)})
 	p.layer("LDYZT", p.layers["LDYZT"]...)
 	p.layer("STTGRW", p.layers["STTGRW"]...)
 	return []plot{
