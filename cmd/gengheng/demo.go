@@ -50,6 +50,8 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	}
 	fmt.Println("② 启动服务 · the service")
 	c.door.open = true // made-up data, on loopback
+	// a year that has been closed cannot be worked again, so each demo begins its own
+	c.renewed = "gengheng_demo"
 	s, err := openService(ctx, c.serviceFlags, log)
 	if err != nil {
 		return err

@@ -26,6 +26,8 @@ type serviceFlags struct {
 	GDALChild   string `help:"gengheng-gdal 的路径 · The path of gengheng-gdal." env:"GENGHENG_GDAL" placeholder:"FILE"`
 
 	door door `kong:"-"`
+	// renewed is a database of the private cluster that is begun anew.
+	renewed string
 }
 
 // door says whom a service lets in.
@@ -59,7 +61,7 @@ func openService(ctx context.Context, f serviceFlags, log *slog.Logger) (_ *serv
 			return nil, err
 		}
 	}
-	db, err := store.Open(ctx, store.Config{DatabaseURL: f.DatabaseURL, DataDir: f.DataDir})
+	db, err := store.Open(ctx, store.Config{DatabaseURL: f.DatabaseURL, DataDir: f.DataDir, Database: f.renewed, Renew: f.renewed != ""})
 	if err != nil {
 		return nil, err
 	}

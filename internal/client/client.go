@@ -23,9 +23,29 @@ type Client struct {
 	County string
 }
 
-// New makes a client for the service at server ("http://host:port").
-func New(server, county string) (*Client, error) {
+// WithKey names the caller by a key.
+func WithKey(secret string) RequestEditorFn {
+	return func(_ context.Context, r *http.Request) error {
+		r.Header.Set("Authorization", "Bearer "+secret)
+		return nil
+	}
+}
+
+// WithRole names the capacity to act in: "bureau", or "township_clerk/149901100".
+func WithRole(capacity string) RequestEditorFn {
+	return func(_ context.Context, r *http.Request) error {
+		r.Header.Set("Gengheng-Role", capacity)
+		return nil
+	}
+}
+
+// New makes a client for the service at server ("http://host:port"), which
+// names itself in every request by WithKey or WithRole, if at all.
+func New(server, county string, as ...RequestEditorFn) (*Client, error) {
 	raw, err := NewClient(strings.TrimSuffix(server, "/") + "/api/v1")
+	if err == nil {
+		raw.RequestEditors = append(raw.RequestEditors, as...)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("client of %s: %w", server, err)
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -74,7 +75,11 @@ func joinCluster(ctx context.Context, cfg Config) (*cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the database of %s is being stopped: %w", c.dir, err)
 	}
-	if err := c.ensureRunning(ctx); err != nil {
+	err = c.ensureRunning(ctx)
+	if err == nil {
+		err = c.ensureDatabase(ctx, cmp.Or(cfg.Database, clusterDatabase), cfg.Renew)
+	}
+	if err != nil {
 		c.users.unlock()
 		return nil, err
 	}
@@ -175,7 +180,7 @@ func (c *cluster) ensureRunning(ctx context.Context) error {
 		}
 	}
 	c.startWatchdog()
-	return c.ensureDatabase(ctx)
+	return nil
 }
 
 // keepRunning starts the server again when it died without our doing.

@@ -373,6 +373,45 @@ func TestClusterIsShared(t *testing.T) {
 	})
 }
 
+func TestRenewedDatabase(t *testing.T) {
+	t.Parallel()
+	dir := newCluster(t)
+	cfg := store.Config{DataDir: dir, Database: "gengheng_demo", Renew: true}
+	var kept *store.DB
+	for range 2 { // the second finds the first's table gone
+		db, err := store.Open(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Pool.Exec(t.Context(), `CREATE TABLE plot (number int)`); err != nil {
+			t.Error(err)
+		}
+		if kept == nil {
+			closeDB(t, db)
+		}
+		kept = db
+	}
+	if db, err := store.Open(t.Context(), cfg); err == nil {
+		closeDB(t, db)
+		t.Error("a database in use was dropped")
+	} else if !strings.Contains(err.Error(), "gengheng_demo") {
+		t.Error(err)
+	}
+	// the county's own database is another and stays
+	own := open(t, dir)
+	if got := read(t, own); got != "begin" {
+		t.Errorf("read %q", got)
+	}
+	closeDB(t, own)
+	closeDB(t, kept)
+	for _, bad := range []store.Config{{DataDir: dir, Renew: true}, {DatabaseURL: "host=/nonexistent", Database: "x", Renew: true}} {
+		if db, err := store.Open(t.Context(), bad); err == nil {
+			closeDB(t, db)
+			t.Errorf("%+v was renewed", bad)
+		}
+	}
+}
+
 func TestClusterAfterHalfAnInitdb(t *testing.T) {
 	t.Parallel()
 	dir := storetest.DataDir(t)

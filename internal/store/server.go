@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sys/unix"
 )
 
@@ -217,19 +218,32 @@ func (c *cluster) ping(ctx context.Context) error {
 	return conn.Close(ctx)
 }
 
-func (c *cluster) ensureDatabase(ctx context.Context) error {
+// ensureDatabase makes a database that is not there. With renew it drops the
+// one that is; others who use it are a refusal. The caller holds the start lock.
+func (c *cluster) ensureDatabase(ctx context.Context, name string, renew bool) error {
 	conn, err := c.connect(ctx, "postgres")
 	if err != nil {
 		return fmt.Errorf("connect to the private cluster: %w", err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	quoted := pgx.Identifier{name}.Sanitize()
+	if renew {
+		_, err := conn.Exec(ctx, `DROP DATABASE IF EXISTS `+quoted)
+		var used *pgconn.PgError
+		if errors.As(err, &used) && used.Code == "55006" { // object_in_use
+			return fmt.Errorf("数据库 %s 正由另一程序使用，请先结束它 · the database %s is used by another program; end that first", name, name)
+		}
+		if err != nil {
+			return fmt.Errorf("renew the database %s: %w", name, err)
+		}
+	}
 	var there bool
-	err = conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)`, clusterDatabase).Scan(&there)
+	err = conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)`, name).Scan(&there)
 	if err != nil || there {
 		return err
 	}
-	if _, err := conn.Exec(ctx, `CREATE DATABASE `+pgx.Identifier{clusterDatabase}.Sanitize()); err != nil {
-		return fmt.Errorf("make the database: %w", err)
+	if _, err := conn.Exec(ctx, `CREATE DATABASE `+quoted); err != nil {
+		return fmt.Errorf("make the database %s: %w", name, err)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,11 @@ type Config struct {
 	// DataDir is the data folder; the private cluster lives in DataDir/pg. It
 	// is needed only without DatabaseURL; empty means DefaultDataDir.
 	DataDir string
+	// Database is the private cluster's database; empty means "gengheng".
+	Database string
+	// Renew drops Database first, with everything in it. It is refused with
+	// DatabaseURL, without a Database of that name, and while somebody uses it.
+	Renew bool
 	// MaxConns bounds the pool; 0 leaves pgx's own default (4, or the number
 	// of processors if that is more).
 	MaxConns int32
@@ -74,6 +80,9 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
+	if cfg.Renew && (cfg.DatabaseURL != "" || cfg.Database == "") {
+		return nil, errors.New("only a named database of the private cluster can be renewed")
+	}
 	if cfg.DatabaseURL != "" {
 		pool, err := newPool(ctx, cfg.DatabaseURL, cfg.MaxConns)
 		if err != nil {
@@ -85,7 +94,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool, err := newPool(ctx, c.connString(clusterDatabase), cfg.MaxConns)
+	pool, err := newPool(ctx, c.connString(cmp.Or(cfg.Database, clusterDatabase)), cfg.MaxConns)
 	if err != nil {
 		return nil, errors.Join(err, c.leave())
 	}
