@@ -134,7 +134,7 @@ func (d document) turn(t *rapid.T) string {
 	}
 	slopes := value(d.clause("IN-01"), "checks").Content
 	clauses := value(d.root, "clauses").Content
-	switch what := rapid.SampledFrom([]string{"ridges", "tracks", "least", "remainder", "word", "order", "class", "steep", "fallback", "check"}).Draw(t, "what"); what {
+	switch what := rapid.SampledFrom([]string{"ridges", "tracks", "least", "remainder", "word", "order", "class", "steep", "fallback", "land", "near", "task", "check"}).Draw(t, "what"); what {
 	case "ridges":
 		return "default_gdlx " + set(value(value(d.root, "planning"), "default_gdlx"), "PD", "TT")
 	case "tracks":
@@ -155,6 +155,19 @@ func (d document) turn(t *rapid.T) string {
 		return "IN-01 class " + set(value(value(slopes[0], "params"), "class"), "1", "2", "5")
 	case "steep":
 		return "IN-01 " + set(value(slopes[0], "severity"), "block", "warn") + " " + set(value(slopes[0], "finding"), "太陡", "过陡")
+	case "land":
+		classes := value(value(value(d.clause("IN-00"), "checks").Content[0], "where").Content[0], "in").Content
+		i := slices.IndexFunc(classes, func(n *yaml.Node) bool { return n.Value == "0404" || n.Value == "1106" })
+		if i < 0 {
+			return "nothing"
+		}
+		return "IN-00 on " + set(classes[i], "0404", "1106")
+	case "near":
+		check := rapid.SampledFrom(value(d.clause("IN-P2"), "checks").Content).Draw(t, "check")
+		return "IN-P2 within " + set(value(value(check, "params"), "within_m"), "0", "10", "50", "150")
+	case "task":
+		when := value(value(d.clause("OUT-03"), "checks").Content[0], "when").Content[0]
+		return "OUT-03 for " + set(value(when, "in").Content[0], "生态退耕", "国土绿化", "草皮")
 	case "fallback":
 		return "IN-01 " + d.toggleFallback(slopes[0])
 	}
@@ -322,9 +335,13 @@ func TestAnotherClauseTouchesFew(t *testing.T) {
 		{"a purpose that one declares", "OUT-02", "in: [草皮]", "in: [景观]", 1},
 		{"a limit for green belts", "OUT-04", "max_width_m: 5", "max_width_m: 4", 1},
 		{"what is said of steep remainders", "IN-01", "finding: 按面积占优", "finding: 面积占优的", 4},
+		{"what follows from less", "IN-08", "severity: block", "severity: warn", 3},
 		{"placeholders", "", "placeholders: [无,", "placeholders: [没写,", 1},
 		{"the smallest remainder", "", "min_remainder_m2: 400", "min_remainder_m2: 500", 5}, // the red line only warns by now
 		{"the default for ridges", "", "default_gdlx: PD", "default_gdlx: TT", count(p.in, func(d declared) bool { return d.gdlx == "" })},
+		{"a nearer ditch", "IN-P2", "{within_m: 50,", "{within_m: 1,", 1},
+		{"whom the task exempts", "OUT-03", "in: [生态退耕]", "in: [国土绿化]", 1},
+		{"a class that some lie on", "IN-00", "0404, 1106,", "1106,", count(p.in, func(d declared) bool { return d.base == "0404" })},
 		{"what all that enter must be", "IN-00", "test: township\n        layer: XZQ", "test: surveyed\n        layer: DLTB", len(p.in)},
 		{"what all that leave must be", "OUT-00", "test: township\n        layer: XZQ", "test: surveyed\n        layer: DLTB", -1}, // more than half
 	} {

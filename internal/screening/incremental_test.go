@@ -144,35 +144,7 @@ func (p *patchwork) edit(t *rapid.T) string {
 		return "rulebook: " + p.editRules(t)
 	}
 	if rapid.IntRange(0, 4).Draw(t, "candidates") == 0 {
-		list, direction := &p.in, "in"
-		if rapid.Bool().Draw(t, "out") {
-			list, direction = &p.out, "out"
-		}
-		*list = append([]declared{}, *list...)
-		i := rapid.IntRange(0, len(*list)-1).Draw(t, "candidate")
-		d := (*list)[i]
-		switch what := rapid.SampledFrom([]string{"move", "word", "drop", "add"}).Draw(t, "what"); {
-		case what == "drop" && len(*list) > 3:
-			*list = append((*list)[:i], (*list)[i+1:]...)
-		case what == "add":
-			d.number += "b"
-			dx := rapid.Float64Range(-40, 40).Draw(t, "dx")
-			d.geom = shifted(d.geom, dx, 3)
-			for _, other := range *list {
-				if other.number == d.number {
-					return "nothing"
-				}
-			}
-			*list = append(*list, d)
-		case what == "word":
-			d.actor = rapid.SampledFrom([]string{"农户", "村集体", "工商企业", ""}).Draw(t, "actor")
-			(*list)[i] = d
-		default:
-			d.geom = shifted(d.geom, rapid.Float64Range(-60, 60).Draw(t, "dx"), rapid.Float64Range(-60, 60).Draw(t, "dy"))
-			(*list)[i] = d
-		}
-		p.declare(direction, *list...)
-		return direction
+		return p.editCandidates(t)
 	}
 	kind := rapid.SampledFrom(editable).Draw(t, "layer")
 	list := append([]shape{}, p.layers[kind]...)
@@ -205,6 +177,38 @@ func (p *patchwork) edit(t *rapid.T) string {
 	p.layers[kind] = list
 	p.layer(kind, list...)
 	return kind
+}
+
+func (p *patchwork) editCandidates(t *rapid.T) string {
+	list, direction := &p.in, "in"
+	if rapid.Bool().Draw(t, "out") {
+		list, direction = &p.out, "out"
+	}
+	*list = append([]declared{}, *list...)
+	i := rapid.IntRange(0, len(*list)-1).Draw(t, "candidate")
+	d := (*list)[i]
+	switch what := rapid.SampledFrom([]string{"move", "word", "drop", "add"}).Draw(t, "what"); {
+	case what == "drop" && len(*list) > 3:
+		*list = append((*list)[:i], (*list)[i+1:]...)
+	case what == "add":
+		d.number += "b"
+		dx := rapid.Float64Range(-40, 40).Draw(t, "dx")
+		d.geom = shifted(d.geom, dx, 3)
+		for _, other := range *list {
+			if other.number == d.number {
+				return "nothing"
+			}
+		}
+		*list = append(*list, d)
+	case what == "word":
+		d.actor = rapid.SampledFrom([]string{"农户", "村集体", "工商企业", ""}).Draw(t, "actor")
+		(*list)[i] = d
+	default:
+		d.geom = shifted(d.geom, rapid.Float64Range(-60, 60).Draw(t, "dx"), rapid.Float64Range(-60, 60).Draw(t, "dy"))
+		(*list)[i] = d
+	}
+	p.declare(direction, *list...)
+	return direction
 }
 
 // TestIncrementalEqualsFull edits a county at random; what is taken over and

@@ -251,13 +251,17 @@ func (r *rules) changedFeatures(ctx context.Context, clause *rulebook.Clause, k 
 }
 
 // looksElsewhere tells whether a check may find or score something where it did
-// not before. Tolerances and severities weigh what is found, words tell it.
+// not before. As a rule tolerances and severities weigh what is found, words tell
+// it.
 func (r *rules) looksElsewhere(k *rulebook.CheckChange) bool {
 	if k.Has(rulebook.AspectOptional) && k.Only(rulebook.AspectOptional) {
 		return !r.probe.present(k.New)
 	}
 	if k.Has(rulebook.AspectTolerance) && (asksSurvey(k.Old) || asksSurvey(k.New)) {
 		return true
+	}
+	if k.Has(rulebook.AspectSeverity) && k.New.Test == rulebook.TestDerived {
+		return true // it follows from hits of at least its own severity
 	}
 	return !k.Only(rulebook.AspectTolerance, rulebook.AspectSeverity, rulebook.AspectFinding, rulebook.AspectNames)
 }
