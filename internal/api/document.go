@@ -89,7 +89,7 @@ func (s *server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // uploads are the operations whose body is a file.
-var uploads = []string{"addUpload", "whatIfFile", "addRecordDocument"}
+var uploads = []string{"addUpload", "whatIfFile", "addRecordDocument", "addRecordPhoto"}
 
 // unknownParameter names a query parameter that the contract lacks: a filter
 // that is mistyped and ignored would show everything.

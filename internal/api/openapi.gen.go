@@ -235,6 +235,24 @@ func (e IdentityInputKind) Valid() bool {
 	}
 }
 
+// Defines values for InspectionKind.
+const (
+	InspectionKindCounty   InspectionKind = "county"
+	InspectionKindTownship InspectionKind = "township"
+)
+
+// Valid indicates whether the value is a known member of the InspectionKind enum.
+func (e InspectionKind) Valid() bool {
+	switch e {
+	case InspectionKindCounty:
+		return true
+	case InspectionKindTownship:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for JobKind.
 const (
 	JobKindLoad   JobKind = "load"
@@ -487,6 +505,39 @@ func (e RecordAction) Valid() bool {
 	case RecordActionWithdraw:
 		return true
 	case RecordActionWriteOff:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RecordPhotoFindingsCode.
+const (
+	Away        RecordPhotoFindingsCode = "away"
+	Early       RecordPhotoFindingsCode = "early"
+	Far         RecordPhotoFindingsCode = "far"
+	Later       RecordPhotoFindingsCode = "later"
+	NoDirection RecordPhotoFindingsCode = "no-direction"
+	NoPosition  RecordPhotoFindingsCode = "no-position"
+	NoTime      RecordPhotoFindingsCode = "no-time"
+)
+
+// Valid indicates whether the value is a known member of the RecordPhotoFindingsCode enum.
+func (e RecordPhotoFindingsCode) Valid() bool {
+	switch e {
+	case Away:
+		return true
+	case Early:
+		return true
+	case Far:
+		return true
+	case Later:
+		return true
+	case NoDirection:
+		return true
+	case NoPosition:
+		return true
+	case NoTime:
 		return true
 	default:
 		return false
@@ -804,6 +855,24 @@ type Alert struct {
 // AlertKind defines model for Alert.Kind.
 type AlertKind string
 
+// Amounts defines model for Amounts.
+type Amounts struct {
+	// AreaM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	AreaM2 AreaM2 `json:"area_m2"`
+
+	// PaddyM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	PaddyM2 AreaM2 `json:"paddy_m2"`
+
+	// QualityM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	QualityM2 AreaM2 `json:"quality_m2"`
+}
+
 // AreaM2 平方米，两位小数 · m² with two decimals
 //
 // Example: 1234.56
@@ -933,7 +1002,14 @@ type CountyInput struct {
 type CountyYear struct {
 	Acceptors        []Department `json:"acceptors"`
 	ApprovalPurposes []string     `json:"approval_purposes"`
-	ContractActors   []string     `json:"contract_actors"`
+
+	// Checklists 各部门的验收表；township 为乡镇初验表
+	Checklists map[string][]struct {
+		En   string `json:"en"`
+		Item string `json:"item"`
+		Zh   string `json:"zh"`
+	} `json:"checklists"`
+	ContractActors []string `json:"contract_actors"`
 
 	// Counts 各方向、状态的地块数，如 {"in/approved": 3}
 	Counts     map[string]int `json:"counts"`
@@ -1133,6 +1209,77 @@ type IdentityInput struct {
 
 // IdentityInputKind defines model for IdentityInput.Kind.
 type IdentityInputKind string
+
+// Inspection defines model for Inspection.
+type Inspection struct {
+	At time.Time `json:"at"`
+	By string    `json:"by"`
+
+	// Credited GeoJSON 几何 · A GeoJSON geometry
+	Credited *GeoJSON `json:"credited,omitempty"`
+
+	// DifferenceM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	DifferenceM2 AreaM2 `json:"difference_m2"`
+
+	// Geometry GeoJSON 几何 · A GeoJSON geometry
+	Geometry *GeoJSON `json:"geometry,omitempty"`
+
+	// GrossM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	GrossM2      AreaM2             `json:"gross_m2"`
+	InspectionId openapi_types.UUID `json:"inspection_id"`
+
+	// Kind 乡镇初验、县级验收
+	Kind InspectionKind `json:"kind"`
+
+	// NetM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetM2 AreaM2 `json:"net_m2"`
+
+	// NetPaddyM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetPaddyM2 AreaM2 `json:"net_paddy_m2"`
+	Note       string `json:"note"`
+
+	// OutsideM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	OutsideM2 AreaM2 `json:"outside_m2"`
+
+	// PlannedM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	PlannedM2 AreaM2 `json:"planned_m2"`
+
+	// Quality 等别
+	Quality *float32      `json:"quality,omitempty"`
+	Reasons []interface{} `json:"reasons"`
+
+	// Revision 提交时地块的版本
+	Revision   int                   `json:"revision"`
+	Rulebook   string                `json:"rulebook"`
+	Signatures []InspectionSignature `json:"signatures"`
+	Verdict    VerdictName           `json:"verdict"`
+}
+
+// InspectionKind 乡镇初验、县级验收
+type InspectionKind string
+
+// InspectionSignature defines model for InspectionSignature.
+type InspectionSignature struct {
+	Answers    map[string]bool `json:"answers"`
+	At         time.Time       `json:"at"`
+	By         string          `json:"by"`
+	Department string          `json:"department"`
+	Note       string          `json:"note"`
+	Passed     bool            `json:"passed"`
+	Seq        int             `json:"seq"`
+}
 
 // Issue defines model for Issue.
 type Issue struct {
@@ -1652,6 +1799,15 @@ type Reason struct {
 	Reason string `json:"reason"`
 }
 
+// Recognition defines model for Recognition.
+type Recognition struct {
+	Booked          Amounts            `json:"booked"`
+	Recognised      Amounts            `json:"recognised"`
+	Record          Record             `json:"record"`
+	SurveyDatasetId openapi_types.UUID `json:"survey_dataset_id"`
+	SurveyVersion   string             `json:"survey_version"`
+}
+
 // Record defines model for Record.
 type Record struct {
 	// Actions 该状态可办理的事项（不论角色）
@@ -1707,10 +1863,13 @@ type RecordAction string
 
 // RecordDetail defines model for RecordDetail.
 type RecordDetail struct {
-	Documents []RecordDocument `json:"documents"`
-	History   []RecordEvent    `json:"history"`
-	Opinions  []RecordOpinion  `json:"opinions"`
-	Record    Record           `json:"record"`
+	Documents     []RecordDocument    `json:"documents"`
+	History       []RecordEvent       `json:"history"`
+	Inspections   []Inspection        `json:"inspections"`
+	Opinions      []RecordOpinion     `json:"opinions"`
+	Photos        []RecordPhoto       `json:"photos"`
+	Record        Record              `json:"record"`
+	Rectification []RectificationItem `json:"rectification"`
 }
 
 // RecordDocument defines model for RecordDocument.
@@ -1769,8 +1928,51 @@ type RecordOpinion struct {
 	Seq       int        `json:"seq"`
 }
 
+// RecordPhoto defines model for RecordPhoto.
+type RecordPhoto struct {
+	At time.Time `json:"at"`
+	By string    `json:"by"`
+
+	// Direction 方位角，度，自北顺时针
+	Direction *float32 `json:"direction,omitempty"`
+
+	// DistanceM 拍摄位置到地块边界的距离，地块内为 0
+	DistanceM  *float32           `json:"distance_m,omitempty"`
+	DocumentId openapi_types.UUID `json:"document_id"`
+	FileName   string             `json:"file_name"`
+	Findings   []struct {
+		Code      RecordPhotoFindingsCode `json:"code"`
+		MessageEn string                  `json:"message_en"`
+		MessageZh string                  `json:"message_zh"`
+	} `json:"findings"`
+	Latitude  *float32 `json:"latitude,omitempty"`
+	Longitude *float32 `json:"longitude,omitempty"`
+
+	// OffDegrees 拍摄方向偏离地块的角度
+	OffDegrees *float32   `json:"off_degrees,omitempty"`
+	Revision   int        `json:"revision"`
+	Sha256     string     `json:"sha256"`
+	Size       int64      `json:"size"`
+	TakenAt    *time.Time `json:"taken_at,omitempty"`
+}
+
+// RecordPhotoFindingsCode defines model for RecordPhoto.Findings.Code.
+type RecordPhotoFindingsCode string
+
 // RecordState 草稿、乡镇提交、县级内业检查、部门会审、纳入方案、方案批准、实施中、乡镇初验、验收合格、整改、验收不合格、举证上报、日常变更通过、指标锁定、准予实施、已实施、年度变更认定、结转、核销、不予、撤回、退回补正
 type RecordState string
+
+// RectificationItem defines model for RectificationItem.
+type RectificationItem struct {
+	DoneAt   *time.Time `json:"done_at,omitempty"`
+	DoneBy   *string    `json:"done_by,omitempty"`
+	DoneNote *string    `json:"done_note,omitempty"`
+	Item     int        `json:"item"`
+
+	// Seq 提出整改的一步
+	Seq  int    `json:"seq"`
+	What string `json:"what"`
+}
 
 // Role 乡镇经办、乡镇负责人、自然资源局经办、自然资源局负责人、农业农村、林业、水利、生态环境、县政府、审计、系统管理
 type Role string
@@ -2253,7 +2455,10 @@ type ActOnRecordsJSONBody struct {
 		// Example: 1234.56
 		ExecutedPaddyM2 *AreaM2 `json:"executed_paddy_m2,omitempty"`
 		Number          string  `json:"number"`
-		Revision        *int    `json:"revision,omitempty"`
+
+		// Rectify 整改清单，rectify 时必填
+		Rectify  *[]string `json:"rectify,omitempty"`
+		Revision *int      `json:"revision,omitempty"`
 	} `json:"items"`
 
 	// Reason 理由；逾期、退回、不予、整改等必填
@@ -2328,6 +2533,23 @@ type AddOpinionsJSONBody struct {
 // AddOpinionsJSONBodyOpinion defines parameters for AddOpinions.
 type AddOpinionsJSONBodyOpinion string
 
+// RecogniseRecordsJSONBody defines parameters for RecogniseRecords.
+type RecogniseRecordsJSONBody struct {
+	Items []struct {
+		// Direction in 转进，out 转出
+		Direction Direction `json:"direction"`
+		Number    string    `json:"number"`
+		Revision  int       `json:"revision"`
+	} `json:"items"`
+
+	// Reason 未经日常变更的必填
+	Reason *string `json:"reason,omitempty"`
+
+	// SurveyDatasetId 缺省为下一年度现行的 DLTB
+	SurveyDatasetId *openapi_types.UUID `json:"survey_dataset_id,omitempty"`
+	Trial           *bool               `json:"trial,omitempty"`
+}
+
 // ListRecordsParams defines parameters for ListRecords.
 type ListRecordsParams struct {
 	Township  *Township    `form:"township,omitempty" json:"township,omitempty"`
@@ -2357,6 +2579,44 @@ type AddRecordDocumentParams struct {
 	// Reference 文号
 	Reference *string `form:"reference,omitempty" json:"reference,omitempty"`
 	FileName  *string `form:"file_name,omitempty" json:"file_name,omitempty"`
+}
+
+// AddInspectionJSONBody defines parameters for AddInspection.
+type AddInspectionJSONBody struct {
+	// Crs 缺省 EPSG:4490；也可为本县平面坐标系
+	Crs *string `json:"crs,omitempty"`
+
+	// Geometry GeoJSON 几何 · A GeoJSON geometry
+	Geometry GeoJSON `json:"geometry"`
+
+	// Kind 乡镇初验、县级验收
+	Kind InspectionKind `json:"kind"`
+	Note *string        `json:"note,omitempty"`
+}
+
+// AddRecordPhotoMultipartBody defines parameters for AddRecordPhoto.
+type AddRecordPhotoMultipartBody struct {
+	File openapi_types.File `json:"file"`
+}
+
+// AddRecordPhotoParams defines parameters for AddRecordPhoto.
+type AddRecordPhotoParams struct {
+	FileName *string `form:"file_name,omitempty" json:"file_name,omitempty"`
+}
+
+// FinishRectificationJSONBody defines parameters for FinishRectification.
+type FinishRectificationJSONBody struct {
+	Item int    `json:"item"`
+	Note string `json:"note"`
+}
+
+// SignInspectionJSONBody defines parameters for SignInspection.
+type SignInspectionJSONBody struct {
+	// Answers 各项是否符合，如 {"plough_layer": true}
+	Answers map[string]bool `json:"answers"`
+
+	// Note 有不符合项的必填
+	Note *string `json:"note,omitempty"`
 }
 
 // PutCountyJSONRequestBody defines body for PutCounty for application/json ContentType.
@@ -2419,8 +2679,23 @@ type AddLedgerTransferJSONRequestBody AddLedgerTransferJSONBody
 // AddOpinionsJSONRequestBody defines body for AddOpinions for application/json ContentType.
 type AddOpinionsJSONRequestBody AddOpinionsJSONBody
 
+// RecogniseRecordsJSONRequestBody defines body for RecogniseRecords for application/json ContentType.
+type RecogniseRecordsJSONRequestBody RecogniseRecordsJSONBody
+
 // AddRecordDocumentMultipartRequestBody defines body for AddRecordDocument for multipart/form-data ContentType.
 type AddRecordDocumentMultipartRequestBody AddRecordDocumentMultipartBody
+
+// AddInspectionJSONRequestBody defines body for AddInspection for application/json ContentType.
+type AddInspectionJSONRequestBody AddInspectionJSONBody
+
+// AddRecordPhotoMultipartRequestBody defines body for AddRecordPhoto for multipart/form-data ContentType.
+type AddRecordPhotoMultipartRequestBody AddRecordPhotoMultipartBody
+
+// FinishRectificationJSONRequestBody defines body for FinishRectification for application/json ContentType.
+type FinishRectificationJSONRequestBody FinishRectificationJSONBody
+
+// SignInspectionJSONRequestBody defines body for SignInspection for application/json ContentType.
+type SignInspectionJSONRequestBody SignInspectionJSONBody
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -2583,6 +2858,9 @@ type ServerInterface interface {
 	// ListPublications 年度方案及各号调整 · The plan of the year and its amendments
 	// (GET /counties/{county}/years/{year}/publications)
 	ListPublications(ctx echo.Context, county CountyPath, year YearPath) error
+	// RecogniseRecords 年度变更认定 · Recognise by the next year's survey
+	// (POST /counties/{county}/years/{year}/recognition)
+	RecogniseRecords(ctx echo.Context, county CountyPath, year YearPath) error
 	// ListRecords 地块流程 · Where the parcels of the year stand
 	// (GET /counties/{county}/years/{year}/records)
 	ListRecords(ctx echo.Context, county CountyPath, year YearPath, params ListRecordsParams) error
@@ -2592,6 +2870,18 @@ type ServerInterface interface {
 	// AddRecordDocument 加一份材料 · File a document with a parcel
 	// (POST /counties/{county}/years/{year}/records/{direction}/{number}/documents)
 	AddRecordDocument(ctx echo.Context, county CountyPath, year YearPath, direction DirectionPath, number NumberPath, params AddRecordDocumentParams) error
+	// AddInspection 提交量测边界（乡镇初验或县级验收） · Record a measured boundary
+	// (POST /counties/{county}/years/{year}/records/{direction}/{number}/inspections)
+	AddInspection(ctx echo.Context, county CountyPath, year YearPath, direction DirectionPath, number NumberPath) error
+	// AddRecordPhoto 交一张现场照片 · Send a field photo
+	// (POST /counties/{county}/years/{year}/records/{direction}/{number}/photos)
+	AddRecordPhoto(ctx echo.Context, county CountyPath, year YearPath, direction DirectionPath, number NumberPath, params AddRecordPhotoParams) error
+	// FinishRectification 整改清单的一项办结 · One item of the list is put right
+	// (POST /counties/{county}/years/{year}/records/{direction}/{number}/rectification)
+	FinishRectification(ctx echo.Context, county CountyPath, year YearPath, direction DirectionPath, number NumberPath) error
+	// SignInspection 填写本部门验收表并签字 · Fill in the department's checklist and sign
+	// (POST /counties/{county}/years/{year}/records/{direction}/{number}/signatures)
+	SignInspection(ctx echo.Context, county CountyPath, year YearPath, direction DirectionPath, number NumberPath) error
 	// GetMe 我是谁、有哪些角色 · Who I am, and in which capacities
 	// (GET /me)
 	GetMe(ctx echo.Context) error
@@ -4213,6 +4503,30 @@ func (w *ServerInterfaceWrapper) ListPublications(ctx echo.Context) error {
 	return err
 }
 
+// RecogniseRecords converts echo context to params.
+func (w *ServerInterfaceWrapper) RecogniseRecords(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year YearPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RecogniseRecords(ctx, county, year)
+	return err
+}
+
 // ListRecords converts echo context to params.
 func (w *ServerInterfaceWrapper) ListRecords(ctx echo.Context) error {
 	var err error
@@ -4391,6 +4705,175 @@ func (w *ServerInterfaceWrapper) AddRecordDocument(ctx echo.Context) error {
 	return err
 }
 
+// AddInspection converts echo context to params.
+func (w *ServerInterfaceWrapper) AddInspection(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year YearPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// ------------- Path parameter "direction" -------------
+	var direction DirectionPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "direction", ctx.Param("direction"), &direction, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter direction: %s", err))
+	}
+
+	// ------------- Path parameter "number" -------------
+	var number NumberPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "number", ctx.Param("number"), &number, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter number: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddInspection(ctx, county, year, direction, number)
+	return err
+}
+
+// AddRecordPhoto converts echo context to params.
+func (w *ServerInterfaceWrapper) AddRecordPhoto(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year YearPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// ------------- Path parameter "direction" -------------
+	var direction DirectionPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "direction", ctx.Param("direction"), &direction, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter direction: %s", err))
+	}
+
+	// ------------- Path parameter "number" -------------
+	var number NumberPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "number", ctx.Param("number"), &number, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter number: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AddRecordPhotoParams
+	// ------------- Optional query parameter "file_name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "file_name", ctx.QueryParams(), &params.FileName, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter file_name: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddRecordPhoto(ctx, county, year, direction, number, params)
+	return err
+}
+
+// FinishRectification converts echo context to params.
+func (w *ServerInterfaceWrapper) FinishRectification(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year YearPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// ------------- Path parameter "direction" -------------
+	var direction DirectionPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "direction", ctx.Param("direction"), &direction, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter direction: %s", err))
+	}
+
+	// ------------- Path parameter "number" -------------
+	var number NumberPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "number", ctx.Param("number"), &number, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter number: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.FinishRectification(ctx, county, year, direction, number)
+	return err
+}
+
+// SignInspection converts echo context to params.
+func (w *ServerInterfaceWrapper) SignInspection(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year YearPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// ------------- Path parameter "direction" -------------
+	var direction DirectionPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "direction", ctx.Param("direction"), &direction, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter direction: %s", err))
+	}
+
+	// ------------- Path parameter "number" -------------
+	var number NumberPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "number", ctx.Param("number"), &number, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter number: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SignInspection(ctx, county, year, direction, number)
+	return err
+}
+
 // GetMe converts echo context to params.
 func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
 	var err error
@@ -4526,6 +5009,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/counties/:county/years/:year/records", wrapper.ListRecords, options.OperationMiddlewares["listRecords"]...)
 	router.GET(options.BaseURL+"/counties/:county/years/:year/records/:direction/:number", wrapper.GetRecord, options.OperationMiddlewares["getRecord"]...)
 	router.POST(options.BaseURL+"/counties/:county/years/:year/records/:direction/:number/documents", wrapper.AddRecordDocument, options.OperationMiddlewares["addRecordDocument"]...)
+	router.POST(options.BaseURL+"/counties/:county/years/:year/records/:direction/:number/photos", wrapper.AddRecordPhoto, options.OperationMiddlewares["addRecordPhoto"]...)
+	router.POST(options.BaseURL+"/counties/:county/years/:year/records/:direction/:number/inspections", wrapper.AddInspection, options.OperationMiddlewares["addInspection"]...)
+	router.POST(options.BaseURL+"/counties/:county/years/:year/records/:direction/:number/signatures", wrapper.SignInspection, options.OperationMiddlewares["signInspection"]...)
+	router.POST(options.BaseURL+"/counties/:county/years/:year/records/:direction/:number/rectification", wrapper.FinishRectification, options.OperationMiddlewares["finishRectification"]...)
+	router.POST(options.BaseURL+"/counties/:county/years/:year/recognition", wrapper.RecogniseRecords, options.OperationMiddlewares["recogniseRecords"]...)
 	router.GET(options.BaseURL+"/counties/:county/record-documents/:document_id", wrapper.GetRecordDocument, options.OperationMiddlewares["getRecordDocument"]...)
 	router.POST(options.BaseURL+"/counties/:county/years/:year/actions", wrapper.ActOnRecords, options.OperationMiddlewares["actOnRecords"]...)
 	router.POST(options.BaseURL+"/counties/:county/years/:year/opinions", wrapper.AddOpinions, options.OperationMiddlewares["addOpinions"]...)

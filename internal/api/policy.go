@@ -41,6 +41,8 @@ var (
 var (
 	// departments review and accept
 	departments = []access.Role{access.Bureau, access.BureauLead, access.Agriculture, access.Forestry, access.Water, access.Environment}
+	// signers put their names under an inspection
+	signers = append([]access.Role{access.TownshipLead}, departments...)
 	// contributors file documents
 	contributors = append([]access.Role{access.TownshipClerk, access.TownshipLead, access.Government}, departments...)
 )
@@ -113,8 +115,14 @@ var policy = map[string]rule{
 	// which step is whose, and of which parcels, the workflow's own table says
 	"actOnRecords":      {declarers, own},
 	"addRecordDocument": {contributors, own},
+	"addRecordPhoto":    {contributors, own},
 	"addOpinions":       {departments, own},
-	"closeYear":         {[]access.Role{access.BureauLead, access.Government}, wholeCounty},
+	"addInspection":     {declarers, own},
+	"signInspection":    {signers, own},
+	// the township puts right what was found
+	"finishRectification": {[]access.Role{access.TownshipClerk, access.TownshipLead}, own},
+	"recogniseRecords":    {bureaus, wholeCounty},
+	"closeYear":           {[]access.Role{access.BureauLead, access.Government}, wholeCounty},
 
 	"listJobs":  {everyone, filtered},
 	"getJob":    {everyone, own}, // it and its stream read in a transaction of their own

@@ -83,33 +83,76 @@ func (s *server) GetRecord(c echo.Context, county CountyPath, number YearPath, d
 	if err != nil {
 		return yearProblem(err)
 	}
-	history, err := workflow.History(ctx, s.rows(ctx), key)
+	out, err := s.recordDetail(ctx, key)
 	if err != nil {
 		return err
 	}
-	docs, err := workflow.Documents(ctx, s.rows(ctx), key)
-	if err != nil {
-		return err
-	}
-	opinions, err := workflow.Opinions(ctx, s.rows(ctx), key)
-	if err != nil {
-		return err
-	}
-	out := RecordDetail{Record: recordsJSON([]workflow.Record{r})[0], History: []RecordEvent{}, Documents: []RecordDocument{}, Opinions: []RecordOpinion{}}
-	for _, e := range history {
-		event, err := eventJSON(e)
-		if err != nil {
-			return err
-		}
-		out.History = append(out.History, event)
-	}
-	for _, d := range docs {
-		out.Documents = append(out.Documents, documentJSON(d))
-	}
-	for _, o := range opinions {
-		out.Opinions = append(out.Opinions, opinionJSON(o))
-	}
+	out.Record = recordsJSON([]workflow.Record{r})[0]
 	return c.JSON(http.StatusOK, out)
+}
+
+// recordDetail is everything that was done for a parcel.
+type recordDetail struct {
+	Record        Record                   `json:"record"`
+	History       []RecordEvent            `json:"history"`
+	Documents     []RecordDocument         `json:"documents"`
+	Opinions      []RecordOpinion          `json:"opinions"`
+	Inspections   []Inspection             `json:"inspections"`
+	Photos        []any                    `json:"photos"`
+	Rectification []workflow.Rectification `json:"rectification"`
+}
+
+func (s *server) recordDetail(ctx context.Context, key workflow.Key) (recordDetail, error) {
+	q := s.rows(ctx)
+	out := recordDetail{Photos: []any{}}
+	history, err := workflow.History(ctx, q, key)
+	if err != nil {
+		return out, err
+	}
+	if out.History, err = each(history, eventJSON); err != nil {
+		return out, err
+	}
+	docs, err := workflow.Documents(ctx, q, key)
+	if err != nil {
+		return out, err
+	}
+	out.Documents, _ = each(docs, func(d workflow.Document) (RecordDocument, error) { return documentJSON(d), nil })
+	opinions, err := workflow.Opinions(ctx, q, key)
+	if err != nil {
+		return out, err
+	}
+	out.Opinions, _ = each(opinions, func(o workflow.Opinion) (RecordOpinion, error) { return opinionJSON(o), nil })
+	inspections, err := workflow.Inspections(ctx, q, key)
+	if err != nil {
+		return out, err
+	}
+	if out.Inspections, err = each(inspections, func(i workflow.Inspection) (Inspection, error) { return inspectionJSON(&i) }); err != nil {
+		return out, err
+	}
+	photos, err := workflow.Photos(ctx, q, key)
+	if err != nil {
+		return out, err
+	}
+	for _, p := range photos {
+		out.Photos = append(out.Photos, photoJSON(p))
+	}
+	out.Rectification, err = workflow.Rectifications(ctx, q, key)
+	if out.Rectification == nil {
+		out.Rectification = []workflow.Rectification{}
+	}
+	return out, err
+}
+
+// each turns a list into the contract's form; never nil.
+func each[A, B any](list []A, turn func(A) (B, error)) ([]B, error) {
+	out := make([]B, len(list))
+	for i, v := range list {
+		var err error
+		if out[i], err = turn(v); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 func eventJSON(e workflow.Event) (RecordEvent, error) {
@@ -151,6 +194,9 @@ func (s *server) ActOnRecords(c echo.Context, county CountyPath, number YearPath
 		}
 		if p.Documents != nil {
 			items[i].Documents = *p.Documents
+		}
+		if p.Rectify != nil {
+			items[i].Rectify = *p.Rectify
 		}
 		var err error
 		if items[i].Executed, err = executedOf(p.ExecutedM2, p.ExecutedPaddyM2); err != nil {
@@ -288,10 +334,15 @@ func (s *server) countyYear(ctx context.Context, county string, number int) (any
 	if err != nil {
 		return nil, err
 	}
+	lists := map[access.Role][]workflow.CheckItem{workflow.Township: workflow.Checklist(workflow.Township)}
+	for _, d := range set.Acceptors {
+		lists[d] = workflow.Checklist(d)
+	}
 	return struct {
 		workflow.CountyYear
-		Counts map[string]int `json:"counts"`
-	}{set, counts}, nil
+		Counts     map[string]int                       `json:"counts"`
+		Checklists map[access.Role][]workflow.CheckItem `json:"checklists"`
+	}{set, counts, lists}, nil
 }
 
 func (s *server) PutYear(c echo.Context, county CountyPath, number YearPath) error {

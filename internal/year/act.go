@@ -27,6 +27,8 @@ type Item struct {
 	// Executed is what a 转出 really took; nil is all that was released. Its
 	// quality is worked out.
 	Executed *ledger.Amounts
+	// Rectify is what has to be put right: for rectify.
+	Rectify []string
 }
 
 // Act takes one step for one parcel or many: all or none. What the step means
@@ -114,7 +116,7 @@ func (y Year) inTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
 // direct tells whether an action may be taken by itself; the others follow from
 // the plan's decision, the measured acceptance, the survey or the year's end.
 func direct(a workflow.Action) bool {
-	if a == workflow.Recognise || a == workflow.Accept {
+	if a == workflow.Recognise {
 		return false
 	}
 	return slices.ContainsFunc(workflow.Steps(), func(s workflow.Step) bool { return s.Action == a && !s.Composed })
@@ -126,7 +128,7 @@ func (y Year) step(ctx context.Context, tx pgx.Tx, a access.Actor, action workfl
 		return nil, &workflow.Refusal{Code: workflow.IllegalStep, Record: key.String(),
 			Detail: fmt.Sprintf("“%s”不能单独办理：它随方案报批与决定、年度变更认定或年度结转而来。 This step follows from the plan's decision, the survey or the year's end.", action.Chinese())}
 	}
-	in := workflow.Input{Revision: item.Revision, Reason: reason, Documents: item.Documents, Exempt: exempt}
+	in := workflow.Input{Revision: item.Revision, Reason: reason, Documents: item.Documents, Exempt: exempt, Rectify: item.Rectify}
 	var err error
 	switch action {
 	case workflow.Declare, workflow.Submit, workflow.Check:
@@ -162,6 +164,8 @@ func (y Year) post(ctx context.Context, tx pgx.Tx, a access.Actor, action workfl
 		}
 	case workflow.Execute:
 		err = y.execute(ctx, tx, p, item.Executed, note)
+	case workflow.Accept:
+		err = y.credit(ctx, tx, r, note)
 	case workflow.WriteOff:
 		_, err = ledger.UnplanParcel(ctx, tx, p, r.Direction, note)
 	case workflow.Confirm:
