@@ -808,6 +808,24 @@ func (e ListOverlapsParamsBy) Valid() bool {
 	}
 }
 
+// Defines values for GetDeclarationFormParamsPaper.
+const (
+	A3 GetDeclarationFormParamsPaper = "A3"
+	A4 GetDeclarationFormParamsPaper = "A4"
+)
+
+// Valid indicates whether the value is a known member of the GetDeclarationFormParamsPaper enum.
+func (e GetDeclarationFormParamsPaper) Valid() bool {
+	switch e {
+	case A3:
+		return true
+	case A4:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AddOpinionsJSONBodyOpinion.
 const (
 	Agree               AddOpinionsJSONBodyOpinion = "agree"
@@ -2473,6 +2491,24 @@ type DecidePlanJSONBody struct {
 	Decision string `json:"decision"`
 }
 
+// GetDeclarationFormParams defines parameters for GetDeclarationForm.
+type GetDeclarationFormParams struct {
+	// Township 乡镇代码；填好的表必需，乡镇身份可不填 · Needed for a filled form, unless the caller acts for a township
+	Township *Township `form:"township,omitempty" json:"township,omitempty"`
+
+	// Blank 空白表 · An empty form
+	Blank *bool `form:"blank,omitempty" json:"blank,omitempty"`
+
+	// Rows 空白表的行数 · Rows of an empty form
+	Rows *int `form:"rows,omitempty" json:"rows,omitempty"`
+
+	// Paper A3 一页宽，A4 两页宽 · One page wide on A3, two on A4
+	Paper *GetDeclarationFormParamsPaper `form:"paper,omitempty" json:"paper,omitempty"`
+}
+
+// GetDeclarationFormParamsPaper defines parameters for GetDeclarationForm.
+type GetDeclarationFormParamsPaper string
+
 // GetLedgerParams defines parameters for GetLedger.
 type GetLedgerParams struct {
 	Township *Township `form:"township,omitempty" json:"township,omitempty"`
@@ -2843,6 +2879,9 @@ type ServerInterface interface {
 	// DecidePlan 批准或退回报批的方案 · Approve the proposed plan, or send it back
 	// (POST /counties/{county}/years/{year}/decision)
 	DecidePlan(ctx echo.Context, county CountyPath, year YearPath) error
+	// GetDeclarationForm 申报表（.xlsx） · The declaration form, blank or filled
+	// (GET /counties/{county}/years/{year}/forms/{direction})
+	GetDeclarationForm(ctx echo.Context, county CountyPath, year Year, direction Direction, params GetDeclarationFormParams) error
 	// GetLedger 台账三栏对照 · Planned, accepted and recognised by township
 	// (GET /counties/{county}/years/{year}/ledger)
 	GetLedger(ctx echo.Context, county CountyPath, year YearPath, params GetLedgerParams) error
@@ -4337,6 +4376,68 @@ func (w *ServerInterfaceWrapper) DecidePlan(ctx echo.Context) error {
 	return err
 }
 
+// GetDeclarationForm converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDeclarationForm(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year Year
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// ------------- Path parameter "direction" -------------
+	var direction Direction
+
+	err = runtime.BindStyledParameterWithOptions("simple", "direction", ctx.Param("direction"), &direction, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter direction: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetDeclarationFormParams
+	// ------------- Optional query parameter "township" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "township", ctx.QueryParams(), &params.Township, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter township: %s", err))
+	}
+
+	// ------------- Optional query parameter "blank" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "blank", ctx.QueryParams(), &params.Blank, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter blank: %s", err))
+	}
+
+	// ------------- Optional query parameter "rows" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "rows", ctx.QueryParams(), &params.Rows, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rows: %s", err))
+	}
+
+	// ------------- Optional query parameter "paper" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "paper", ctx.QueryParams(), &params.Paper, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter paper: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDeclarationForm(ctx, county, year, direction, params)
+	return err
+}
+
 // GetLedger converts echo context to params.
 func (w *ServerInterfaceWrapper) GetLedger(ctx echo.Context) error {
 	var err error
@@ -4979,6 +5080,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/counties/:county/layers", wrapper.ListLayers, options.OperationMiddlewares["listLayers"]...)
 	router.GET(options.BaseURL+"/counties/:county/candidates", wrapper.ListCandidates, options.OperationMiddlewares["listCandidates"]...)
 	router.GET(options.BaseURL+"/counties/:county/candidates/:direction/:number", wrapper.GetCandidate, options.OperationMiddlewares["getCandidate"]...)
+	router.GET(options.BaseURL+"/counties/:county/years/:year/forms/:direction", wrapper.GetDeclarationForm, options.OperationMiddlewares["getDeclarationForm"]...)
 	router.GET(options.BaseURL+"/counties/:county/screenings", wrapper.ListScreenings, options.OperationMiddlewares["listScreenings"]...)
 	router.POST(options.BaseURL+"/counties/:county/screenings", wrapper.AddScreening, options.OperationMiddlewares["addScreening"]...)
 	router.GET(options.BaseURL+"/counties/:county/screenings/:run_id", wrapper.GetScreening, options.OperationMiddlewares["getScreening"]...)

@@ -185,7 +185,7 @@ func (s *server) GetPlanArtifact(c echo.Context, county CountyPath, id PlanID, a
 			return report.PlanGPKG(ctx, s.db, county, id, path, s.child)
 		})
 	case "plan.xlsx":
-		return s.sendFile(c, artifact, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", func(path string) error {
+		return s.sendFile(c, artifact, workbookType, func(path string) error {
 			f, err := os.Create(path)
 			if err != nil {
 				return fmt.Errorf("plan workbook: %w", err)

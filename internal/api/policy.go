@@ -76,6 +76,8 @@ var policy = map[string]rule{
 	"listLayers":        {everyone, filtered},
 	"listCandidates":    {everyone, filtered},
 	"getCandidate":      {everyone, filtered},
+	// it is read in a transaction of its own
+	"getDeclarationForm": {everyone, own},
 
 	"addScreening":          {bureaus, wholeCounty},
 	"listScreenings":        {everyone, filtered},

@@ -815,6 +815,24 @@ func (e ListOverlapsParamsBy) Valid() bool {
 	}
 }
 
+// Defines values for GetDeclarationFormParamsPaper.
+const (
+	A3 GetDeclarationFormParamsPaper = "A3"
+	A4 GetDeclarationFormParamsPaper = "A4"
+)
+
+// Valid indicates whether the value is a known member of the GetDeclarationFormParamsPaper enum.
+func (e GetDeclarationFormParamsPaper) Valid() bool {
+	switch e {
+	case A3:
+		return true
+	case A4:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AddOpinionsJSONBodyOpinion.
 const (
 	Agree               AddOpinionsJSONBodyOpinion = "agree"
@@ -2480,6 +2498,24 @@ type DecidePlanJSONBody struct {
 	Decision string `json:"decision"`
 }
 
+// GetDeclarationFormParams defines parameters for GetDeclarationForm.
+type GetDeclarationFormParams struct {
+	// Township 乡镇代码；填好的表必需，乡镇身份可不填 · Needed for a filled form, unless the caller acts for a township
+	Township *Township `form:"township,omitempty" json:"township,omitempty"`
+
+	// Blank 空白表 · An empty form
+	Blank *bool `form:"blank,omitempty" json:"blank,omitempty"`
+
+	// Rows 空白表的行数 · Rows of an empty form
+	Rows *int `form:"rows,omitempty" json:"rows,omitempty"`
+
+	// Paper A3 一页宽，A4 两页宽 · One page wide on A3, two on A4
+	Paper *GetDeclarationFormParamsPaper `form:"paper,omitempty" json:"paper,omitempty"`
+}
+
+// GetDeclarationFormParamsPaper defines parameters for GetDeclarationForm.
+type GetDeclarationFormParamsPaper string
+
 // GetLedgerParams defines parameters for GetLedger.
 type GetLedgerParams struct {
 	Township *Township `form:"township,omitempty" json:"township,omitempty"`
@@ -3275,6 +3311,16 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /counties/{county}/years/{year}/decision (the `DecidePlan` operationId).
 	DecidePlan(ctx context.Context, county CountyPath, year YearPath, body DecidePlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetDeclarationForm 申报表（.xlsx） · The declaration form, blank or filled
+	//
+	// 一张可直接打印盖章的工作表：空白表，或按该乡镇现行申报填好的表，附国土调查的图斑情况和最近一次筛查结论。
+	// 填好或改好的表可再作为申报上传（addDataset）；不打印的列也会读回。
+	// One sheet to print and seal: blank, or filled with what the township declares now, the survey's patches
+	// and the newest screening. A filled form can be sent back as a declaration.
+	//
+	// Corresponds with GET /counties/{county}/years/{year}/forms/{direction} (the `GetDeclarationForm` operationId).
+	GetDeclarationForm(ctx context.Context, county CountyPath, year Year, direction Direction, params *GetDeclarationFormParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetLedger 台账三栏对照 · Planned, accepted and recognised by township
 	//
@@ -4593,6 +4639,26 @@ func (c *Raw) DecidePlanWithBody(ctx context.Context, county CountyPath, year Ye
 // Corresponds with POST /counties/{county}/years/{year}/decision (the `DecidePlan` operationId).
 func (c *Raw) DecidePlan(ctx context.Context, county CountyPath, year YearPath, body DecidePlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDecidePlanRequest(c.Server, county, year, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetDeclarationForm 申报表（.xlsx） · The declaration form, blank or filled
+//
+// 一张可直接打印盖章的工作表：空白表，或按该乡镇现行申报填好的表，附国土调查的图斑情况和最近一次筛查结论。
+// 填好或改好的表可再作为申报上传（addDataset）；不打印的列也会读回。
+// One sheet to print and seal: blank, or filled with what the township declares now, the survey's patches
+// and the newest screening. A filled form can be sent back as a declaration.
+//
+// Corresponds with GET /counties/{county}/years/{year}/forms/{direction} (the `GetDeclarationForm` operationId).
+func (c *Raw) GetDeclarationForm(ctx context.Context, county CountyPath, year Year, direction Direction, params *GetDeclarationFormParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetDeclarationFormRequest(c.Server, county, year, direction, params)
 	if err != nil {
 		return nil, err
 	}
@@ -7949,6 +8015,117 @@ func NewDecidePlanRequestWithBody(server string, county CountyPath, year YearPat
 	return req, nil
 }
 
+// NewGetDeclarationFormRequest constructs an http.Request for the GetDeclarationForm method
+func NewGetDeclarationFormRequest(server string, county CountyPath, year Year, direction Direction, params *GetDeclarationFormParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "year", year, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "direction", direction, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/years/%s/forms/%s", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Township != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "township", *params.Township, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Blank != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "blank", *params.Blank, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Rows != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "rows", *params.Rows, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Paper != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "paper", *params.Paper, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetLedgerRequest constructs an http.Request for the GetLedger method
 func NewGetLedgerRequest(server string, county CountyPath, year YearPath, params *GetLedgerParams) (*http.Request, error) {
 	var err error
@@ -9641,6 +9818,18 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /counties/{county}/years/{year}/decision (the `DecidePlan` operationId).
 	DecidePlanWithResponse(ctx context.Context, county CountyPath, year YearPath, body DecidePlanJSONRequestBody, reqEditors ...RequestEditorFn) (*DecidePlanResponse, error)
+
+	// GetDeclarationFormWithResponse 申报表（.xlsx） · The declaration form, blank or filled
+	//
+	// 一张可直接打印盖章的工作表：空白表，或按该乡镇现行申报填好的表，附国土调查的图斑情况和最近一次筛查结论。
+	// 填好或改好的表可再作为申报上传（addDataset）；不打印的列也会读回。
+	// One sheet to print and seal: blank, or filled with what the township declares now, the survey's patches
+	// and the newest screening. A filled form can be sent back as a declaration.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /counties/{county}/years/{year}/forms/{direction} (the `GetDeclarationForm` operationId).
+	GetDeclarationFormWithResponse(ctx context.Context, county CountyPath, year Year, direction Direction, params *GetDeclarationFormParams, reqEditors ...RequestEditorFn) (*GetDeclarationFormResponse, error)
 
 	// GetLedgerWithResponse 台账三栏对照 · Planned, accepted and recognised by township
 	//
@@ -12130,6 +12319,47 @@ func (r DecidePlanResponse) ContentType() string {
 	return ""
 }
 
+type GetDeclarationFormResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetDeclarationFormResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetDeclarationFormResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetDeclarationFormResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetDeclarationFormResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetDeclarationFormResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetLedgerResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -13899,6 +14129,24 @@ func (c *ClientWithResponses) DecidePlanWithResponse(ctx context.Context, county
 		return nil, err
 	}
 	return ParseDecidePlanResponse(rsp)
+}
+
+// GetDeclarationFormWithResponse 申报表（.xlsx） · The declaration form, blank or filled
+//
+// 一张可直接打印盖章的工作表：空白表，或按该乡镇现行申报填好的表，附国土调查的图斑情况和最近一次筛查结论。
+// 填好或改好的表可再作为申报上传（addDataset）；不打印的列也会读回。
+// One sheet to print and seal: blank, or filled with what the township declares now, the survey's patches
+// and the newest screening. A filled form can be sent back as a declaration.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /counties/{county}/years/{year}/forms/{direction} (the `GetDeclarationForm` operationId).
+func (c *ClientWithResponses) GetDeclarationFormWithResponse(ctx context.Context, county CountyPath, year Year, direction Direction, params *GetDeclarationFormParams, reqEditors ...RequestEditorFn) (*GetDeclarationFormResponse, error) {
+	rsp, err := c.GetDeclarationForm(ctx, county, year, direction, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetDeclarationFormResponse(rsp)
 }
 
 // GetLedgerWithResponse 台账三栏对照 · Planned, accepted and recognised by township
@@ -15815,6 +16063,32 @@ func ParseDecidePlanResponse(rsp *http.Response) (*DecidePlanResponse, error) {
 		}
 		response.JSON200 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetDeclarationFormResponse parses an HTTP response from a GetDeclarationFormWithResponse call
+func ParseGetDeclarationFormResponse(rsp *http.Response) (*GetDeclarationFormResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetDeclarationFormResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Error
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {

@@ -20,8 +20,8 @@ type candidateMaker struct {
 	townships *townships
 	binding   fields.Binding
 	columns   []string
-	// unit of the declared area
-	unit areaUnit
+	// areas are the columns of the declared area
+	areas []areaColumn
 	// others are the columns that no field of the declaration stands for
 	others []attribute
 	// workbook is the 申报表 by number; nil if there is none
@@ -45,28 +45,21 @@ func (m *candidateMaker) target() (table string, columns []string) {
 	return "candidate", candidateColumns
 }
 
-func newCandidateMaker(l *load, columns []string, binding fields.Binding) (*candidateMaker, *Problem) {
-	m := &candidateMaker{direction: "in", req: &l.req, townships: &l.county.townships, binding: binding, columns: columns}
+func newCandidateMaker(l *load, columns []string, binding fields.Binding, areas []areaColumn) *candidateMaker {
+	m := &candidateMaker{direction: "in", req: &l.req, townships: &l.county.townships, binding: binding, columns: columns, areas: areas}
 	if l.req.Kind == CandidateOut {
 		m.direction = "out"
 	}
-	unit, ok := areaUnitOf(binding.Unit[fields.SBMJ])
-	if !ok {
-		return nil, unknownUnit(columns[binding.Column[fields.SBMJ]])
+	taken := slices.Clone(binding.Column)
+	for _, a := range areas {
+		taken = append(taken, a.column)
 	}
-	m.unit = unit
-	m.others = otherColumns(columns, binding.Column)
-	return m, nil
-}
-
-func unknownUnit(column string) *Problem {
-	p := &Problem{Code: ProblemFields, TitleZH: "面积单位认不出", TitleEN: "The unit of area is unknown", Field: column}
-	return p.detail("列 “%s” 的单位不是平方米、亩或公顷。", "The unit of column %q is none of m², mu and hectare.", column).
-		hint("请在表头括号内写明单位，如 申报面积（亩）。", "Name the unit in brackets in the header, as 申报面积（亩）.")
+	m.others = otherColumns(columns, taken)
+	return m
 }
 
 // declare reads one row by the declaration's fields.
-func declare(row int64, binding *fields.Binding, columns []string, values []any, unit areaUnit) *declaration {
+func declare(row int64, binding *fields.Binding, columns []string, values []any, areas []areaColumn) *declaration {
 	d := &declaration{row: row, text: make([]string, len(fields.Declaration))}
 	r := reader{table: fields.Declaration, binding: binding, columns: columns, values: values, issues: &d.issues}
 	for i, f := range fields.Declaration {
@@ -74,11 +67,12 @@ func declare(row int64, binding *fields.Binding, columns []string, values []any,
 			d.text[i] = r.text(i)
 		}
 	}
-	n, err := unit.area(r.value(fields.SBMJ))
-	if err != nil {
-		r.say(fields.SBMJ, IssueNumber, survey.Error, "申报面积 “%v” 不是可用的数字。请改正。", "the declared area %q is no usable number; correct it.", fmt.Sprint(r.value(fields.SBMJ)))
+	for _, i := range []int{fields.DeclaredBSM, fields.DeclaredTBBH} {
+		if powerOfTen.MatchString(d.text[i]) {
+			d.issues = append(d.issues, lostDigits(i, d.text[i]))
+		}
 	}
-	d.area = n
+	d.area = r.declaredArea(areas)
 	if d.text[fields.SBBH] == "" {
 		d.text[fields.SBBH] = d.text[fields.DKMC]
 	}
@@ -88,18 +82,32 @@ func declare(row int64, binding *fields.Binding, columns []string, values []any,
 	return d
 }
 
+// powerOfTen is how a spreadsheet keeps a long code that was typed as a number:
+// it has dropped the last digits.
+var powerOfTen = regexp.MustCompile(`^[0-9](\.[0-9]+)?[eE]\+?[0-9]+$`)
+
+func lostDigits(field int, text string) Issue {
+	f := fields.Declaration[field]
+	issue := errorOf(IssueCode)
+	issue.Field = f.Name
+	issue.ZH = fmt.Sprintf("%s “%s” 被电子表格存成了数字，末几位已经丢失。请把该列的单元格格式设为“文本”后重新填写。", f.Chinese, text)
+	issue.EN = fmt.Sprintf("%s %q was kept as a number by the spreadsheet, which dropped its last digits; make the cells text and fill them in again.", f.Name, text)
+	return issue
+}
+
 // bindDeclaration finds the columns of a declaration. A number must be there,
 // or a name to take for it.
-func bindDeclaration(columns []string) (fields.Binding, *Problem) {
+func bindDeclaration(columns []string) (fields.Binding, []areaColumn, *Problem) {
 	binding := fields.Declaration.Bind(columns)
 	if binding.Column[fields.SBBH] < 0 && binding.Column[fields.DKMC] < 0 {
-		return binding, missingFields(fields.Declaration[fields.SBBH:fields.SBBH+1], columns)
+		return binding, nil, missingFields(fields.Declaration[fields.SBBH:fields.SBBH+1], columns)
 	}
-	return binding, nil
+	areas, problem := areaColumns(&binding, columns)
+	return binding, areas, problem
 }
 
 func (m *candidateMaker) make(f *geodata.Feature, out *made) {
-	d := declare(f.Row, &m.binding, m.columns, f.Values, m.unit)
+	d := declare(f.Row, &m.binding, m.columns, f.Values, m.areas)
 	out.issues = append(out.issues, d.issues...)
 	number := d.text[fields.SBBH]
 	out.number, out.label = number, number
@@ -294,39 +302,10 @@ func documents(text []string) []byte {
 // attrs keeps what has no column of its own.
 func (m *candidateMaker) attrs(text []string, values []any) []byte {
 	d := attributes(m.others, values)
-	for _, i := range []int{fields.DeclaredTBBH, fields.SSZT} {
+	for _, i := range fields.Kept {
 		if text[i] != "" {
 			d[fields.Declaration[i].Name] = text[i]
 		}
 	}
 	return encode(d)
-}
-
-// areaUnit is the unit of a declared area as a fraction of 0.01 m².
-type areaUnit struct{ numerator, denominator, scale int64 }
-
-// areaUnitOf reads a unit as a header names it; none is m².
-func areaUnitOf(name string) (areaUnit, bool) {
-	switch strings.ToLower(strings.TrimSpace(name)) {
-	case "", "m2", "m²", "㎡", "平方米", "平米":
-		return areaUnit{1, 1, 2}, true
-	case "亩", "mu":
-		return areaUnit{2000 * 100, 3 * 10000, 4}, true // 4 decimals of 2000/3 m²
-	case "公顷", "ha", "hm2", "hm²", "h㎡":
-		return areaUnit{1, 1, 6}, true // 6 decimals of 10^4 m²
-	}
-	return areaUnit{}, false
-}
-
-// area brings a value in the unit to 0.01 m², half up.
-func (u areaUnit) area(value any) (survey.Number, error) {
-	n, err := numberOf(value, int(u.scale))
-	if err != nil || !n.Valid {
-		return n, err
-	}
-	if n.Units > 1e12 || n.Units < 0 {
-		return survey.Number{}, fmt.Errorf("area %v is out of range", value)
-	}
-	n.Units = (n.Units*u.numerator + u.denominator/2) / u.denominator
-	return n, nil
 }

@@ -264,7 +264,7 @@ func TestWorkbookAlone(t *testing.T) {
 	c.refuse(req)
 	got := strings.Join(c.issues(req), "\n")
 	// row 5 names no township, which is found before its patch could be of use
-	if want := "error unmatched 3\nerror unmatched 4\nerror township_invalid 5 XZDM\nerror unmatched 6"; got != want {
+	if want := "error unmatched 3 SBMJ\nerror unmatched 4 TBBH\nerror township_invalid 5 XZDM\nerror unmatched 6 BSM"; got != want {
 		t.Errorf("report\n%s\nwant\n%s", got, want)
 	}
 }

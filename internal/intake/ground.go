@@ -81,7 +81,7 @@ func (l *load) checkTownships(ctx context.Context, tx pgx.Tx, s *staged) error {
 		issue := Issue{Severity: survey.Warning, Code: IssueElsewhere, Row: s.rows[i], BSM: s.keys[i], Field: "XZDM"}
 		issue.ZH = fmt.Sprintf("申报的乡镇是 %s，而地块的 %.0f%% 在乡镇 %s（行政区 XZQ）内，指标会记到别的乡镇。请核对 XZDM 与边界。", declared, 100*area/parcel, code)
 		issue.EN = fmt.Sprintf("declared by township %s, but %.0f%% of the parcel lies in %s (XZQ), so another township would be credited; check XZDM and the boundary.", declared, 100*area/parcel, code)
-		prefixRow(&issue, issue.Row, s.labels[i])
+		l.prefixRow(&issue, issue.Row, s.labels[i])
 		l.report.add(issue)
 		return nil
 	})
@@ -134,7 +134,7 @@ func (u *underlying) finish(l *load, s *staged) {
 	i := p.fid - 1
 	say := func(code, field, zh, en string) {
 		issue := Issue{Severity: survey.Warning, Code: code, Row: s.rows[i], BSM: s.keys[i], Field: field, ZH: zh, EN: en}
-		prefixRow(&issue, issue.Row, s.labels[i])
+		l.prefixRow(&issue, issue.Row, s.labels[i])
 		l.report.add(issue)
 	}
 	if p.bsm != "" && p.found <= sliver(p.parcel) {

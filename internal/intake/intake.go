@@ -179,6 +179,8 @@ type load struct {
 	result Result
 	// declared are the rows of the 申报表 that came with boundaries
 	declared []*declaration
+	// places are the cells of a 申报表 that gives the rows; nil for boundaries
+	places *sheetPlaces
 	// about the source, for the row of dataset
 	layerName, sourceCRS, encoding string
 }

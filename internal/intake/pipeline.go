@@ -221,7 +221,7 @@ func (l *load) reportRow(s *staged, m *made) {
 			elsewhere = true
 		}
 		issue.BSM, issue.Row = m.bsm, m.row
-		prefixRow(&issue, m.row, m.label)
+		l.prefixRow(&issue, m.row, m.label)
 		l.report.add(issue)
 	}
 	if elsewhere {
@@ -293,17 +293,6 @@ func (l *load) makeRow(m maker, around orb.Bound, f *geodata.Feature, out *made)
 			"the geometry lies at E %.0f N %.0f, far from the county; check the CRS and zone, or drop the row.", at[0], at[1])
 	}
 	m.make(f, out)
-}
-
-// prefixRow names the row in the message, which people read without columns.
-func prefixRow(issue *Issue, row int64, label string) {
-	if label != "" {
-		issue.ZH = fmt.Sprintf("第 %d 行（%s）：%s", row, label, issue.ZH)
-		issue.EN = fmt.Sprintf("row %d (%s): %s", row, label, issue.EN)
-		return
-	}
-	issue.ZH = fmt.Sprintf("第 %d 行：%s", row, issue.ZH)
-	issue.EN = fmt.Sprintf("row %d: %s", row, issue.EN)
 }
 
 // ofReading is an issue of geodata. Where the reader had to mend the rings to get

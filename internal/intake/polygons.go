@@ -83,16 +83,13 @@ func (l *load) newMaker(columns []string) (maker, error) {
 		}
 		return m, nil
 	case CandidateIn, CandidateOut:
-		binding, problem := bindDeclaration(columns)
+		binding, areas, problem := bindDeclaration(columns)
 		if problem != nil {
 			return nil, problem
 		}
 		l.noteBinding(binding)
-		m, problem := newCandidateMaker(l, columns, binding)
-		if problem == nil {
-			problem = l.attachWorkbook(m)
-		}
-		if problem != nil {
+		m := newCandidateMaker(l, columns, binding, areas)
+		if problem := l.attachWorkbook(m); problem != nil {
 			return nil, problem
 		}
 		return m, nil

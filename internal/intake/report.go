@@ -46,6 +46,7 @@ const (
 	IssueNumberTwice     = "number_duplicate"   // 申报编号重复
 	IssueTownship        = "township_invalid"   // 乡镇代码不对
 	IssueUnmatched       = "unmatched"          // 表与图对不上
+	IssueBoundaryKept    = "boundary_kept"      // 沿用现行申报的边界
 	IssueContradiction   = "table_contradicts"  // 表与图不一致
 	IssueAreaDeclared    = "declared_area"      // 申报面积与图形不符
 	IssueCandidateTwice  = "candidates_overlap" // 申报地块互相重叠

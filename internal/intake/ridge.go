@@ -89,7 +89,7 @@ func (l *load) readRidges(t *table, binding *fields.Binding) []ridge {
 			if issue.Code == "" {
 				issue.Code = IssueCode
 			}
-			prefixRow(&issue, row.number, "")
+			l.prefixRow(&issue, row.number, "")
 			l.report.add(issue)
 		}
 		ridges = append(ridges, rg)

@@ -6,7 +6,9 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -16,11 +18,37 @@ import (
 	"gengheng/internal/intake/fields"
 )
 
-// Limits of a table: a declaration has thousands of rows, not millions.
+// Limits of a table: a declaration has thousands of rows, not millions. A
+// workbook is small where it is packed; what comes out of it is bounded too.
 const (
-	tableBytes = 64 << 20
-	tableRows  = 200000
+	tableBytes   = 64 << 20
+	tableRows    = 200000
+	tableColumns = 1000
+	tableText    = 128 << 20 // bytes of text in all cells of a sheet
+	unpacked     = 256 << 20 // bytes of the whole workbook
+	unpackedPart = 16 << 20  // bytes of a part that is kept in memory
 )
+
+// meter counts what a table has grown to.
+type meter struct{ rows, cells, text int }
+
+// add counts a row, and says what there is too much of.
+func (m *meter) add(cells []string) error {
+	m.rows++
+	m.cells += len(cells)
+	for _, c := range cells {
+		m.text += len(c)
+	}
+	switch {
+	case m.rows > tableRows:
+		return fmt.Errorf("超过 %d 行 / more than %d rows", tableRows, tableRows)
+	case len(cells) > tableColumns:
+		return fmt.Errorf("超过 %d 列 / more than %d columns", tableColumns, tableColumns)
+	case m.text > tableText, m.cells > tableText/8:
+		return fmt.Errorf("内容超过 %d MB / more than %d MB of content", tableText>>20, tableText>>20)
+	}
+	return nil
+}
 
 // table is a sheet of a workbook, or a CSV file: rows of text under a header.
 type table struct {
@@ -157,20 +185,28 @@ func (t *table) readCSV(data []byte, want fields.Table) error {
 	if first, _, _ := bytes.Cut(data, []byte("\n")); bytes.Count(first, []byte("\t")) > bytes.Count(first, []byte(",")) {
 		r.Comma = '\t'
 	}
-	records, err := r.ReadAll()
-	if err != nil {
-		return err
+	var lines []tableRow
+	var size meter
+	for n := int64(1); ; n++ {
+		cells, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if err := size.add(cells); err != nil {
+			return err
+		}
+		lines = append(lines, tableRow{n, cells})
 	}
-	lines := make([]tableRow, len(records))
-	for i, cells := range records {
-		lines[i] = tableRow{int64(i + 1), cells}
-	}
-	return t.take(lines, want)
+	t.take(lines, want)
+	return nil
 }
 
 func (t *table) readWorkbook(data []byte, want fields.Table) error {
 	book, err := excelize.OpenReader(bytes.NewReader(data), excelize.Options{
-		UnzipSizeLimit: 512 << 20, UnzipXMLSizeLimit: 64 << 20, RawCellValue: true,
+		UnzipSizeLimit: unpacked, UnzipXMLSizeLimit: unpackedPart, RawCellValue: true,
 	})
 	if err != nil {
 		return err
@@ -184,9 +220,7 @@ func (t *table) readWorkbook(data []byte, want fields.Table) error {
 			return err
 		}
 		candidate := &table{file: t.file, sheet: sheet}
-		if err := candidate.take(lines, want); err != nil {
-			return err
-		}
+		candidate.take(lines, want)
 		if candidate.columns == nil {
 			continue
 		}
@@ -211,21 +245,45 @@ func sheetRows(book *excelize.File, sheet string) ([]tableRow, error) {
 	}
 	defer rows.Close()
 	var lines []tableRow
+	var size meter
 	for n := int64(1); rows.Next(); n++ {
 		cells, err := rows.Columns()
 		if err != nil {
 			return nil, err
 		}
-		if lines = append(lines, tableRow{n, cells}); len(lines) > tableRows {
-			return nil, fmt.Errorf("超过 %d 行 / more than %d rows", tableRows, tableRows)
+		// formats reach to the last row and column of a sheet, text does not
+		end := len(cells)
+		for end > 0 && cells[end-1] == "" {
+			end--
 		}
+		if end == 0 {
+			continue
+		}
+		cells = slices.Clone(cells[:end])
+		for i := range cells {
+			cells[i] = unguarded(cells[i])
+		}
+		if err := size.add(cells); err != nil {
+			return nil, err
+		}
+		lines = append(lines, tableRow{n, cells})
 	}
 	return lines, rows.Error()
 }
 
+// unguarded takes away the apostrophe that stands before text which a
+// spreadsheet could take for a formula; the forms that the program gives out
+// have it.
+func unguarded(s string) string {
+	if rest, ok := strings.CutPrefix(s, "'"); ok && rest != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(rest)[0]) {
+		return rest
+	}
+	return s
+}
+
 // take finds the header among the first rows and keeps the rows below it that
 // are not empty.
-func (t *table) take(lines []tableRow, want fields.Table) error {
+func (t *table) take(lines []tableRow, want fields.Table) {
 	header, best := -1, 0
 	for i, line := range lines[:min(len(lines), 20)] {
 		b := want.Bind(line.cells)
@@ -240,7 +298,7 @@ func (t *table) take(lines []tableRow, want fields.Table) error {
 		}
 	}
 	if header < 0 {
-		return nil
+		return
 	}
 	t.columns = lines[header].cells
 	for _, line := range lines[header+1:] {
@@ -253,8 +311,4 @@ func (t *table) take(lines []tableRow, want fields.Table) error {
 			t.rows = append(t.rows, line)
 		}
 	}
-	if len(t.rows) > tableRows {
-		return fmt.Errorf("超过 %d 行 / more than %d rows", tableRows, tableRows)
-	}
-	return nil
 }

@@ -114,7 +114,7 @@ func (l *load) judgeInvalid(ctx context.Context, tx pgx.Tx, s *staged, bad inval
 	if len(bad.repaired) == 0 {
 		issue.ZH = fmt.Sprintf("几何无效：%s，位于（东 %.3f，北 %.3f），无法自动修复。请重新绘制。", zh, bad.at[0], bad.at[1])
 		issue.EN = fmt.Sprintf("invalid geometry: %s at E %.3f N %.3f, which cannot be repaired; draw it again.", strings.ToLower(bad.reason), bad.at[0], bad.at[1])
-		prefixRow(&issue, issue.Row, s.labels[i])
+		l.prefixRow(&issue, issue.Row, s.labels[i])
 		l.report.add(issue)
 		return nil
 	}
@@ -142,7 +142,7 @@ func (l *load) judgeInvalid(ctx context.Context, tx pgx.Tx, s *staged, bad inval
 		issue.EN = fmt.Sprintf("repaired as accepted: %s at E %.3f N %.3f; the area changed from %s to %s m² (%+.2f).",
 			strings.ToLower(bad.reason), bad.at[0], bad.at[1], before, area, change.Float64())
 	}
-	prefixRow(&issue, issue.Row, s.labels[i])
+	l.prefixRow(&issue, issue.Row, s.labels[i])
 	l.report.add(issue)
 	return nil
 }

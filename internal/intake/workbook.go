@@ -7,15 +7,15 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/paulmach/orb"
+	"github.com/xuri/excelize/v2"
 
 	"gengheng/internal/geodata"
 	"gengheng/internal/intake/fields"
 	"gengheng/internal/intake/survey"
-	"gengheng/internal/land"
 )
 
 // isTable tells a workbook, or a CSV, from a file with geometry. A workbook is
@@ -45,26 +45,85 @@ func isTable(path, name string) bool {
 	return false
 }
 
+// declarationTable is a 申报表 as it was read.
+type declarationTable struct {
+	*table
+	binding fields.Binding
+	areas   []areaColumn
+	list    []*declaration // by row
+}
+
 // readDeclarations reads a 申报表 into declarations in the order of its rows.
-func (l *load) readDeclarations(path, name string) (*table, fields.Binding, []*declaration, *Problem) {
+func readDeclarations(path, name string) (*declarationTable, *Problem) {
 	t, problem := readTable(path, name, fields.Declaration)
 	if problem != nil {
-		return nil, fields.Binding{}, nil, problem
+		return nil, problem
 	}
-	binding, problem := bindDeclaration(t.columns)
-	if problem != nil {
+	out := &declarationTable{table: t}
+	if out.binding, out.areas, problem = bindDeclaration(t.columns); problem != nil {
 		problem.File, problem.Layer = name, t.sheet
-		return nil, binding, nil, problem
+		return nil, problem
 	}
-	unit, ok := areaUnitOf(binding.Unit[fields.SBMJ])
-	if !ok {
-		return nil, binding, nil, unknownUnit(t.columns[binding.Column[fields.SBMJ]])
-	}
-	var list []*declaration
+	out.binding.Renamed = slices.DeleteFunc(out.binding.Renamed, func(r [2]string) bool { return fields.OnForm(r[0]) })
+	t.dropFurniture(&out.binding)
 	for _, row := range t.rows {
-		list = append(list, declare(row.number, &binding, t.columns, row.values(len(t.columns)), unit))
+		out.list = append(out.list, declare(row.number, &out.binding, t.columns, row.values(len(t.columns)), out.areas))
 	}
-	return t, binding, list, nil
+	return out, nil
+}
+
+// places says where the fields stand in the sheet, for people who look for a cell.
+func (t *declarationTable) places() *sheetPlaces {
+	p := &sheetPlaces{sheet: t.sheet, columns: map[string]string{}}
+	for i, f := range fields.Declaration {
+		c := t.binding.Column[i]
+		if i == fields.SBMJ && len(t.areas) > 0 {
+			c = t.areas[0].column
+		}
+		if c < 0 {
+			continue
+		}
+		if letter, err := excelize.ColumnNumberToName(c + 1); err == nil {
+			p.columns[f.Name] = letter
+		}
+	}
+	return p
+}
+
+// sumWords and footWords begin the lines under the rows of a form: sums, and
+// opinions or signatures, which fill few cells.
+var (
+	sumWords  = []string{fields.TotalRow, "总计", "小计"}
+	footWords = []string{"村（组）意见", "村意见", "村委会意见", "乡镇意见", "填表", "审核", "审查", "说明", "注：", "注:", "负责人", "电话", "日期"}
+)
+
+// dropFurniture takes away what is no declared parcel: numbered rows left empty,
+// and the lines under the rows. A line that names a parcel is one, wherever it is.
+func (t *table) dropFurniture(binding *fields.Binding) {
+	serial := slices.IndexFunc(t.columns, func(c string) bool { n, _ := fields.Normalize(c); return n == fields.FormRowHeader })
+	named := func(row tableRow) bool {
+		for _, i := range []int{fields.SBBH, fields.DKMC, fields.DeclaredBSM, fields.DeclaredTBBH} {
+			if c := binding.Column[i]; c >= 0 && c != serial && c < len(row.cells) && row.cells[c] != "" {
+				return true
+			}
+		}
+		return false
+	}
+	t.rows = slices.DeleteFunc(t.rows, func(row tableRow) bool {
+		if named(row) {
+			return false
+		}
+		first := slices.IndexFunc(row.cells, func(s string) bool { return s != "" })
+		word := strings.Join(strings.Fields(row.cells[first]), "")
+		filled := 0
+		for c, cell := range row.cells {
+			if cell != "" && c != serial {
+				filled++
+			}
+		}
+		begins := func(w string) bool { return strings.HasPrefix(word, w) }
+		return filled == 0 || first <= max(serial, 0) && (slices.ContainsFunc(sumWords, begins) || filled <= 3 && slices.ContainsFunc(footWords, begins))
+	})
 }
 
 // attachWorkbook reads the 申报表 that comes with the boundaries.
@@ -72,12 +131,13 @@ func (l *load) attachWorkbook(m *candidateMaker) *Problem {
 	if l.req.Options.Workbook == "" {
 		return nil
 	}
-	_, _, list, problem := l.readDeclarations(l.req.Options.Workbook, "申报表")
+	t, problem := readDeclarations(l.req.Options.Workbook, "申报表")
 	if problem != nil {
 		return problem
 	}
 	m.workbook = map[string]*declaration{}
-	for _, d := range list {
+	places := t.places()
+	for _, d := range t.list {
 		number := d.text[fields.SBBH]
 		switch first := m.workbook[number]; {
 		case number == "":
@@ -88,13 +148,12 @@ func (l *load) attachWorkbook(m *candidateMaker) *Problem {
 				"申报表第 %d 行与第 %d 行的编号同为 %s。请改正。", "rows %d and %d of the workbook have the same number %s; correct it.", d.row, first.row, number)
 		default:
 			for i := range d.issues {
-				d.issues[i].ZH = fmt.Sprintf("申报表第 %d 行：%s", d.row, d.issues[i].ZH)
-				d.issues[i].EN = fmt.Sprintf("row %d of the workbook: %s", d.row, d.issues[i].EN)
+				places.prefix(&d.issues[i], d.row, "")
 			}
 			m.workbook[number] = d
 		}
 	}
-	l.declared = list
+	l.declared = t.list
 	return nil
 }
 
@@ -114,14 +173,16 @@ func (l *load) checkUnmatched(s *staged) {
 }
 
 // loadWorkbook loads a 申报表 without boundaries: each row declares a whole patch
-// of the current survey, named by BSM or by TBBH in its township or village.
+// of the current survey, named by BSM or by TBBH in its township or village, or
+// the boundary that is declared under its number already.
 func (l *load) loadWorkbook(ctx context.Context, tx pgx.Tx) error {
-	t, binding, list, problem := l.readDeclarations(l.req.Path, l.req.FileName)
+	t, problem := readDeclarations(l.req.Path, l.req.FileName)
 	if problem != nil {
 		return problem
 	}
 	l.layerName, l.encoding, l.sourceCRS = t.sheet, t.encoding, fmt.Sprintf("EPSG:%d", l.county.srid)
-	l.noteBinding(binding)
+	l.places = t.places()
+	l.noteBinding(t.binding)
 	base, ok, err := currentDataset(ctx, tx, l.req.County, DLTB, l.req.Year)
 	if err != nil {
 		return err
@@ -132,18 +193,15 @@ func (l *load) loadWorkbook(ctx context.Context, tx pgx.Tx) error {
 			"Without boundaries the geometry comes from the current survey (DLTB), which is not loaded.").
 			hint("请先载入地类图斑，或随申报表上传图形。", "Load the survey first, or upload boundaries with the workbook.")
 	}
-	maker, problem := newCandidateMaker(l, t.columns, binding)
-	if problem != nil {
-		return problem
+	rows, err := l.place(ctx, tx, base, t)
+	if err != nil {
+		return err
 	}
-	features := make([]geodata.Feature, len(list))
-	for i, d := range list {
-		features[i] = geodata.Feature{Row: d.row, Values: t.rows[i].values(len(t.columns))}
-		if err := l.takePatch(ctx, tx, base.String(), d, &features[i]); err != nil {
-			return err
-		}
-	}
-	staged, err := l.stage(ctx, tx, each(features), maker, int64(len(features)))
+	maker := newCandidateMaker(l, rows.columns, t.binding, t.areas)
+	maker.others = slices.DeleteFunc(maker.others, func(a attribute) bool {
+		return a.column < len(t.columns) && (fields.ShownOnForm(t.columns[a.column]) || t.columns[a.column] == "")
+	})
+	staged, err := l.stage(ctx, tx, each(rows.features), maker, int64(len(rows.features)))
 	if err != nil {
 		return err
 	}
@@ -158,73 +216,4 @@ func each(features []geodata.Feature) iter.Seq2[geodata.Feature, error] {
 			}
 		}
 	}
-}
-
-// patch is a patch of the current survey.
-type patch struct {
-	bsm  string
-	tbmj *land.Area
-	area land.Area
-	geom orb.MultiPolygon
-}
-
-// takePatch gives a declared row the geometry of its patch, or an issue.
-func (l *load) takePatch(ctx context.Context, tx pgx.Tx, base string, d *declaration, f *geodata.Feature) error {
-	bsm, tbbh, place := d.text[fields.DeclaredBSM], d.text[fields.DeclaredTBBH], d.text[fields.XZDM]
-	if place == "" {
-		place = l.req.Scope
-	}
-	fail := func(zh, en string, args ...any) {
-		f.Issues = append(f.Issues, geodata.Issue{Code: IssueUnmatched, Severity: geodata.SeverityError, Row: d.row,
-			MessageZH: fmt.Sprintf(zh, args...), MessageEN: fmt.Sprintf(en, args...)})
-	}
-	if bsm == "" && (tbbh == "" || place == "") {
-		fail("没有图形，也没有标识码 BSM（或乡镇代码与图斑编号 TBBH），找不到图斑。请补填或上传图形。",
-			"no geometry and no BSM (or township and TBBH), so the patch cannot be found; fill them in or upload a boundary.")
-		return nil
-	}
-	rows, err := tx.Query(ctx, `
-		SELECT coalesce(bsm, ''), tbmj::text, area_m2::text, ST_AsBinary(geom) FROM parcel
-		WHERE county_code = $1 AND dataset_id = $2::uuid
-		  AND CASE WHEN $3 <> '' THEN bsm = $3 ELSE tbbh = $4 AND starts_with(zldwdm, $5) END
-		ORDER BY fid LIMIT 2`, l.req.County, base, bsm, tbbh, place)
-	if err != nil {
-		return fmt.Errorf("look for the patch of row %d: %w", d.row, err)
-	}
-	patches, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p patch, err error) {
-		var raw []byte
-		if err := row.Scan(&p.bsm, &p.tbmj, &p.area, &raw); err != nil {
-			return p, err
-		}
-		p.geom, err = decodeMultiPolygon(raw)
-		return p, err
-	})
-	if err != nil {
-		return fmt.Errorf("read the patch of row %d: %w", d.row, err)
-	}
-	switch {
-	case len(patches) == 0:
-		fail("现行地类图斑中没有这个图斑（BSM “%s”，TBBH “%s”，%s）。请核对。", "the survey has no such patch (BSM %q, TBBH %q, %s); check.", bsm, tbbh, place)
-	case len(patches) > 1:
-		fail("现行地类图斑中有多个图斑符合（BSM “%s”，TBBH “%s”，%s）。请填标识码 BSM 或上传图形。", "several patches of the survey match (BSM %q, TBBH %q, %s); give the BSM or upload a boundary.", bsm, tbbh, place)
-	case !wholePatch(d.area, patches[0]):
-		fail("申报面积 %s m² 不是整个图斑的面积 %s m²。只转一部分时请上传图形。", "the declared area %s m² is not the patch's %s m²; upload a boundary for a part.", land.Area(d.area.Units), patches[0].area)
-	default:
-		f.Geom = patches[0].geom
-	}
-	return nil
-}
-
-// wholePatch: the declared area is the patch's, by TBMJ or by its geometry, to
-// the 0.1 % that a figure in 亩 with two decimals leaves; none means all of it.
-func wholePatch(declared survey.Number, p patch) bool {
-	if !declared.Valid {
-		return true
-	}
-	near := func(a land.Area) bool {
-		off := land.Area(declared.Units) - a
-		limit := max(7*land.SquareMetre, a/1000) // 0.01 亩 = 6.67 m²
-		return off <= limit && -off <= limit
-	}
-	return near(p.area) || p.tbmj != nil && near(*p.tbmj)
 }

@@ -17,4 +17,14 @@ var (
 	sqlFindings string
 	//go:embed sql/places.sql
 	sqlPlaces string
+	//go:embed sql/form_rows.sql
+	sqlFormRows string
+	//go:embed sql/form_patches.sql
+	sqlFormPatches string
+	//go:embed sql/form_run.sql
+	sqlFormRun string
+	//go:embed sql/form_verdicts.sql
+	sqlFormVerdicts string
+	//go:embed sql/form_township.sql
+	sqlFormTownship string
 )

@@ -45,7 +45,7 @@ func PlanWorkbook(ctx context.Context, db *store.DB, county string, planID uuid.
 	if err != nil {
 		return fmt.Errorf("写方案工作簿 · write the workbook of plan %s: %w", planID, err)
 	}
-	return b.write(w)
+	return b.write(w, b.head.title(""))
 }
 
 // head is what stands over every sheet.
@@ -277,9 +277,9 @@ func safeText(s string) string {
 
 // write gives the file's bytes. The library orders some parts of the archive by
 // chance, so they are put in order here.
-func (b *book) write(w io.Writer) error {
+func (b *book) write(w io.Writer, title string) error {
 	err := b.file.SetDocProps(&excelize.DocProperties{
-		Creator: "耕衡 Gengheng", LastModifiedBy: "耕衡 Gengheng", Title: b.head.title(""), Language: "zh-CN",
+		Creator: "耕衡 Gengheng", LastModifiedBy: "耕衡 Gengheng", Title: title, Language: "zh-CN",
 		Created: "2000-01-01T00:00:00Z", Modified: "2000-01-01T00:00:00Z",
 	})
 	if err != nil {

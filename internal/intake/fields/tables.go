@@ -95,6 +95,17 @@ const (
 	TCXY
 	SNYJ
 	DKMC
+	XDM
+	XMMC
+	ZJ
+	KSSJ
+	WCSJ
+	ZZZW
+	QLR
+	CBHT
+	DYZJ
+	SIZHI
+	DeclaredBZ
 )
 
 // Declaration 申报地块: the columns of a 转进 or 转出 declaration, in the
@@ -124,7 +135,23 @@ var Declaration = Table{
 	SNYJ:         {Name: "SNYJ", Chinese: "水利审批文号", Aliases: []string{"水利意见"}, Width: 120},
 	// coordinate TXT of the 进出平衡 dialect knows parcels by their name alone
 	DKMC: {Name: "DKMC", Chinese: "地块名称", Width: 60},
+	// what the county reads and no clause asks for; a candidate's attributes
+	XDM:        {Name: "XDM", Chinese: "小地名", Width: 60},
+	XMMC:       {Name: "XMMC", Chinese: "项目名称", Width: 120},
+	ZJ:         {Name: "ZJ", Chinese: "资金", Aliases: []string{"资金来源"}, Width: 60},
+	KSSJ:       {Name: "KSSJ", Chinese: "开始时间", Aliases: []string{"开工时间"}, Width: 20},
+	WCSJ:       {Name: "WCSJ", Chinese: "完成时间", Aliases: []string{"完工时间"}, Width: 20},
+	ZZZW:       {Name: "ZZZW", Chinese: "种植作物", Aliases: []string{"拟种植作物"}, Width: 60},
+	QLR:        {Name: "QLR", Chinese: "权利人", Aliases: []string{"权利人姓名"}, Width: 120},
+	CBHT:       {Name: "CBHT", Chinese: "承包合同或地块编码", Aliases: []string{"承包合同", "承包地块编码"}, Width: 120},
+	DYZJ:       {Name: "DYZJ", Chinese: "对应转进编号或指标来源", Aliases: []string{"对应转进编号", "指标来源"}, Width: 120},
+	SIZHI:      {Name: "SIZHI", Chinese: "四至", Width: 200},
+	DeclaredBZ: {Name: "BZ", Chinese: "备注"},
 }
+
+// Kept are the positions in Declaration that have no column of their own in a
+// candidate; they are among its attributes, under these names.
+var Kept = []int{DeclaredTBBH, SSZT, XDM, XMMC, ZJ, KSSJ, WCSJ, ZZZW, QLR, CBHT, DYZJ, SIZHI, DeclaredBZ}
 
 // Documents are the positions in Declaration whose value is the reference of a
 // document; a candidate's documents are keyed by these names.
