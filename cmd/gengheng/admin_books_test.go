@@ -38,7 +38,7 @@ func TestVerifyBooks_FindsAChangedEntry(t *testing.T) {
 	if _, err := db.Pool.Exec(t.Context(), `SET session_replication_role = replica; UPDATE ledger_entry SET amount = 101; SET session_replication_role = origin`); err != nil {
 		t.Fatal(err)
 	}
-	if err := verifyBooks(t.Context(), db, "149901"); err == nil || !strings.Contains(err.Error(), "3 处") {
-		t.Errorf("%v, want the entry and its two balances named", err)
+	if err := verifyBooks(t.Context(), db, "149901"); err == nil || !strings.Contains(err.Error(), "4 处") {
+		t.Errorf("%v, want the entry, its two balances and its parcel named", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -25,8 +26,10 @@ const (
 	NotReversible Code = "ledger-not-reversible" // 不能冲销
 	BadAmount     Code = "ledger-amount"         // 数额有误
 	Unfinished    Code = "ledger-unfinished"     // 尚有未了事项
-	NotInPlan     Code = "ledger-not-planned"    // 该地块未纳入方案
+	NotInPlan     Code = "ledger-not-planned"    // 该地块未纳入方案，或不在这一步
+	AlreadyBooked Code = "ledger-booked-already" // 该地块已经记过
 	NoBook        Code = "ledger-no-book"        // 该乡镇当年没有账簿
+	CannotEnforce Code = "ledger-cannot-enforce" // 可用指标已为负，不能改为强制平衡
 )
 
 // Error is a refusal: what was asked breaks a rule of the book, and asking
@@ -64,6 +67,12 @@ func refusal(err error, t *transaction) error {
 		return &Error{Code: YearClosed, Detail: pg.Message + "。请记入下一年度。 Post it to the next year."}
 	case "GL005":
 		return double(pg)
+	case "GL007":
+		return misstep(pg, t)
+	case "GL009":
+		return cannotEnforce(pg)
+	case "GL008":
+		return overrun(pg)
 	case "23503": // foreign key: no such year
 		if pg.TableName == "ledger_book" {
 			return &Error{Code: YearNotOpen, Detail: "该年度台账尚未开账，请先设定年度平衡方式。 The year's ledger is not open; set the year's mode first."}
@@ -117,4 +126,92 @@ func double(pg *pgconn.PgError) error {
 	return &Error{Code: DoubleCredit, Programme: d.Programme, Year: d.Year, Number: d.Number, Overlap: d.Overlap.String(),
 		Detail: fmt.Sprintf("与 %d 年度%s地块 %s 重叠 %s m²，同一土地不得重复认定（IN-09）；请剔除重叠部分。 The land overlaps %s of %d (%s) by %s m² and is credited once only.",
 			d.Year, d.Programme, d.Number, d.Overlap, d.Number, d.Year, d.Programme, d.Overlap)}
+}
+
+var stageZH = map[string]string{"": "未纳入方案", "planned": "纳入方案", "accepted": "验收合格", "locked": "指标锁定", "released": "准予实施",
+	"executed": "已实施", "recognised": "已认定", "exempt": "不计入平衡的流出"}
+
+var kindZH = map[Kind]string{KindPlanIn: "纳入方案", KindPlanOut: "纳入方案", KindUnplanIn: "调出方案", KindUnplanOut: "调出方案", KindAcceptIn: "验收",
+	KindLockOut: "锁定指标", KindUnlockOut: "解锁指标", KindReleaseOut: "准予实施", KindExecuteOut: "登记实施", KindRecogniseIn: "认定", KindRecogniseOut: "认定", KindExempt: "登记流出"}
+
+// misstep is a parcel that is not where a step begins.
+func misstep(pg *pgconn.PgError, t *transaction) error {
+	var d struct {
+		Year       int    `json:"year"`
+		Township   string `json:"township"`
+		Number     string `json:"number"`
+		Stage      string `json:"stage"`
+		InTownship string `json:"in_township"`
+	}
+	if err := json.Unmarshal([]byte(pg.Detail), &d); err != nil {
+		return fmt.Errorf("%s: %w", pg.Message, pg)
+	}
+	e := &Error{Code: NotInPlan, Number: d.Number, Year: d.Year, Township: d.Township}
+	where := ""
+	if d.Stage != "" && d.InTownship != d.Township {
+		where = "（在乡镇 " + d.InTownship + " 的账簿）"
+	}
+	switch {
+	case t.reverses != nil:
+		e.Code = NotReversible
+		e.Detail = fmt.Sprintf("地块 %s 现为“%s”%s，这一笔之后又有变化；冲销须从后往前。 Parcel %s has gone on since (%s); reverse the last step first.", d.Number, stageZH[d.Stage], where, d.Number, stage(d.Stage))
+	case d.Stage != "" && (t.kind == KindPlanIn || t.kind == KindPlanOut || t.kind == KindExempt):
+		e.Code = AlreadyBooked
+		e.Detail = fmt.Sprintf("地块 %s 在 %d 年度已记为“%s”%s，同一地块不能记两次；要更改请先调出方案或冲销。 Parcel %s is in the books of %d already (%s); take it out of the plan or reverse that first.",
+			d.Number, d.Year, stageZH[d.Stage], where, d.Number, d.Year, stage(d.Stage))
+	default:
+		e.Detail = fmt.Sprintf("地块 %s 现为“%s”%s，不能%s：尚未走到这一步，或已经办过。 Parcel %s is at %q; %s is not its next step.",
+			d.Number, stageZH[d.Stage], where, kindZH[t.kind], d.Number, stage(d.Stage), t.kind)
+	}
+	return e
+}
+
+// stage is a stage's English name.
+func stage(s string) string {
+	if s == "" {
+		return "not in the plan"
+	}
+	return s
+}
+
+// overrun is an execution of more than was released.
+func overrun(pg *pgconn.PgError) error {
+	var d struct {
+		Township string  `json:"township"`
+		Number   string  `json:"number"`
+		Held     []int64 `json:"held"`
+		Asked    []int64 `json:"asked"`
+	}
+	if err := json.Unmarshal([]byte(pg.Detail), &d); err != nil || len(d.Held) != len(measures) || len(d.Asked) != len(measures) {
+		return fmt.Errorf("%s: %w", pg.Message, pg)
+	}
+	for i, m := range measures {
+		if held, asked := land.Area(d.Held[i]), land.Area(d.Asked[i]); asked > held {
+			return &Error{Code: BadAmount, Township: d.Township, Number: d.Number, Measure: m, Have: held, Need: asked,
+				Detail: fmt.Sprintf("地块 %s 实际转出%s %s m²，多于准予的 %s m²；请先调整方案。 Parcel %s took %s m² of %s, more than the %s m² released; amend the plan first.",
+					d.Number, measureZH[m], asked, held, d.Number, asked, m, held)}
+		}
+	}
+	return fmt.Errorf("%s: %w", pg.Message, pg)
+}
+
+// cannotEnforce names the townships that have less than nothing of a measure.
+func cannotEnforce(pg *pgconn.PgError) error {
+	var list []struct {
+		Township string  `json:"township"`
+		Measure  Measure `json:"measure"`
+		Have     int64   `json:"have"`
+	}
+	if err := json.Unmarshal([]byte(pg.Detail), &list); err != nil || len(list) == 0 {
+		return fmt.Errorf("%s: %w", pg.Message, pg)
+	}
+	var zh, en []string
+	for _, b := range list {
+		zh = append(zh, fmt.Sprintf("乡镇 %s %s %s m²", b.Township, measureZH[b.Measure], land.Area(b.Have)))
+		en = append(en, fmt.Sprintf("%s %s %s m²", b.Township, b.Measure, land.Area(b.Have)))
+	}
+	first := list[0]
+	return &Error{Code: CannotEnforce, Township: first.Township, Measure: first.Measure, Have: land.Area(first.Have),
+		Detail: fmt.Sprintf("可用指标已为负，不能改为强制平衡：%s；请先调剂或补充转进，或方案不强制该计量。 Quota is below zero, so the measure cannot be enforced: %s; transfer or bring in more first, or do not enforce it.",
+			strings.Join(zh, "，"), strings.Join(en, ", "))}
 }

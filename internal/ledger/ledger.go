@@ -83,7 +83,6 @@ const (
 	Locked         Account = "locked"          // 锁定指标
 	Released       Account = "released"        // 准予实施
 	Used           Account = "used"            // 已实施转出
-	demand         Account = "demand"          // where 转出 comes from
 	OutPlanned     Account = "out_planned"     // 计划转出
 	Owed           Account = "owed"            // 欠账, zero or less
 	surveyed       Account = "survey"          // 变更调查
@@ -94,7 +93,6 @@ const (
 	CarriedOut     Account = "carried_out"     // 结转下年
 	CarriedIn      Account = "carried_in"      // 上年结转, zero or less where there was a rest
 	ExemptOut      Account = "exempt_out"      // 不计入平衡的流出
-	exemptOrigin   Account = "exempt_origin"
 )
 
 // Kind of a transaction.

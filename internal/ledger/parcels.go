@@ -2,9 +2,9 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/encoding/ewkb"
@@ -40,10 +40,6 @@ func OpenYear(ctx context.Context, tx pgx.Tx, county string, year int, mode Mode
 	return nil
 }
 
-func forParcel(p Parcel, kind Kind, direction string, note Note) *transaction {
-	return &transaction{county: p.County, kind: kind, direction: direction, number: p.Number, note: note}
-}
-
 func checked(amounts Amounts) error {
 	if amounts.negative() || amounts.Area == 0 || amounts.Paddy > amounts.Area {
 		return &Error{Code: BadAmount, Detail: fmt.Sprintf("数额 %s / %s / %s m² 有误：净面积须大于 0，水田不超过净面积，均不得为负。 Amounts must be positive and paddy no more than the area.", amounts.Area, amounts.Paddy, amounts.Quality)}
@@ -52,64 +48,36 @@ func checked(amounts Amounts) error {
 }
 
 // PlanParcel records that the approved plan has a parcel, with the net amounts
-// planned: 转进 (in) or 转出 (out).
+// planned: 转进 (in) or 转出 (out). A parcel that the plan has already, however far
+// it has come, is refused.
 func PlanParcel(ctx context.Context, tx pgx.Tx, p Parcel, direction string, planned Amounts, note Note) (Posted, error) {
 	if err := checked(planned); err != nil {
 		return Posted{}, err
 	}
-	if direction == "in" {
-		t := forParcel(p, KindPlanIn, direction, note)
-		t.moveAll(p.Book, origin, InPlanned, planned)
-		return t.post(ctx, tx)
-	}
-	t := forParcel(p, KindPlanOut, direction, note)
-	t.moveAll(p.Book, demand, OutPlanned, planned)
-	return t.post(ctx, tx)
+	return p.step(ctx, tx, either(direction, KindPlanIn, KindPlanOut), &planned, note)
 }
 
 // UnplanParcel takes what is planned of a parcel and not yet accepted or locked
 // out of the plan (方案调整, 核销).
 func UnplanParcel(ctx context.Context, tx pgx.Tx, p Parcel, direction string, note Note) (Posted, error) {
-	kind, account, back := KindUnplanIn, InPlanned, origin
-	if direction == "out" {
-		kind, account, back = KindUnplanOut, OutPlanned, demand
-	}
-	return p.all(ctx, tx, direction, account, note, func(planned Amounts) *transaction {
-		t := forParcel(p, kind, direction, note)
-		t.moveAll(p.Book, account, back, planned)
-		return t
-	})
+	return p.step(ctx, tx, either(direction, KindUnplanIn, KindUnplanOut), nil, note)
 }
 
 // LockOut reserves quota for a planned 转出 parcel (指标锁定): it moves from
 // available to locked, and is refused where there is not enough (先进后出, BAL-4)
 // or while the township owes.
 func LockOut(ctx context.Context, tx pgx.Tx, p Parcel, note Note) (Posted, error) {
-	return p.all(ctx, tx, "out", OutPlanned, note, func(planned Amounts) *transaction {
-		t := forParcel(p, KindLockOut, "out", note)
-		t.moveAll(p.Book, OutPlanned, demand, planned)
-		t.moveAll(p.Book, Available, Locked, planned)
-		return t
-	})
+	return p.step(ctx, tx, KindLockOut, nil, note)
 }
 
 // UnlockOut gives locked quota back; the parcel is planned again.
 func UnlockOut(ctx context.Context, tx pgx.Tx, p Parcel, note Note) (Posted, error) {
-	return p.all(ctx, tx, "out", Locked, note, func(locked Amounts) *transaction {
-		t := forParcel(p, KindUnlockOut, "out", note)
-		t.moveAll(p.Book, Locked, Available, locked)
-		t.moveAll(p.Book, demand, OutPlanned, locked)
-		return t
-	})
+	return p.step(ctx, tx, KindUnlockOut, nil, note)
 }
 
 // ReleaseOut lets a parcel be carried out (准予实施).
 func ReleaseOut(ctx context.Context, tx pgx.Tx, p Parcel, note Note) (Posted, error) {
-	return p.all(ctx, tx, "out", Locked, note, func(locked Amounts) *transaction {
-		t := forParcel(p, KindReleaseOut, "out", note)
-		t.moveAll(p.Book, Locked, Released, locked)
-		return t
-	})
+	return p.step(ctx, tx, KindReleaseOut, nil, note)
 }
 
 // ExecuteOut records what a released parcel really took; what it did not take is
@@ -119,22 +87,7 @@ func ExecuteOut(ctx context.Context, tx pgx.Tx, p Parcel, executed Amounts, note
 	if err := checked(executed); err != nil {
 		return Posted{}, err
 	}
-	var over error
-	posted, err := p.all(ctx, tx, "out", Released, note, func(released Amounts) *transaction {
-		t := forParcel(p, KindExecuteOut, "out", note)
-		for _, m := range measures {
-			rest := released.of(m) - executed.of(m)
-			if rest < 0 {
-				over = &Error{Code: BadAmount, Township: p.Township, Measure: m, Have: released.of(m), Need: executed.of(m),
-					Detail: fmt.Sprintf("地块 %s 实际转出%s %s m²，多于准予的 %s m²；请先调整方案。 Parcel %s took %s m² of %s, more than the %s m² released; amend the plan first.",
-						p.Number, measureZH[m], executed.of(m), released.of(m), p.Number, executed.of(m), m, released.of(m))}
-			}
-			t.move(p.Book, m, Released, Used, executed.of(m))
-			t.move(p.Book, m, Released, Available, rest)
-		}
-		return t
-	}, func() error { return over })
-	return posted, err
+	return p.step(ctx, tx, KindExecuteOut, &executed, note)
 }
 
 // AcceptIn credits a 转进 parcel that county acceptance found good (县级验收合格):
@@ -145,66 +98,47 @@ func AcceptIn(ctx context.Context, tx pgx.Tx, p Parcel, accepted Amounts, geom o
 	if err := checked(accepted); err != nil {
 		return Posted{}, err
 	}
-	posted, err := p.all(ctx, tx, "in", InPlanned, note, func(planned Amounts) *transaction {
-		t := forParcel(p, KindAcceptIn, "in", note)
-		t.moveAll(p.Book, InPlanned, origin, planned)
-		t.moveAll(p.Book, origin, Available, accepted)
-		return t
-	})
-	if err != nil || posted.Again {
-		return posted, err
-	}
-	return posted, credit(ctx, tx, p.County, "进出平衡", p.Year, p.Number, &posted.ID, geom)
-}
-
-// RegisterCredit registers land that another programme has credited (占补平衡,
-// 增减挂钩, 高标准农田新增耕地), so that it is not credited again.
-func RegisterCredit(ctx context.Context, tx pgx.Tx, county, programme string, year int, number string, geom orb.MultiPolygon) error {
-	return credit(ctx, tx, county, programme, year, number, nil, geom)
-}
-
-func credit(ctx context.Context, tx pgx.Tx, county, programme string, year int, number string, id *uuid.UUID, geom orb.MultiPolygon) error {
 	shape, err := ewkb.Marshal(geom, 0)
 	if err != nil {
-		return fmt.Errorf("boundary of %s: %w", number, err)
+		return Posted{}, fmt.Errorf("boundary of %s: %w", p.Number, err)
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO ledger_credit (county_code, credit_id, programme, year, number, tx_id, geom)
-		SELECT county_code, gen_random_uuid(), $2, $3, $4, $5, ST_SetSRID(ST_GeomFromEWKB($6), srid) FROM county WHERE county_code = $1`,
-		county, programme, year, number, id, shape)
-	if err != nil {
-		return refusal(err, &transaction{kind: KindAcceptIn})
-	}
-	return nil
+	return p.stepWith(ctx, tx, KindAcceptIn, &accepted, shape, note)
 }
 
-// all posts what build makes of the amounts that stand for the parcel in an
-// account. A key that has been posted is found again whatever stands there now.
-func (p Parcel) all(ctx context.Context, tx pgx.Tx, direction string, account Account, note Note, build func(Amounts) *transaction, checks ...func() error) (Posted, error) {
+func either[T any](direction string, in, out T) T {
+	if direction == "in" {
+		return in
+	}
+	return out
+}
+
+const stepSQL = `SELECT posted, again, same FROM ledger_post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, ST_GeomFromEWKB($12))`
+
+// step posts one step of the parcel in one call: the database knows how far the
+// parcel has come, what it holds there and where that moves. given are the
+// amounts of the steps that have any.
+func (p Parcel) step(ctx context.Context, tx pgx.Tx, kind Kind, given *Amounts, note Note) (Posted, error) {
+	return p.stepWith(ctx, tx, kind, given, nil, note)
+}
+
+func (p Parcel) stepWith(ctx context.Context, tx pgx.Tx, kind Kind, given *Amounts, shape []byte, note Note) (Posted, error) {
+	var amounts []int64
+	if given != nil {
+		amounts = []int64{int64(given.Area), int64(given.Paddy), int64(given.Quality)}
+	}
 	var (
-		done    Posted
-		amounts Amounts
+		done Posted
+		same bool
 	)
-	batch := &pgx.Batch{}
-	p.queueLock(batch)
-	queueKey(batch, p.County, note.Key, &done)
-	p.queueStanding(batch, direction, account, &amounts)
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return Posted{}, fmt.Errorf("what stands for %s: %w", p.Number, err)
+	err := tx.QueryRow(ctx, stepSQL, p.County, p.Year, p.Township, string(kind), p.Number, amounts,
+		note.Key, note.Reason, note.Approval, note.By.ID, note.By.As, shape).Scan(&done.ID, &done.Again, &same)
+	if err != nil {
+		return Posted{}, refusal(err, &transaction{kind: kind, number: p.Number})
 	}
-	if done.Again {
-		return done, nil
+	if !same {
+		return Posted{}, keyReused(note.Key)
 	}
-	if amounts.Area <= 0 {
-		return Posted{}, &Error{Code: NotInPlan, Number: p.Number, Township: p.Township,
-			Detail: fmt.Sprintf("地块 %s 在科目 %s 没有余额：尚未走到这一步，或已经办过。 Parcel %s has nothing in account %s: it has not come so far, or this has been done.", p.Number, account, p.Number, account)}
-	}
-	t := build(amounts)
-	for _, check := range checks {
-		if err := check(); err != nil {
-			return Posted{}, err
-		}
-	}
-	return t.post(ctx, tx)
+	return done, nil
 }
 
 // postedBefore tells whether a key has been posted.
@@ -218,7 +152,7 @@ func postedBefore(ctx context.Context, tx pgx.Tx, county, key string) (done Post
 }
 
 func queueKey(batch *pgx.Batch, county, key string, done *Posted) {
-	batch.Queue(`SELECT tx_id FROM ledger_transaction WHERE county_code = $1 AND key = $2`, county, key).Query(func(rows pgx.Rows) error {
+	batch.Queue(`SELECT tx_id FROM ledger_transaction WHERE county_code = $1 AND key = $2 AND key <> ''`, county, key).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&done.ID}, func() error {
 			done.Again = true
 			return nil
@@ -241,32 +175,18 @@ func (b Book) queueLock(batch *pgx.Batch) {
 	batch.Queue(`SELECT FROM ledger_book WHERE county_code = $1 AND year = $2 AND township_code = $3 FOR UPDATE`, b.County, b.Year, b.Township)
 }
 
-// standing is what an account holds for one parcel, by what was posted of it.
-func (p Parcel) standing(ctx context.Context, tx pgx.Tx, direction string, account Account) (a Amounts, err error) {
-	batch := &pgx.Batch{}
-	p.queueStanding(batch, direction, account, &a)
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return Amounts{}, fmt.Errorf("what stands for %s: %w", p.Number, err)
+// stands is how far a parcel has come in its book, and what it holds there; ""
+// where the plan does not have it.
+func (p Parcel) stands(ctx context.Context, tx pgx.Tx, direction string) (stage string, held Amounts, err error) {
+	var v []int64
+	err = tx.QueryRow(ctx, `SELECT stage, held FROM ledger_parcel
+		WHERE county_code = $1 AND year = $2 AND direction = $3 AND number = $4 AND township_code = $5`,
+		p.County, p.Year, direction, p.Number, p.Township).Scan(&stage, &v)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", Amounts{}, nil
 	}
-	return a, nil
-}
-
-const standingSQL = `
-SELECT e.measure, sum(CASE WHEN e.credit = $6 THEN e.amount ELSE -e.amount END)::bigint
-FROM ledger_transaction t JOIN ledger_entry e ON e.county_code = t.county_code AND e.tx_id = t.tx_id
-WHERE t.county_code = $1 AND t.direction = $2 AND t.number = $3 AND t.number <> '' AND e.year = $4 AND e.township_code = $5 AND $6 IN (e.debit, e.credit)
-GROUP BY e.measure`
-
-func (p Parcel) queueStanding(batch *pgx.Batch, direction string, account Account, a *Amounts) {
-	batch.Queue(standingSQL, p.County, direction, p.Number, p.Year, p.Township, string(account)).Query(func(rows pgx.Rows) error {
-		var (
-			m Measure
-			v int64
-		)
-		_, err := pgx.ForEachRow(rows, []any{&m, &v}, func() error {
-			a.set(m, land.Area(v))
-			return nil
-		})
-		return err
-	})
+	if err != nil {
+		return "", Amounts{}, fmt.Errorf("what stands for %s: %w", p.Number, err)
+	}
+	return stage, Amounts{Area: land.Area(v[0]), Paddy: land.Area(v[1]), Quality: land.Area(v[2])}, nil
 }

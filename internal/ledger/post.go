@@ -69,7 +69,7 @@ func (t *transaction) content() string {
 
 const transactionSQL = `
 INSERT INTO ledger_transaction (county_code, tx_id, key, kind, direction, number, reason, approval, reverses, by_id, by_as, content)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (county_code, key) DO NOTHING`
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (county_code, key) WHERE key <> '' DO NOTHING`
 
 const entriesSQL = `
 INSERT INTO ledger_entry (county_code, year, township_code, tx_id, measure, debit, credit, amount)
@@ -104,7 +104,7 @@ func (t *transaction) post(ctx context.Context, tx pgx.Tx) (Posted, error) {
 	batch.Queue(transactionSQL, t.county, id, t.note.Key, string(t.kind), t.direction, t.number, t.note.Reason, t.note.Approval,
 		t.reverses, t.note.By.ID, t.note.By.As, content)
 	batch.Queue(entriesSQL, t.county, id, years, townships, which, debits, credits, amounts)
-	batch.Queue(`SELECT tx_id, content FROM ledger_transaction WHERE county_code = $1 AND key = $2`, t.county, t.note.Key).
+	batch.Queue(`SELECT tx_id, content FROM ledger_transaction WHERE county_code = $1 AND key = $2 AND key <> ''`, t.county, t.note.Key).
 		QueryRow(func(row pgx.Row) error { return row.Scan(&found, &was) })
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return Posted{}, refusal(err, t)

@@ -10,9 +10,17 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Standing is what an account holds for one parcel, by what was posted of it.
+// stageOf is how far a parcel has come whose amounts stand in an account.
+var stageOf = map[Account]string{InPlanned: "planned", OutPlanned: "planned", Available: "accepted", Locked: "locked", Released: "released",
+	Used: "executed", RecognisedIn: "recognised", RecognisedOut: "recognised", ExemptOut: "exempt"}
+
+// Standing is what a parcel holds in an account, if that is how far it has come.
 func Standing(ctx context.Context, tx pgx.Tx, p Parcel, direction string, account Account) (Amounts, error) {
-	return p.standing(ctx, tx, direction, account)
+	stage, held, err := p.stands(ctx, tx, direction)
+	if err != nil || stage != stageOf[account] {
+		return Amounts{}, err
+	}
+	return held, nil
 }
 
 // Latest is the last transaction of a kind about a parcel that has not been
@@ -34,26 +42,24 @@ func Latest(ctx context.Context, tx pgx.Tx, p Parcel, direction string, kind Kin
 	return id, nil
 }
 
-// Opened is how a year's ledger was opened.
+// Opened is how a year's ledger was opened, with the measures that it enforces now.
 type Opened struct {
 	Mode     Mode
 	Enforced []Measure
 	Closed   *time.Time
 }
 
-// YearOf is how a county's year was opened; *Error with YearNotOpen where it was
+// YearOf is how a county's year is balanced; *Error with YearNotOpen where it was
 // not.
 func YearOf(ctx context.Context, tx pgx.Tx, county string, year int) (o Opened, err error) {
 	var enforced []string
 	err = tx.QueryRow(ctx, `SELECT mode, enforced, closed_at FROM ledger_year WHERE county_code = $1 AND year = $2`, county, year).Scan(&o.Mode, &enforced, &o.Closed)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return o, &Error{Code: YearNotOpen, Year: year, Detail: fmt.Sprintf("%d 年度台账尚未开账；批准年度方案时开账。 The ledger of %d is not open; the approval of the year's plan opens it.", year, year)}
+		return o, notOpen(year)
 	}
 	if err != nil {
 		return o, fmt.Errorf("ledger of %d: %w", year, err)
 	}
-	for _, m := range enforced {
-		o.Enforced = append(o.Enforced, Measure(m))
-	}
+	o.Enforced = asMeasures(enforced)
 	return o, nil
 }

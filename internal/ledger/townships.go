@@ -38,7 +38,7 @@ func KnowsTownship(ctx context.Context, tx pgx.Tx, b Book) error {
 		return fmt.Errorf("book of %s in %d: %w", b.Township, b.Year, err)
 	}
 	if !open {
-		return &Error{Code: YearNotOpen, Year: b.Year, Detail: fmt.Sprintf("%d 年度台账尚未开账；批准年度方案时开账。 The ledger of %d is not open; the approval of the year's plan opens it.", b.Year, b.Year)}
+		return notOpen(b.Year)
 	}
 	if !known {
 		return &Error{Code: NoBook, Township: b.Township, Detail: fmt.Sprintf("乡镇 %s 在 %d 年度没有账簿：方案里没有它的地块，或代码有误，请核对。 Township %s has no book in %d: the plan has no parcel of it, or the code is mistyped.",
@@ -53,9 +53,7 @@ func ExemptOutflow(ctx context.Context, tx pgx.Tx, p Parcel, amounts Amounts, no
 	if err := checked(amounts); err != nil {
 		return Posted{}, err
 	}
-	t := forParcel(p, KindExempt, "out", note)
-	t.moveAll(p.Book, exemptOrigin, ExemptOut, amounts)
-	return t.post(ctx, tx)
+	return p.step(ctx, tx, KindExempt, &amounts, note)
 }
 
 // Recognise records what the yearly land survey (年度国土变更调查) found of a
@@ -74,25 +72,18 @@ func Recognise(ctx context.Context, tx pgx.Tx, p Parcel, direction string, recog
 	if done, err := postedBefore(ctx, tx, p.County, note.Key); err != nil || done.Again {
 		return done, err
 	}
-	account, kind := Available, KindRecogniseIn
-	if direction == "out" {
-		account, kind = Used, KindRecogniseOut
-	}
-	before, err := p.standing(ctx, tx, direction, account)
+	stage, before, err := p.stands(ctx, tx, direction)
 	if err != nil {
 		return Posted{}, err
 	}
-	if earlier, err := p.standing(ctx, tx, direction, map[string]Account{"in": RecognisedIn, "out": RecognisedOut}[direction]); err != nil || earlier != (Amounts{}) || before.Area <= 0 {
-		if err != nil {
-			return Posted{}, err
-		}
+	if stage != either(direction, "accepted", "executed") {
 		return Posted{}, &Error{Code: NotInPlan, Number: p.Number, Detail: fmt.Sprintf("地块 %s 尚未验收（转出为实施），或已经认定过；更正请先冲销原认定。 Parcel %s has not been accepted or executed, or is recognised already; reverse that first.", p.Number, p.Number)}
 	}
 	available, err := p.balances(ctx, tx, Available)
 	if err != nil {
 		return Posted{}, err
 	}
-	t := forParcel(p, kind, direction, note)
+	t := &transaction{county: p.County, kind: either(direction, KindRecogniseIn, KindRecogniseOut), direction: direction, number: p.Number, note: note}
 	for _, m := range measures {
 		if direction == "in" {
 			t.move(p.Book, m, surveyed, RecognisedIn, recognised.of(m))
@@ -241,16 +232,8 @@ func lockBooks(ctx context.Context, tx pgx.Tx, county string, year int) ([]Book,
 // unfinished names what stands in the way of closing a year.
 func unfinished(ctx context.Context, tx pgx.Tx, county string, year int) error {
 	rows, err := tx.Query(ctx, `
-		SELECT t.direction || '/' || t.number
-		FROM ledger_transaction t JOIN ledger_entry e ON e.county_code = t.county_code AND e.tx_id = t.tx_id
-		WHERE t.county_code = $1 AND e.year = $2 AND e.measure = 'area' AND t.number <> '' AND t.kind <> 'exempt_out'
-		GROUP BY t.direction, t.number
-		HAVING sum((CASE WHEN e.credit IN ('locked', 'released') THEN e.amount ELSE 0 END) - (CASE WHEN e.debit IN ('locked', 'released') THEN e.amount ELSE 0 END)) > 0
-		    OR sum(CASE WHEN t.direction = 'in' AND e.credit = 'available' OR t.direction = 'out' AND e.credit = 'used' THEN e.amount
-		                WHEN t.direction = 'in' AND e.debit = 'available' OR t.direction = 'out' AND e.debit = 'used' THEN -e.amount ELSE 0 END) > 0
-		       AND count(*) FILTER (WHERE t.kind IN ('recognise_in', 'recognise_out') AND t.reverses IS NULL)
-		         = count(*) FILTER (WHERE t.kind IN ('recognise_in', 'recognise_out') AND t.reverses IS NOT NULL)
-		ORDER BY 1`, county, year)
+		SELECT direction || '/' || number FROM ledger_parcel
+		WHERE county_code = $1 AND year = $2 AND stage IN ('accepted', 'locked', 'released', 'executed') ORDER BY 1`, county, year)
 	if err != nil {
 		return fmt.Errorf("what is unfinished in %d: %w", year, err)
 	}
