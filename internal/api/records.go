@@ -64,13 +64,13 @@ func recordsJSON(list []workflow.Record) []Record {
 		r := &list[i]
 		out[i] = Record{Direction: Direction(r.Direction), Number: r.Number, TownshipCode: r.Township, State: RecordState(r.State), StateZh: r.State.Chinese(),
 			Revision: r.Revision, Round: r.Round, Applicant: r.Applicant, Purpose: r.Purpose, Actor: r.Actor, RunId: r.Run, Verdict: r.Verdict,
-			NetM2: r.Net.String(), NetPaddyM2: r.Paddy.String(), Late: r.Late, Actions: []RecordAction{}, CreatedAt: r.CreatedAt, ChangedAt: r.ChangedAt}
+			NetM2: r.Net.String(), NetPaddyM2: r.Paddy.String(), Late: r.Late, Actions: []string{}, CreatedAt: r.CreatedAt, ChangedAt: r.ChangedAt}
 		if r.Exempt != workflow.Balanced {
 			e := Exempt(r.Exempt)
 			out[i].Exempt = &e
 		}
 		for _, a := range r.Next() {
-			out[i].Actions = append(out[i].Actions, RecordAction(a))
+			out[i].Actions = append(out[i].Actions, string(a))
 		}
 	}
 	return out

@@ -1835,8 +1835,8 @@ type Recognition struct {
 
 // Record defines model for Record.
 type Record struct {
-	// Actions 该状态可办理的事项（不论角色）
-	Actions []RecordAction `json:"actions"`
+	// Actions 该状态可办理的事项（不论角色）；recognise 由 …/recognition 办理
+	Actions []string `json:"actions"`
 
 	// Actor 主体类型
 	Actor     string    `json:"actor"`

@@ -14,6 +14,9 @@ import (
 const (
 	// farthest is how far from the parcel a photo of it may be taken, in metres.
 	farthest = 100
+	// blur is what a phone's position may be wrong by, in metres: nearer than that
+	// to the boundary the camera may as well stand in the parcel, and look any way.
+	blur = 10
 	// widest is how far past the parcel's edge the camera may look, in degrees:
 	// half of a wide lens's field of view.
 	widest = 45
@@ -56,7 +59,7 @@ func Against(m Meta, parcel orb.MultiPolygon, zone land.Zone, period Period) (r 
 		}
 		if m.Direction != nil {
 			off := 0.0
-			if distance > 0 {
+			if distance > blur {
 				off = past(parcel, at, near, *m.Direction-convergence(*m.Position, zone))
 			}
 			r.OffDegrees = &off
