@@ -10,9 +10,13 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
 	"gengheng/internal/access"
 	"gengheng/internal/api"
 	"gengheng/internal/jobs"
+	"gengheng/internal/metrics"
 	"gengheng/internal/screening"
 	"gengheng/internal/store"
 )
@@ -90,7 +94,12 @@ func openService(ctx context.Context, f serviceFlags, log *slog.Logger) (_ *serv
 	if err != nil {
 		return nil, err
 	}
-	s.handler, err = api.New(api.Config{DB: db, Queue: s.queue, Files: files, Screener: screener, GDALChild: f.GDALChild, Log: log,
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if err := metrics.Register(registry, screener, db, log); err != nil {
+		return nil, err
+	}
+	s.handler, err = api.New(api.Config{DB: db, Queue: s.queue, Files: files, Screener: screener, GDALChild: f.GDALChild, Log: log, Metrics: registry,
 		Open: f.door.open, OIDC: f.door.oidc, PublicURL: f.door.publicURL})
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
 
 	contract "gengheng/api"
 	"gengheng/internal/access"
@@ -45,7 +46,7 @@ func closed(t *testing.T, oidc ...*access.Provider) (*service, *bytes.Buffer) {
 	if err := q.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	cfg := api.Config{DB: db, Queue: q, Files: files, Log: log}
+	cfg := api.Config{DB: db, Queue: q, Files: files, Log: log, Metrics: prometheus.NewRegistry()}
 	if len(oidc) > 0 {
 		cfg.OIDC = oidc[0]
 	}

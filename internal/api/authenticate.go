@@ -49,6 +49,7 @@ func (s *server) authorise(next echo.HandlerFunc) echo.HandlerFunc {
 			return next(c) // not of the contract: validate answers 404 or 405
 		}
 		id := route.Operation.OperationID
+		c.Set(operationKey, id)
 		r, ok := policy[id]
 		if !ok {
 			return forbidden("no-rule", "该操作没有授权规则。 The operation has no rule.")

@@ -15,10 +15,12 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/prometheus/client_golang/prometheus"
 
 	contract "gengheng/api"
 	"gengheng/internal/api"
 	"gengheng/internal/jobs"
+	"gengheng/internal/metrics"
 	"gengheng/internal/rulebook"
 	"gengheng/internal/screening"
 	"gengheng/internal/store"
@@ -53,7 +55,11 @@ func newService(t *testing.T, workers int, child string) *service {
 	if err := q.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	h, err := api.New(api.Config{DB: db, Queue: q, Files: files, GDALChild: child, Log: log, Open: true})
+	registry := prometheus.NewPedanticRegistry()
+	if err := metrics.Register(registry, screener, db, log); err != nil {
+		t.Fatal(err)
+	}
+	h, err := api.New(api.Config{DB: db, Queue: q, Files: files, Screener: screener, GDALChild: child, Log: log, Open: true, Metrics: registry})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -297,6 +297,7 @@ func TestCounty_EveryPlantedConflictIsFound(t *testing.T) {
 		t.Errorf("%d verdicts for %d candidates, %d planted conflicts on %d clauses", len(verdicts), len(k.truth().Candidates), planted, len(clauses))
 	}
 	k.judgeByAnotherTolerance(run, findings)
+	k.readMetrics(len(verdicts), run)
 }
 
 // sameArea compares the area by construction with a finding's, to 0.05 m² or

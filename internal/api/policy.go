@@ -47,6 +47,10 @@ var (
 	contributors = append([]access.Role{access.TownshipClerk, access.TownshipLead, access.Government}, departments...)
 )
 
+// metricsRoles may see /metrics from elsewhere than this machine. The page is no
+// operation of the contract and names no county, parcel or person.
+var metricsRoles = []access.Role{access.Admin, access.Auditor}
+
 // policy is the one table of who may do what: each operation of the contract
 // has a rule, or the service does not start.
 var policy = map[string]rule{

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"gengheng/internal/access"
 	"gengheng/internal/jobs"
@@ -51,6 +52,9 @@ type Config struct {
 	// whoever listens must listen on loopback only, and requests for another
 	// host are asked all the same.
 	Open bool
+	// Metrics are shown at /metrics, with the requests counted into them; nil: no
+	// such page.
+	Metrics *prometheus.Registry
 }
 
 type server struct {
@@ -65,6 +69,7 @@ type server struct {
 	publicURL string
 
 	screener *screening.Screener
+	meters   *meters // nil: nothing is counted
 }
 
 var _ ServerInterface = (*server)(nil)
@@ -93,6 +98,13 @@ func New(cfg Config) (http.Handler, error) {
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.writeError
 	e.IPExtractor = echo.ExtractIPDirect() // a header could say anything
+	if cfg.Metrics != nil {
+		if s.meters, err = newMeters(cfg.Metrics); err != nil {
+			return nil, err
+		}
+		e.Use(s.meters.count)
+		e.GET("/metrics", s.metrics)
+	}
 	e.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: s.logPanic}))
 	e.Use(secureHeaders)
 	e.Use(s.logRequest)

@@ -70,6 +70,11 @@ func TestCounty_WhatIfSaysWhatAScreeningSays(t *testing.T) {
 		t.Errorf("%d judged, %d stored", judged, len(verdicts))
 	}
 	k.drawn(verdicts, findings)
+	page := k.scrape()
+	tried, asked := page.value("gengheng_screening_candidates_total", "how=whatif"), page.value("gengheng_whatif_total")
+	if want := len(files) + (len(verdicts)+39)/40; tried != float64(2*len(verdicts)) || asked != float64(want) {
+		t.Errorf("metrics: %v tried in %v what-ifs, want %d in %d", tried, asked, 2*len(verdicts), want)
+	}
 	if after := k.counted(); after != before {
 		t.Errorf("rows before %s, after %s", before, after)
 	}

@@ -53,6 +53,7 @@ func (j *job) takeOver(ctx context.Context, tx pgx.Tx) (done bool, err error) {
 	}
 	j.log.InfoContext(ctx, "screened what has changed", "county", j.county, "run", j.runID, "base", best.base.runID, "kinds", best.kinds,
 		"clauses", best.base.rules.IDs(), "settings", best.base.rules.Settings, "rejudged", best.again, "candidates", len(j.candidates))
+	j.taken = len(j.candidates) - best.again
 	return true, j.finish(ctx, tx, t.summary(j.counts))
 }
 

@@ -93,10 +93,11 @@ func (e *native) Overlaps(ctx context.Context, subjects []orb.MultiPolygon, laye
 			return nil
 		}
 		overlaps, stats := index.OverlayExcept(c, true, func(f int) bool { return skip(i, fids[f]) })
-		e.job.counts.pairs.Add(stats.Pairs)
+		e.job.counts.addPairs(stats.Pairs)
 		for _, o := range overlaps {
 			switch {
 			case o.Doubt != 0:
+				e.job.counts.doubt(operationOverlap, o.Doubt)
 				mutex.Lock()
 				doubtful = append(doubtful, pair{subject: i, fid: fids[o.Feature]})
 				mutex.Unlock()
@@ -109,7 +110,6 @@ func (e *native) Overlaps(ctx context.Context, subjects []orb.MultiPolygon, laye
 	if err != nil {
 		return err
 	}
-	e.job.counts.doubtful.Add(int64(len(doubtful)))
 	if err := e.fallback.overlapPairs(ctx, subjects, layer, doubtful, emit); err != nil {
 		return err
 	}
@@ -117,12 +117,12 @@ func (e *native) Overlaps(ctx context.Context, subjects []orb.MultiPolygon, laye
 		return nil
 	}
 	return e.fallback.Overlaps(ctx, refused, layer, skip, func(i int, p part) {
-		e.job.counts.doubtful.Add(1)
+		e.job.counts.doubt(operationOverlap, 0)
 		emit(i, p)
 	})
 }
 
-// each computes n answers in memory, and those in doubt by PostGIS.
+// each computes n answers to an operation in memory, and those in doubt by PostGIS.
 func (e *native) each(ctx context.Context, what string, n int, own func(int) (polygon.Result, bool), byPostGIS func(doubtful []int) ([]orb.MultiPolygon, error)) ([]orb.MultiPolygon, error) {
 	out := make([]orb.MultiPolygon, n)
 	var (
@@ -135,6 +135,7 @@ func (e *native) each(ctx context.Context, what string, n int, own func(int) (po
 			out[i] = r.Geometry
 			return nil
 		}
+		e.job.counts.doubt(what, r.Doubt)
 		mutex.Lock()
 		defer mutex.Unlock()
 		doubtful = append(doubtful, i)
@@ -143,7 +144,6 @@ func (e *native) each(ctx context.Context, what string, n int, own func(int) (po
 	if err != nil || len(doubtful) == 0 {
 		return out, err
 	}
-	e.job.counts.doubtful.Add(int64(len(doubtful)))
 	answers, err := byPostGIS(doubtful)
 	if err != nil {
 		return nil, fmt.Errorf("%s in doubt: %w", what, err)
@@ -155,7 +155,7 @@ func (e *native) each(ctx context.Context, what string, n int, own func(int) (po
 }
 
 func (e *native) Union(ctx context.Context, sets [][]orb.MultiPolygon) ([]orb.MultiPolygon, error) {
-	return e.each(ctx, "union", len(sets), func(i int) (polygon.Result, bool) {
+	return e.each(ctx, operationUnion, len(sets), func(i int) (polygon.Result, bool) {
 		if len(sets[i]) == 1 {
 			return polygon.Result{Geometry: overlay.Canonical(sets[i][0])}, true
 		}
@@ -176,11 +176,11 @@ func (e *native) Union(ctx context.Context, sets [][]orb.MultiPolygon) ([]orb.Mu
 }
 
 func (e *native) Intersection(ctx context.Context, a, b []orb.MultiPolygon) ([]orb.MultiPolygon, error) {
-	return e.two(ctx, "intersection", a, b, polygon.Intersection, func(int) orb.MultiPolygon { return nil }, e.fallback.Intersection)
+	return e.two(ctx, operationIntersection, a, b, polygon.Intersection, func(int) orb.MultiPolygon { return nil }, e.fallback.Intersection)
 }
 
 func (e *native) Difference(ctx context.Context, a, b []orb.MultiPolygon) ([]orb.MultiPolygon, error) {
-	return e.two(ctx, "difference", a, b, polygon.Difference, func(i int) orb.MultiPolygon { return a[i] }, e.fallback.Difference)
+	return e.two(ctx, operationDifference, a, b, polygon.Difference, func(i int) orb.MultiPolygon { return a[i] }, e.fallback.Difference)
 }
 
 // two computes a[i] with b[i]; where either is empty the answer is easy(i).

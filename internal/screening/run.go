@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,6 +38,11 @@ type job struct {
 	// held is what this job and those begun from it have taken from the cache.
 	held   *sync.Map
 	counts *counts
+	// totals is the screener's; written and taken say how a run ended: that it was
+	// written, and how many candidates were taken over from an earlier one.
+	totals  *totals
+	written bool
+	taken   int
 	// need is overlaid, kinds those of it that there are, and sources these
 	// layers as read; layers has the candidates' parts too.
 	need    map[string][]rulebook.Direction
@@ -63,7 +67,7 @@ type job struct {
 // newJob begins a job of a county with everything that is not read.
 func (s *Screener) newJob(county string) job {
 	return job{db: s.db, county: county, cache: s.cache, engineName: s.cfg.Engine, log: s.log,
-		held: new(sync.Map), counts: new(counts), tell: func(string, int64, int64) {}}
+		held: new(sync.Map), counts: &counts{all: &s.totals.counts}, totals: &s.totals, tell: func(string, int64, int64) {}}
 }
 
 func (j *job) run(ctx context.Context) error {
@@ -122,10 +126,6 @@ func (j *job) newEngine() engine {
 	}
 	return newNative(j)
 }
-
-// counts is how much was overlaid in memory, and how much of it a certificate
-// did not stand for and PostGIS computed.
-type counts struct{ pairs, doubtful atomic.Int64 }
 
 // newGroup bounds how many layers are read and overlaid at once: each of them
 // uses all processors.

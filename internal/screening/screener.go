@@ -38,6 +38,8 @@ type Screener struct {
 	cfg   Config
 	cache *Cache
 	log   *slog.Logger
+
+	totals totals
 }
 
 // New makes a Screener. It refuses an engine that it does not know.
@@ -77,7 +79,9 @@ func (s *Screener) Run(ctx context.Context, county string, runID uuid.UUID, prog
 	if progress != nil {
 		j.tell = progress
 	}
-	if err := j.run(ctx); err != nil {
+	err := j.run(ctx)
+	s.totals.countRun(&j, err)
+	if err != nil {
 		return fmt.Errorf("screening run %s: %w", runID, err)
 	}
 	return nil

@@ -161,6 +161,8 @@ func (s *Session) Judge(ctx context.Context, declarations []Declaration) ([]Judg
 	if err := j.judge(ctx); err != nil {
 		return nil, fmt.Errorf("judge %d declarations: %w", len(list), err)
 	}
+	j.totals.whatIfs.Add(1)
+	j.totals.tried.Add(int64(len(list)))
 	out := make([]Judgement, len(list))
 	for i, c := range list {
 		out[i].Verdict = j.verdictRow(j.verdicts[c.index])

@@ -44,6 +44,7 @@ func (j *job) screen(ctx context.Context) error {
 			return err
 		}
 		if done, err := j.takeOver(ctx, tx); err != nil || done {
+			j.written = done
 			return err
 		}
 		t, err := j.stream(ctx, tx)
@@ -53,6 +54,7 @@ func (j *job) screen(ctx context.Context) error {
 		if err := j.finish(ctx, tx, t.summary(j.counts)); err != nil {
 			return fmt.Errorf("write the run: %w", err)
 		}
+		j.written = true
 		return nil
 	})
 }

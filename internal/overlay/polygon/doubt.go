@@ -30,6 +30,9 @@ var doubtNames = [...]string{
 	"格林和不一致 Green sum", "面积越界 area out of bounds", "结果图形无效 result not valid",
 }
 
+// Causes names the certificates for programs, beginning with that of bit 0.
+var Causes = [...]string{"invalid_operand", "winding_number", "operands_exchanged", "broken_walk", "green_sum", "out_of_bounds", "bad_geometry"}
+
 func (d Doubt) String() string {
 	var names []string
 	for i, name := range doubtNames {
