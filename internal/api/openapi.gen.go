@@ -37,6 +37,27 @@ func (e AlertKind) Valid() bool {
 	}
 }
 
+// Defines values for CreditStatus.
+const (
+	Cancelled CreditStatus = "cancelled"
+	Reversed  CreditStatus = "reversed"
+	Standing  CreditStatus = "standing"
+)
+
+// Valid indicates whether the value is a known member of the CreditStatus enum.
+func (e CreditStatus) Valid() bool {
+	switch e {
+	case Cancelled:
+		return true
+	case Reversed:
+		return true
+	case Standing:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DatasetStatus.
 const (
 	DatasetStatusCommitted DatasetStatus = "committed"
@@ -298,6 +319,24 @@ func (e JobStatus) Valid() bool {
 	}
 }
 
+// Defines values for LedgerMode.
+const (
+	InOut       LedgerMode = "in_out"
+	NetIncrease LedgerMode = "net_increase"
+)
+
+// Valid indicates whether the value is a known member of the LedgerMode enum.
+func (e LedgerMode) Valid() bool {
+	switch e {
+	case InOut:
+		return true
+	case NetIncrease:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for LedgerSideMeasure.
 const (
 	LedgerSideMeasureArea    LedgerSideMeasure = "area"
@@ -424,6 +463,27 @@ func (e PublicationStatus) Valid() bool {
 	case PublicationStatusProposed:
 		return true
 	case PublicationStatusRejected:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReconciliationEnforced.
+const (
+	ReconciliationEnforcedArea    ReconciliationEnforced = "area"
+	ReconciliationEnforcedPaddy   ReconciliationEnforced = "paddy"
+	ReconciliationEnforcedQuality ReconciliationEnforced = "quality"
+)
+
+// Valid indicates whether the value is a known member of the ReconciliationEnforced enum.
+func (e ReconciliationEnforced) Valid() bool {
+	switch e {
+	case ReconciliationEnforcedArea:
+		return true
+	case ReconciliationEnforcedPaddy:
+		return true
+	case ReconciliationEnforcedQuality:
 		return true
 	default:
 		return false
@@ -1063,6 +1123,29 @@ type CountyYearInput struct {
 	SurveyDate *openapi_types.Date `json:"survey_date,omitempty"`
 }
 
+// Credit defines model for Credit.
+type Credit struct {
+	Approval  *string            `json:"approval,omitempty"`
+	At        time.Time          `json:"at"`
+	By        *string            `json:"by,omitempty"`
+	CreditId  openapi_types.UUID `json:"credit_id"`
+	Number    string             `json:"number"`
+	Programme string             `json:"programme"`
+	Reason    *string            `json:"reason,omitempty"`
+
+	// Status 有效、已冲销、已撤销
+	Status CreditStatus `json:"status"`
+	Year   int          `json:"year"`
+}
+
+// CreditStatus 有效、已冲销、已撤销
+type CreditStatus string
+
+// CreditID defines model for CreditID.
+type CreditID struct {
+	CreditId openapi_types.UUID `json:"credit_id"`
+}
+
 // Dataset defines model for Dataset.
 type Dataset struct {
 	// AreaM2 平方米，两位小数 · m² with two decimals
@@ -1409,6 +1492,9 @@ type LedgerEntry struct {
 	Year         int                 `json:"year"`
 }
 
+// LedgerMode 进出平衡，或年度净增加
+type LedgerMode string
+
 // LedgerPage defines model for LedgerPage.
 type LedgerPage struct {
 	Items []LedgerEntry `json:"items"`
@@ -1427,6 +1513,11 @@ type LedgerSide struct {
 	// Example: 1234.56
 	AcceptedInM2 *AreaM2 `json:"accepted_in_m2,omitempty"`
 
+	// AcceptedLessPlannedM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	AcceptedLessPlannedM2 *AreaM2 `json:"accepted_less_planned_m2,omitempty"`
+
 	// AvailableM2 平方米，两位小数 · m² with two decimals
 	//
 	// Example: 1234.56
@@ -1441,6 +1532,11 @@ type LedgerSide struct {
 	//
 	// Example: 1234.56
 	CarriedOutM2 *AreaM2 `json:"carried_out_m2,omitempty"`
+
+	// ExecutedLessPlannedM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	ExecutedLessPlannedM2 *AreaM2 `json:"executed_less_planned_m2,omitempty"`
 
 	// ExecutedOutM2 平方米，两位小数 · m² with two decimals
 	//
@@ -1477,6 +1573,16 @@ type LedgerSide struct {
 	//
 	// Example: 1234.56
 	RecognisedInM2 *AreaM2 `json:"recognised_in_m2,omitempty"`
+
+	// RecognisedLessAcceptedM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	RecognisedLessAcceptedM2 *AreaM2 `json:"recognised_less_accepted_m2,omitempty"`
+
+	// RecognisedLessExecutedM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	RecognisedLessExecutedM2 *AreaM2 `json:"recognised_less_executed_m2,omitempty"`
 
 	// RecognisedOutM2 平方米，两位小数 · m² with two decimals
 	//
@@ -1825,6 +1931,54 @@ type Recognition struct {
 	SurveyDatasetId openapi_types.UUID `json:"survey_dataset_id"`
 	SurveyVersion   string             `json:"survey_version"`
 }
+
+// Reconciliation defines model for Reconciliation.
+type Reconciliation struct {
+	// ClosedAt 结转时间
+	ClosedAt *time.Time               `json:"closed_at,omitempty"`
+	Enforced []ReconciliationEnforced `json:"enforced"`
+
+	// Mode 进出平衡，或年度净增加
+	Mode LedgerMode `json:"mode"`
+
+	// Parcels 各步地块数，如 "in/accepted"
+	Parcels map[string]int `json:"parcels"`
+
+	// Rules 平衡规则的变更 · Changes of the rules
+	Rules []struct {
+		Approval string    `json:"approval"`
+		At       time.Time `json:"at"`
+		By       string    `json:"by"`
+		Enforced []string  `json:"enforced"`
+
+		// Mode 进出平衡，或年度净增加
+		Mode LedgerMode `json:"mode"`
+
+		// ModeWas 进出平衡，或年度净增加
+		ModeWas LedgerMode `json:"mode_was"`
+		Reason  string     `json:"reason"`
+		Was     []string   `json:"was"`
+	} `json:"rules"`
+
+	// Totals 所列乡镇合计，township_code 为空
+	Totals    []LedgerSide `json:"totals"`
+	Townships []LedgerSide `json:"townships"`
+	Transfers []struct {
+		Amounts  Amounts            `json:"amounts"`
+		Approval string             `json:"approval"`
+		At       time.Time          `json:"at"`
+		By       string             `json:"by"`
+		From     string             `json:"from"`
+		Reason   string             `json:"reason"`
+		Reversed bool               `json:"reversed"`
+		To       string             `json:"to"`
+		TxId     openapi_types.UUID `json:"tx_id"`
+	} `json:"transfers"`
+	Year int `json:"year"`
+}
+
+// ReconciliationEnforced defines model for Reconciliation.Enforced.
+type ReconciliationEnforced string
 
 // Record defines model for Record.
 type Record struct {
@@ -2305,6 +2459,41 @@ type GetCandidateParams struct {
 	Year *Year `form:"year,omitempty" json:"year,omitempty"`
 }
 
+// ListCreditsParams defines parameters for ListCredits.
+type ListCreditsParams struct {
+	Programme *string `form:"programme,omitempty" json:"programme,omitempty"`
+
+	// After 上一页最后一条的 credit_id
+	After *openapi_types.UUID `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit 每页条数 · Page size
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// AddCreditJSONBody defines parameters for AddCredit.
+type AddCreditJSONBody struct {
+	// Crs 缺省 EPSG:4490；也可为本县平面坐标系
+	Crs *string `json:"crs,omitempty"`
+
+	// Geometry GeoJSON 几何 · A GeoJSON geometry
+	Geometry GeoJSON `json:"geometry"`
+
+	// Number 该项目中的地块编号
+	Number string `json:"number"`
+
+	// Programme 占补平衡、增减挂钩、高标准农田新增耕地等
+	Programme string  `json:"programme"`
+	Reason    *string `json:"reason,omitempty"`
+	Year      Year    `json:"year"`
+}
+
+// CancelCreditJSONBody defines parameters for CancelCredit.
+type CancelCreditJSONBody struct {
+	// Approval 批准文号
+	Approval string `json:"approval"`
+	Reason   string `json:"reason"`
+}
+
 // ListDatasetsParams defines parameters for ListDatasets.
 type ListDatasetsParams struct {
 	Kind   *Kind          `form:"kind,omitempty" json:"kind,omitempty"`
@@ -2527,6 +2716,11 @@ type ListLedgerEntriesParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// GetReconciliationParams defines parameters for GetReconciliation.
+type GetReconciliationParams struct {
+	Township *Township `form:"township,omitempty" json:"township,omitempty"`
+}
+
 // AddLedgerTransferJSONBody defines parameters for AddLedgerTransfer.
 type AddLedgerTransferJSONBody struct {
 	// Approval 批准文号
@@ -2658,6 +2852,12 @@ type SignInspectionJSONBody struct {
 // PutCountyJSONRequestBody defines body for PutCounty for application/json ContentType.
 type PutCountyJSONRequestBody = CountyInput
 
+// AddCreditJSONRequestBody defines body for AddCredit for application/json ContentType.
+type AddCreditJSONRequestBody AddCreditJSONBody
+
+// CancelCreditJSONRequestBody defines body for CancelCredit for application/json ContentType.
+type CancelCreditJSONRequestBody CancelCreditJSONBody
+
 // AddDatasetJSONRequestBody defines body for AddDataset for application/json ContentType.
 type AddDatasetJSONRequestBody = DatasetInput
 
@@ -2756,6 +2956,15 @@ type ServerInterface interface {
 	// GetCandidate 一个申报地块及其最近一次筛查结论 · One candidate with its latest verdict and findings
 	// (GET /counties/{county}/candidates/{direction}/{number})
 	GetCandidate(ctx echo.Context, county CountyPath, direction Direction, number string, params GetCandidateParams) error
+	// ListCredits 已认定土地 · Land that has been credited
+	// (GET /counties/{county}/credits)
+	ListCredits(ctx echo.Context, county CountyPath, params ListCreditsParams) error
+	// AddCredit 登记其他项目已认定的土地 · Register land that another programme credited
+	// (POST /counties/{county}/credits)
+	AddCredit(ctx echo.Context, county CountyPath) error
+	// CancelCredit 撤销登记有误的其他项目土地 · Cancel a registration made by mistake
+	// (POST /counties/{county}/credits/{credit}/cancellation)
+	CancelCredit(ctx echo.Context, county CountyPath, credit openapi_types.UUID) error
 	// ListDatasets 数据集版本 · Dataset versions
 	// (GET /counties/{county}/datasets)
 	ListDatasets(ctx echo.Context, county CountyPath, params ListDatasetsParams) error
@@ -2888,6 +3097,9 @@ type ServerInterface interface {
 	// ListLedgerEntries 台账分录 · The entries of the books
 	// (GET /counties/{county}/years/{year}/ledger/entries)
 	ListLedgerEntries(ctx echo.Context, county CountyPath, year YearPath, params ListLedgerEntriesParams) error
+	// GetReconciliation 年度对账 · The year's reconciliation
+	// (GET /counties/{county}/years/{year}/ledger/reconciliation)
+	GetReconciliation(ctx echo.Context, county CountyPath, year YearPath, params GetReconciliationParams) error
 	// AddLedgerTransfer 乡镇间调剂 · Move available quota between townships
 	// (POST /counties/{county}/years/{year}/ledger/transfers)
 	AddLedgerTransfer(ctx echo.Context, county CountyPath, year YearPath) error
@@ -3157,6 +3369,85 @@ func (w *ServerInterfaceWrapper) GetCandidate(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetCandidate(ctx, county, direction, number, params)
+	return err
+}
+
+// ListCredits converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCredits(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCreditsParams
+	// ------------- Optional query parameter "programme" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "programme", ctx.QueryParams(), &params.Programme, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter programme: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCredits(ctx, county, params)
+	return err
+}
+
+// AddCredit converts echo context to params.
+func (w *ServerInterfaceWrapper) AddCredit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddCredit(ctx, county)
+	return err
+}
+
+// CancelCredit converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelCredit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "credit" -------------
+	var credit openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "credit", ctx.Param("credit"), &credit, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter credit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelCredit(ctx, county, credit)
 	return err
 }
 
@@ -4532,6 +4823,39 @@ func (w *ServerInterfaceWrapper) ListLedgerEntries(ctx echo.Context) error {
 	return err
 }
 
+// GetReconciliation converts echo context to params.
+func (w *ServerInterfaceWrapper) GetReconciliation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year YearPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetReconciliationParams
+	// ------------- Optional query parameter "township" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "township", ctx.QueryParams(), &params.Township, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter township: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetReconciliation(ctx, county, year, params)
+	return err
+}
+
 // AddLedgerTransfer converts echo context to params.
 func (w *ServerInterfaceWrapper) AddLedgerTransfer(ctx echo.Context) error {
 	var err error
@@ -5104,6 +5428,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/counties/:county/years/:year/publications", wrapper.ListPublications, options.OperationMiddlewares["listPublications"]...)
 	router.POST(options.BaseURL+"/counties/:county/years/:year/decision", wrapper.DecidePlan, options.OperationMiddlewares["decidePlan"]...)
 	router.GET(options.BaseURL+"/counties/:county/years/:year/ledger", wrapper.GetLedger, options.OperationMiddlewares["getLedger"]...)
+	router.GET(options.BaseURL+"/counties/:county/years/:year/ledger/reconciliation", wrapper.GetReconciliation, options.OperationMiddlewares["getReconciliation"]...)
+	router.GET(options.BaseURL+"/counties/:county/credits", wrapper.ListCredits, options.OperationMiddlewares["listCredits"]...)
+	router.POST(options.BaseURL+"/counties/:county/credits", wrapper.AddCredit, options.OperationMiddlewares["addCredit"]...)
+	router.POST(options.BaseURL+"/counties/:county/credits/:credit/cancellation", wrapper.CancelCredit, options.OperationMiddlewares["cancelCredit"]...)
 	router.GET(options.BaseURL+"/counties/:county/years/:year/ledger/entries", wrapper.ListLedgerEntries, options.OperationMiddlewares["listLedgerEntries"]...)
 	router.POST(options.BaseURL+"/counties/:county/years/:year/ledger/transfers", wrapper.AddLedgerTransfer, options.OperationMiddlewares["addLedgerTransfer"]...)
 	router.GET(options.BaseURL+"/counties/:county/years/:year", wrapper.GetYear, options.OperationMiddlewares["getYear"]...)

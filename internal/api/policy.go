@@ -110,7 +110,11 @@ var policy = map[string]rule{
 	"decidePlan":        {[]access.Role{access.Government}, wholeCounty},
 	"listPublications":  {readers, wholeCounty},
 	"getLedger":         {everyone, own},
+	"getReconciliation": {everyone, own},
 	"listLedgerEntries": {everyone, own},
+	"listCredits":       {readers, wholeCounty},
+	"addCredit":         {bureaus, wholeCounty},
+	"cancelCredit":      {[]access.Role{access.Government, access.BureauLead}, wholeCounty},
 	"addLedgerTransfer": {[]access.Role{access.Government, access.BureauLead}, wholeCounty},
 
 	"getYear":           {everyone, filtered},

@@ -44,6 +44,27 @@ func (e AlertKind) Valid() bool {
 	}
 }
 
+// Defines values for CreditStatus.
+const (
+	Cancelled CreditStatus = "cancelled"
+	Reversed  CreditStatus = "reversed"
+	Standing  CreditStatus = "standing"
+)
+
+// Valid indicates whether the value is a known member of the CreditStatus enum.
+func (e CreditStatus) Valid() bool {
+	switch e {
+	case Cancelled:
+		return true
+	case Reversed:
+		return true
+	case Standing:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DatasetStatus.
 const (
 	DatasetStatusCommitted DatasetStatus = "committed"
@@ -305,6 +326,24 @@ func (e JobStatus) Valid() bool {
 	}
 }
 
+// Defines values for LedgerMode.
+const (
+	InOut       LedgerMode = "in_out"
+	NetIncrease LedgerMode = "net_increase"
+)
+
+// Valid indicates whether the value is a known member of the LedgerMode enum.
+func (e LedgerMode) Valid() bool {
+	switch e {
+	case InOut:
+		return true
+	case NetIncrease:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for LedgerSideMeasure.
 const (
 	LedgerSideMeasureArea    LedgerSideMeasure = "area"
@@ -431,6 +470,27 @@ func (e PublicationStatus) Valid() bool {
 	case PublicationStatusProposed:
 		return true
 	case PublicationStatusRejected:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReconciliationEnforced.
+const (
+	ReconciliationEnforcedArea    ReconciliationEnforced = "area"
+	ReconciliationEnforcedPaddy   ReconciliationEnforced = "paddy"
+	ReconciliationEnforcedQuality ReconciliationEnforced = "quality"
+)
+
+// Valid indicates whether the value is a known member of the ReconciliationEnforced enum.
+func (e ReconciliationEnforced) Valid() bool {
+	switch e {
+	case ReconciliationEnforcedArea:
+		return true
+	case ReconciliationEnforcedPaddy:
+		return true
+	case ReconciliationEnforcedQuality:
 		return true
 	default:
 		return false
@@ -1070,6 +1130,29 @@ type CountyYearInput struct {
 	SurveyDate *openapi_types.Date `json:"survey_date,omitempty"`
 }
 
+// Credit defines model for Credit.
+type Credit struct {
+	Approval  *string            `json:"approval,omitempty"`
+	At        time.Time          `json:"at"`
+	By        *string            `json:"by,omitempty"`
+	CreditId  openapi_types.UUID `json:"credit_id"`
+	Number    string             `json:"number"`
+	Programme string             `json:"programme"`
+	Reason    *string            `json:"reason,omitempty"`
+
+	// Status 有效、已冲销、已撤销
+	Status CreditStatus `json:"status"`
+	Year   int          `json:"year"`
+}
+
+// CreditStatus 有效、已冲销、已撤销
+type CreditStatus string
+
+// CreditID defines model for CreditID.
+type CreditID struct {
+	CreditId openapi_types.UUID `json:"credit_id"`
+}
+
 // Dataset defines model for Dataset.
 type Dataset struct {
 	// AreaM2 平方米，两位小数 · m² with two decimals
@@ -1416,6 +1499,9 @@ type LedgerEntry struct {
 	Year         int                 `json:"year"`
 }
 
+// LedgerMode 进出平衡，或年度净增加
+type LedgerMode string
+
 // LedgerPage defines model for LedgerPage.
 type LedgerPage struct {
 	Items []LedgerEntry `json:"items"`
@@ -1434,6 +1520,11 @@ type LedgerSide struct {
 	// Example: 1234.56
 	AcceptedInM2 *AreaM2 `json:"accepted_in_m2,omitempty"`
 
+	// AcceptedLessPlannedM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	AcceptedLessPlannedM2 *AreaM2 `json:"accepted_less_planned_m2,omitempty"`
+
 	// AvailableM2 平方米，两位小数 · m² with two decimals
 	//
 	// Example: 1234.56
@@ -1448,6 +1539,11 @@ type LedgerSide struct {
 	//
 	// Example: 1234.56
 	CarriedOutM2 *AreaM2 `json:"carried_out_m2,omitempty"`
+
+	// ExecutedLessPlannedM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	ExecutedLessPlannedM2 *AreaM2 `json:"executed_less_planned_m2,omitempty"`
 
 	// ExecutedOutM2 平方米，两位小数 · m² with two decimals
 	//
@@ -1484,6 +1580,16 @@ type LedgerSide struct {
 	//
 	// Example: 1234.56
 	RecognisedInM2 *AreaM2 `json:"recognised_in_m2,omitempty"`
+
+	// RecognisedLessAcceptedM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	RecognisedLessAcceptedM2 *AreaM2 `json:"recognised_less_accepted_m2,omitempty"`
+
+	// RecognisedLessExecutedM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	RecognisedLessExecutedM2 *AreaM2 `json:"recognised_less_executed_m2,omitempty"`
 
 	// RecognisedOutM2 平方米，两位小数 · m² with two decimals
 	//
@@ -1832,6 +1938,54 @@ type Recognition struct {
 	SurveyDatasetId openapi_types.UUID `json:"survey_dataset_id"`
 	SurveyVersion   string             `json:"survey_version"`
 }
+
+// Reconciliation defines model for Reconciliation.
+type Reconciliation struct {
+	// ClosedAt 结转时间
+	ClosedAt *time.Time               `json:"closed_at,omitempty"`
+	Enforced []ReconciliationEnforced `json:"enforced"`
+
+	// Mode 进出平衡，或年度净增加
+	Mode LedgerMode `json:"mode"`
+
+	// Parcels 各步地块数，如 "in/accepted"
+	Parcels map[string]int `json:"parcels"`
+
+	// Rules 平衡规则的变更 · Changes of the rules
+	Rules []struct {
+		Approval string    `json:"approval"`
+		At       time.Time `json:"at"`
+		By       string    `json:"by"`
+		Enforced []string  `json:"enforced"`
+
+		// Mode 进出平衡，或年度净增加
+		Mode LedgerMode `json:"mode"`
+
+		// ModeWas 进出平衡，或年度净增加
+		ModeWas LedgerMode `json:"mode_was"`
+		Reason  string     `json:"reason"`
+		Was     []string   `json:"was"`
+	} `json:"rules"`
+
+	// Totals 所列乡镇合计，township_code 为空
+	Totals    []LedgerSide `json:"totals"`
+	Townships []LedgerSide `json:"townships"`
+	Transfers []struct {
+		Amounts  Amounts            `json:"amounts"`
+		Approval string             `json:"approval"`
+		At       time.Time          `json:"at"`
+		By       string             `json:"by"`
+		From     string             `json:"from"`
+		Reason   string             `json:"reason"`
+		Reversed bool               `json:"reversed"`
+		To       string             `json:"to"`
+		TxId     openapi_types.UUID `json:"tx_id"`
+	} `json:"transfers"`
+	Year int `json:"year"`
+}
+
+// ReconciliationEnforced defines model for Reconciliation.Enforced.
+type ReconciliationEnforced string
 
 // Record defines model for Record.
 type Record struct {
@@ -2312,6 +2466,41 @@ type GetCandidateParams struct {
 	Year *Year `form:"year,omitempty" json:"year,omitempty"`
 }
 
+// ListCreditsParams defines parameters for ListCredits.
+type ListCreditsParams struct {
+	Programme *string `form:"programme,omitempty" json:"programme,omitempty"`
+
+	// After 上一页最后一条的 credit_id
+	After *openapi_types.UUID `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit 每页条数 · Page size
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// AddCreditJSONBody defines parameters for AddCredit.
+type AddCreditJSONBody struct {
+	// Crs 缺省 EPSG:4490；也可为本县平面坐标系
+	Crs *string `json:"crs,omitempty"`
+
+	// Geometry GeoJSON 几何 · A GeoJSON geometry
+	Geometry GeoJSON `json:"geometry"`
+
+	// Number 该项目中的地块编号
+	Number string `json:"number"`
+
+	// Programme 占补平衡、增减挂钩、高标准农田新增耕地等
+	Programme string  `json:"programme"`
+	Reason    *string `json:"reason,omitempty"`
+	Year      Year    `json:"year"`
+}
+
+// CancelCreditJSONBody defines parameters for CancelCredit.
+type CancelCreditJSONBody struct {
+	// Approval 批准文号
+	Approval string `json:"approval"`
+	Reason   string `json:"reason"`
+}
+
 // ListDatasetsParams defines parameters for ListDatasets.
 type ListDatasetsParams struct {
 	Kind   *Kind          `form:"kind,omitempty" json:"kind,omitempty"`
@@ -2534,6 +2723,11 @@ type ListLedgerEntriesParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// GetReconciliationParams defines parameters for GetReconciliation.
+type GetReconciliationParams struct {
+	Township *Township `form:"township,omitempty" json:"township,omitempty"`
+}
+
 // AddLedgerTransferJSONBody defines parameters for AddLedgerTransfer.
 type AddLedgerTransferJSONBody struct {
 	// Approval 批准文号
@@ -2664,6 +2858,12 @@ type SignInspectionJSONBody struct {
 
 // PutCountyJSONRequestBody defines body for PutCounty for application/json ContentType.
 type PutCountyJSONRequestBody = CountyInput
+
+// AddCreditJSONRequestBody defines body for AddCredit for application/json ContentType.
+type AddCreditJSONRequestBody AddCreditJSONBody
+
+// CancelCreditJSONRequestBody defines body for CancelCredit for application/json ContentType.
+type CancelCreditJSONRequestBody CancelCreditJSONBody
 
 // AddDatasetJSONRequestBody defines body for AddDataset for application/json ContentType.
 type AddDatasetJSONRequestBody = DatasetInput
@@ -2868,6 +3068,47 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /counties/{county}/candidates/{direction}/{number} (the `GetCandidate` operationId).
 	GetCandidate(ctx context.Context, county CountyPath, direction Direction, number string, params *GetCandidateParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListCredits 已认定土地 · Land that has been credited
+	//
+	// 本县进出平衡验收的，和登记的其他项目的；同一土地只认定一次（IN-09）。 Land is credited once in all programmes and years.
+	//
+	// Corresponds with GET /counties/{county}/credits (the `ListCredits` operationId).
+	ListCredits(ctx context.Context, county CountyPath, params *ListCreditsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddCreditWithBody 登记其他项目已认定的土地 · Register land that another programme credited
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /counties/{county}/credits (the `AddCredit` operationId).
+	AddCreditWithBody(ctx context.Context, county CountyPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddCredit 登记其他项目已认定的土地 · Register land that another programme credited
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /counties/{county}/credits (the `AddCredit` operationId).
+	AddCredit(ctx context.Context, county CountyPath, body AddCreditJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelCreditWithBody 撤销登记有误的其他项目土地 · Cancel a registration made by mistake
+	//
+	// 什么都不删：撤销另记一条，写明理由与批准文号。本县验收的土地不能撤销，须冲销其验收。
+	// Nothing is deleted. Land of our own acceptances is not cancelled; reverse the acceptance.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /counties/{county}/credits/{credit}/cancellation (the `CancelCredit` operationId).
+	CancelCreditWithBody(ctx context.Context, county CountyPath, credit openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelCredit 撤销登记有误的其他项目土地 · Cancel a registration made by mistake
+	//
+	// 什么都不删：撤销另记一条，写明理由与批准文号。本县验收的土地不能撤销，须冲销其验收。
+	// Nothing is deleted. Land of our own acceptances is not cancelled; reverse the acceptance.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /counties/{county}/credits/{credit}/cancellation (the `CancelCredit` operationId).
+	CancelCredit(ctx context.Context, county CountyPath, credit openapi_types.UUID, body CancelCreditJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListDatasets 数据集版本 · Dataset versions
 	//
@@ -3332,6 +3573,14 @@ type ClientInterface interface {
 	// Corresponds with GET /counties/{county}/years/{year}/ledger/entries (the `ListLedgerEntries` operationId).
 	ListLedgerEntries(ctx context.Context, county CountyPath, year YearPath, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetReconciliation 年度对账 · The year's reconciliation
+	//
+	// 平衡方式与强制计量及其变更；按乡镇、计量的计划、验收或实施、认定及逐栏之差，净增加；调剂与结转；各步地块数。乡镇只看到自己的。
+	// How the year is balanced; planned, accepted or executed and recognised with their differences, the net increase, transfers and carry-over; how many parcels are at each step.
+	//
+	// Corresponds with GET /counties/{county}/years/{year}/ledger/reconciliation (the `GetReconciliation` operationId).
+	GetReconciliation(ctx context.Context, county CountyPath, year YearPath, params *GetReconciliationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// AddLedgerTransferWithBody 乡镇间调剂 · Move available quota between townships
 	//
 	// 两个乡镇各记一笔，必须相等；转出方可用指标不足的拒绝（先进后出）。key 相同的只记一次。
@@ -3636,6 +3885,97 @@ func (c *Raw) ListCandidates(ctx context.Context, county CountyPath, params *Lis
 // Corresponds with GET /counties/{county}/candidates/{direction}/{number} (the `GetCandidate` operationId).
 func (c *Raw) GetCandidate(ctx context.Context, county CountyPath, direction Direction, number string, params *GetCandidateParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetCandidateRequest(c.Server, county, direction, number, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListCredits 已认定土地 · Land that has been credited
+//
+// 本县进出平衡验收的，和登记的其他项目的；同一土地只认定一次（IN-09）。 Land is credited once in all programmes and years.
+//
+// Corresponds with GET /counties/{county}/credits (the `ListCredits` operationId).
+func (c *Raw) ListCredits(ctx context.Context, county CountyPath, params *ListCreditsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListCreditsRequest(c.Server, county, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddCreditWithBody 登记其他项目已认定的土地 · Register land that another programme credited
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /counties/{county}/credits (the `AddCredit` operationId).
+func (c *Raw) AddCreditWithBody(ctx context.Context, county CountyPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddCreditRequestWithBody(c.Server, county, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddCredit 登记其他项目已认定的土地 · Register land that another programme credited
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /counties/{county}/credits (the `AddCredit` operationId).
+func (c *Raw) AddCredit(ctx context.Context, county CountyPath, body AddCreditJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddCreditRequest(c.Server, county, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelCreditWithBody 撤销登记有误的其他项目土地 · Cancel a registration made by mistake
+//
+// 什么都不删：撤销另记一条，写明理由与批准文号。本县验收的土地不能撤销，须冲销其验收。
+// Nothing is deleted. Land of our own acceptances is not cancelled; reverse the acceptance.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /counties/{county}/credits/{credit}/cancellation (the `CancelCredit` operationId).
+func (c *Raw) CancelCreditWithBody(ctx context.Context, county CountyPath, credit openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelCreditRequestWithBody(c.Server, county, credit, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelCredit 撤销登记有误的其他项目土地 · Cancel a registration made by mistake
+//
+// 什么都不删：撤销另记一条，写明理由与批准文号。本县验收的土地不能撤销，须冲销其验收。
+// Nothing is deleted. Land of our own acceptances is not cancelled; reverse the acceptance.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /counties/{county}/credits/{credit}/cancellation (the `CancelCredit` operationId).
+func (c *Raw) CancelCredit(ctx context.Context, county CountyPath, credit openapi_types.UUID, body CancelCreditJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelCreditRequest(c.Server, county, credit, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4699,6 +5039,24 @@ func (c *Raw) ListLedgerEntries(ctx context.Context, county CountyPath, year Yea
 	return c.Client.Do(req)
 }
 
+// GetReconciliation 年度对账 · The year's reconciliation
+//
+// 平衡方式与强制计量及其变更；按乡镇、计量的计划、验收或实施、认定及逐栏之差，净增加；调剂与结转；各步地块数。乡镇只看到自己的。
+// How the year is balanced; planned, accepted or executed and recognised with their differences, the net increase, transfers and carry-over; how many parcels are at each step.
+//
+// Corresponds with GET /counties/{county}/years/{year}/ledger/reconciliation (the `GetReconciliation` operationId).
+func (c *Raw) GetReconciliation(ctx context.Context, county CountyPath, year YearPath, params *GetReconciliationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetReconciliationRequest(c.Server, county, year, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // AddLedgerTransferWithBody 乡镇间调剂 · Move available quota between townships
 //
 // 两个乡镇各记一笔，必须相等；转出方可用指标不足的拒绝（先进后出）。key 相同的只记一次。
@@ -5553,6 +5911,192 @@ func NewGetCandidateRequest(server string, county CountyPath, direction Directio
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewListCreditsRequest constructs an http.Request for the ListCredits method
+func NewListCreditsRequest(server string, county CountyPath, params *ListCreditsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/credits", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Programme != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "programme", *params.Programme, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAddCreditRequest calls the generic AddCredit builder with application/json body
+func NewAddCreditRequest(server string, county CountyPath, body AddCreditJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAddCreditRequestWithBody(server, county, "application/json", bodyReader)
+}
+
+// NewAddCreditRequestWithBody constructs an http.Request for the AddCredit method, with any body, and a specified content type
+func NewAddCreditRequestWithBody(server string, county CountyPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/credits", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewCancelCreditRequest calls the generic CancelCredit builder with application/json body
+func NewCancelCreditRequest(server string, county CountyPath, credit openapi_types.UUID, body CancelCreditJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCancelCreditRequestWithBody(server, county, credit, "application/json", bodyReader)
+}
+
+// NewCancelCreditRequestWithBody constructs an http.Request for the CancelCredit method, with any body, and a specified content type
+func NewCancelCreditRequestWithBody(server string, county CountyPath, credit openapi_types.UUID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "credit", credit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/credits/%s/cancellation", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -8310,6 +8854,74 @@ func NewListLedgerEntriesRequest(server string, county CountyPath, year YearPath
 	return req, nil
 }
 
+// NewGetReconciliationRequest constructs an http.Request for the GetReconciliation method
+func NewGetReconciliationRequest(server string, county CountyPath, year YearPath, params *GetReconciliationParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "year", year, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/years/%s/ledger/reconciliation", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Township != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "township", *params.Township, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewAddLedgerTransferRequest calls the generic AddLedgerTransfer builder with application/json body
 func NewAddLedgerTransferRequest(server string, county CountyPath, year YearPath, body AddLedgerTransferJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -9328,6 +9940,49 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /counties/{county}/candidates/{direction}/{number} (the `GetCandidate` operationId).
 	GetCandidateWithResponse(ctx context.Context, county CountyPath, direction Direction, number string, params *GetCandidateParams, reqEditors ...RequestEditorFn) (*GetCandidateResponse, error)
 
+	// ListCreditsWithResponse 已认定土地 · Land that has been credited
+	//
+	// 本县进出平衡验收的，和登记的其他项目的；同一土地只认定一次（IN-09）。 Land is credited once in all programmes and years.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /counties/{county}/credits (the `ListCredits` operationId).
+	ListCreditsWithResponse(ctx context.Context, county CountyPath, params *ListCreditsParams, reqEditors ...RequestEditorFn) (*ListCreditsResponse, error)
+
+	// AddCreditWithBodyWithResponse 登记其他项目已认定的土地 · Register land that another programme credited
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/credits (the `AddCredit` operationId).
+	AddCreditWithBodyWithResponse(ctx context.Context, county CountyPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddCreditResponse, error)
+
+	// AddCreditWithResponse 登记其他项目已认定的土地 · Register land that another programme credited
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/credits (the `AddCredit` operationId).
+	AddCreditWithResponse(ctx context.Context, county CountyPath, body AddCreditJSONRequestBody, reqEditors ...RequestEditorFn) (*AddCreditResponse, error)
+
+	// CancelCreditWithBodyWithResponse 撤销登记有误的其他项目土地 · Cancel a registration made by mistake
+	//
+	// 什么都不删：撤销另记一条，写明理由与批准文号。本县验收的土地不能撤销，须冲销其验收。
+	// Nothing is deleted. Land of our own acceptances is not cancelled; reverse the acceptance.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/credits/{credit}/cancellation (the `CancelCredit` operationId).
+	CancelCreditWithBodyWithResponse(ctx context.Context, county CountyPath, credit openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelCreditResponse, error)
+
+	// CancelCreditWithResponse 撤销登记有误的其他项目土地 · Cancel a registration made by mistake
+	//
+	// 什么都不删：撤销另记一条，写明理由与批准文号。本县验收的土地不能撤销，须冲销其验收。
+	// Nothing is deleted. Land of our own acceptances is not cancelled; reverse the acceptance.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/credits/{credit}/cancellation (the `CancelCredit` operationId).
+	CancelCreditWithResponse(ctx context.Context, county CountyPath, credit openapi_types.UUID, body CancelCreditJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelCreditResponse, error)
+
 	// ListDatasetsWithResponse 数据集版本 · Dataset versions
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -9844,6 +10499,16 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /counties/{county}/years/{year}/ledger/entries (the `ListLedgerEntries` operationId).
 	ListLedgerEntriesWithResponse(ctx context.Context, county CountyPath, year YearPath, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*ListLedgerEntriesResponse, error)
+
+	// GetReconciliationWithResponse 年度对账 · The year's reconciliation
+	//
+	// 平衡方式与强制计量及其变更；按乡镇、计量的计划、验收或实施、认定及逐栏之差，净增加；调剂与结转；各步地块数。乡镇只看到自己的。
+	// How the year is balanced; planned, accepted or executed and recognised with their differences, the net increase, transfers and carry-over; how many parcels are at each step.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /counties/{county}/years/{year}/ledger/reconciliation (the `GetReconciliation` operationId).
+	GetReconciliationWithResponse(ctx context.Context, county CountyPath, year YearPath, params *GetReconciliationParams, reqEditors ...RequestEditorFn) (*GetReconciliationResponse, error)
 
 	// AddLedgerTransferWithBodyWithResponse 乡镇间调剂 · Move available quota between townships
 	//
@@ -10366,6 +11031,150 @@ func (r GetCandidateResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetCandidateResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListCreditsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]Credit
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListCreditsResponse) GetJSON200() *[]Credit {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListCreditsResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListCreditsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListCreditsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListCreditsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListCreditsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type AddCreditResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *CreditID
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r AddCreditResponse) GetJSON201() *CreditID {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r AddCreditResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AddCreditResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AddCreditResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AddCreditResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AddCreditResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CancelCreditResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CreditID
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CancelCreditResponse) GetJSON200() *CreditID {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CancelCreditResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CancelCreditResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CancelCreditResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CancelCreditResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CancelCreditResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -12456,6 +13265,54 @@ func (r ListLedgerEntriesResponse) ContentType() string {
 	return ""
 }
 
+type GetReconciliationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Reconciliation
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetReconciliationResponse) GetJSON200() *Reconciliation {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetReconciliationResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetReconciliationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetReconciliationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetReconciliationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetReconciliationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type AddLedgerTransferResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -13302,6 +14159,79 @@ func (c *ClientWithResponses) GetCandidateWithResponse(ctx context.Context, coun
 		return nil, err
 	}
 	return ParseGetCandidateResponse(rsp)
+}
+
+// ListCreditsWithResponse 已认定土地 · Land that has been credited
+//
+// 本县进出平衡验收的，和登记的其他项目的；同一土地只认定一次（IN-09）。 Land is credited once in all programmes and years.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /counties/{county}/credits (the `ListCredits` operationId).
+func (c *ClientWithResponses) ListCreditsWithResponse(ctx context.Context, county CountyPath, params *ListCreditsParams, reqEditors ...RequestEditorFn) (*ListCreditsResponse, error) {
+	rsp, err := c.ListCredits(ctx, county, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListCreditsResponse(rsp)
+}
+
+// AddCreditWithBodyWithResponse 登记其他项目已认定的土地 · Register land that another programme credited
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/credits (the `AddCredit` operationId).
+func (c *ClientWithResponses) AddCreditWithBodyWithResponse(ctx context.Context, county CountyPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddCreditResponse, error) {
+	rsp, err := c.AddCreditWithBody(ctx, county, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddCreditResponse(rsp)
+}
+
+// AddCreditWithResponse 登记其他项目已认定的土地 · Register land that another programme credited
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/credits (the `AddCredit` operationId).
+func (c *ClientWithResponses) AddCreditWithResponse(ctx context.Context, county CountyPath, body AddCreditJSONRequestBody, reqEditors ...RequestEditorFn) (*AddCreditResponse, error) {
+	rsp, err := c.AddCredit(ctx, county, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddCreditResponse(rsp)
+}
+
+// CancelCreditWithBodyWithResponse 撤销登记有误的其他项目土地 · Cancel a registration made by mistake
+//
+// 什么都不删：撤销另记一条，写明理由与批准文号。本县验收的土地不能撤销，须冲销其验收。
+// Nothing is deleted. Land of our own acceptances is not cancelled; reverse the acceptance.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/credits/{credit}/cancellation (the `CancelCredit` operationId).
+func (c *ClientWithResponses) CancelCreditWithBodyWithResponse(ctx context.Context, county CountyPath, credit openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelCreditResponse, error) {
+	rsp, err := c.CancelCreditWithBody(ctx, county, credit, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelCreditResponse(rsp)
+}
+
+// CancelCreditWithResponse 撤销登记有误的其他项目土地 · Cancel a registration made by mistake
+//
+// 什么都不删：撤销另记一条，写明理由与批准文号。本县验收的土地不能撤销，须冲销其验收。
+// Nothing is deleted. Land of our own acceptances is not cancelled; reverse the acceptance.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/credits/{credit}/cancellation (the `CancelCredit` operationId).
+func (c *ClientWithResponses) CancelCreditWithResponse(ctx context.Context, county CountyPath, credit openapi_types.UUID, body CancelCreditJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelCreditResponse, error) {
+	rsp, err := c.CancelCredit(ctx, county, credit, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelCreditResponse(rsp)
 }
 
 // ListDatasetsWithResponse 数据集版本 · Dataset versions
@@ -14175,6 +15105,22 @@ func (c *ClientWithResponses) ListLedgerEntriesWithResponse(ctx context.Context,
 	return ParseListLedgerEntriesResponse(rsp)
 }
 
+// GetReconciliationWithResponse 年度对账 · The year's reconciliation
+//
+// 平衡方式与强制计量及其变更；按乡镇、计量的计划、验收或实施、认定及逐栏之差，净增加；调剂与结转；各步地块数。乡镇只看到自己的。
+// How the year is balanced; planned, accepted or executed and recognised with their differences, the net increase, transfers and carry-over; how many parcels are at each step.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /counties/{county}/years/{year}/ledger/reconciliation (the `GetReconciliation` operationId).
+func (c *ClientWithResponses) GetReconciliationWithResponse(ctx context.Context, county CountyPath, year YearPath, params *GetReconciliationParams, reqEditors ...RequestEditorFn) (*GetReconciliationResponse, error) {
+	rsp, err := c.GetReconciliation(ctx, county, year, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetReconciliationResponse(rsp)
+}
+
 // AddLedgerTransferWithBodyWithResponse 乡镇间调剂 · Move available quota between townships
 //
 // 两个乡镇各记一笔，必须相等；转出方可用指标不足的拒绝（先进后出）。key 相同的只记一次。
@@ -14705,6 +15651,105 @@ func ParseGetCandidateResponse(rsp *http.Response) (*GetCandidateResponse, error
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest CandidateDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListCreditsResponse parses an HTTP response from a ListCreditsWithResponse call
+func ParseListCreditsResponse(rsp *http.Response) (*ListCreditsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListCreditsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []Credit
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseAddCreditResponse parses an HTTP response from a AddCreditWithResponse call
+func ParseAddCreditResponse(rsp *http.Response) (*AddCreditResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AddCreditResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest CreditID
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCancelCreditResponse parses an HTTP response from a CancelCreditWithResponse call
+func ParseCancelCreditResponse(rsp *http.Response) (*CancelCreditResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CancelCreditResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CreditID
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -16150,6 +17195,39 @@ func ParseListLedgerEntriesResponse(rsp *http.Response) (*ListLedgerEntriesRespo
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest LedgerPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetReconciliationResponse parses an HTTP response from a GetReconciliationWithResponse call
+func ParseGetReconciliationResponse(rsp *http.Response) (*GetReconciliationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetReconciliationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Reconciliation
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

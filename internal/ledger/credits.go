@@ -12,20 +12,29 @@ import (
 	"github.com/paulmach/orb/encoding/ewkb"
 )
 
+// Programme is the name under which our own acceptances credit land.
+const Programme = "进出平衡"
+
 // RegisterCredit registers land that another programme has credited (占补平衡,
 // 增减挂钩, 高标准农田新增耕地), so that it is not credited again.
 func RegisterCredit(ctx context.Context, tx pgx.Tx, county, programme string, year int, number string, geom orb.MultiPolygon) error {
+	_, err := AddCredit(ctx, tx, county, programme, year, number, geom)
+	return err
+}
+
+// AddCredit is RegisterCredit, and names the credit.
+func AddCredit(ctx context.Context, tx pgx.Tx, county, programme string, year int, number string, geom orb.MultiPolygon) (id uuid.UUID, err error) {
 	shape, err := ewkb.Marshal(geom, 0)
 	if err != nil {
-		return fmt.Errorf("boundary of %s: %w", number, err)
+		return id, fmt.Errorf("boundary of %s: %w", number, err)
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO ledger_credit (county_code, credit_id, programme, year, number, geom)
-		SELECT county_code, gen_random_uuid(), $2, $3, $4, ST_SetSRID(ST_GeomFromEWKB($5), srid) FROM county WHERE county_code = $1`,
-		county, programme, year, number, shape)
+	err = tx.QueryRow(ctx, `INSERT INTO ledger_credit (county_code, credit_id, programme, year, number, geom)
+		SELECT county_code, gen_random_uuid(), $2, $3, $4, ST_SetSRID(ST_GeomFromEWKB($5), srid) FROM county WHERE county_code = $1 RETURNING credit_id`,
+		county, programme, year, number, shape).Scan(&id)
 	if err != nil {
-		return refusal(err, &transaction{kind: KindAcceptIn})
+		return id, refusal(err, &transaction{kind: KindAcceptIn})
 	}
-	return nil
+	return id, nil
 }
 
 // CancelCredit takes back what another programme was registered to have credited

@@ -69,6 +69,8 @@ func refusal(err error, t *transaction) error {
 		return double(pg)
 	case "GL007":
 		return misstep(pg, t)
+	case "GL010":
+		return &Error{Code: YearClosed, Detail: pg.Message + "；请按现行方式重新编制方案。 Make the plan by the mode in force."}
 	case "GL009":
 		return cannotEnforce(pg)
 	case "GL008":

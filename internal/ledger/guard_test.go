@@ -35,7 +35,10 @@ func filled(t *testing.T) *books {
 	b.must(b.step(ledger.LockOut, parcel(east, "C4")))
 	b.must(b.step(ledger.ReleaseOut, parcel(east, "C4")))
 	b.must(b.tx(func(tx pgx.Tx) error {
-		_, err := ledger.Enforce(t.Context(), tx, county, year, []ledger.Measure{ledger.Area, ledger.Quality}, b.note())
+		if _, err := ledger.SetRules(t.Context(), tx, county, year+1, ledger.NetIncrease, nil, b.note()); err != nil {
+			return err
+		}
+		_, err := ledger.SetRules(t.Context(), tx, county, year, ledger.InOut, []ledger.Measure{ledger.Area, ledger.Quality}, b.note())
 		return err
 	}))
 	b.must(b.tx(func(tx pgx.Tx) error {
@@ -106,20 +109,22 @@ func TestTheDatabaseHoldsTheRules(t *testing.T) {
 		"a step in two parts":            {"GL007", step("30", "plan_in", "in", "J9", entries("30", move("origin", "in_planned", "1000"))+entries("30", move("origin", "in_planned", "1000")))},
 		"two transactions' entries": {"GL006", step("30", "plan_in", "in", "J8", "") + step("31", "plan_in", "in", "J9",
 			strings.TrimSuffix(entries("30", move("origin", "in_planned", "1000")), ";")+`, ('149901', 2025, '`+east+`', '00000000-0000-0000-0000-000000000031', 'area', 'origin', 'in_planned', 1000);`)},
-		"a parcel's stage":            {"GL006", `UPDATE ledger_parcel SET stage = 'planned'`},
-		"forget a parcel":             {"GL006", `DELETE FROM ledger_parcel WHERE number = 'J1'`},
-		"another order of steps":      {"GL006", `UPDATE ledger_step SET from_stage = '' WHERE kind = 'lock_out'`},
-		"other movements of a step":   {"GL006", `DELETE FROM ledger_step_move`},
-		"enforce without a decision":  {"GL006", `UPDATE ledger_year SET enforced = '{area,paddy}'`},
-		"change a decision":           {"GL006", `UPDATE ledger_rule SET approval = 'y'`},
-		"enforce without an approval": {"23514", `INSERT INTO ledger_rule (county_code, year, enforced, key, reason, approval, by_id, by_as) VALUES ('149901', 2025, '{area}', 'r', '', '', gen_random_uuid(), 'x')`},
-		"enforce no area":             {"23514", `INSERT INTO ledger_rule (county_code, year, enforced, key, reason, approval, by_id, by_as) VALUES ('149901', 2025, '{paddy}', 'r', '', 'x', gen_random_uuid(), 'x')`},
-		"cancel an acceptance's land": {"GL006", `INSERT INTO ledger_credit_cancellation (county_code, credit_id, reason, approval, by_id, by_as) SELECT county_code, credit_id, 'x', 'x', gen_random_uuid(), 'x' FROM ledger_credit WHERE number = 'J1'`},
-		"cancel for no reason":        {"23514", `INSERT INTO ledger_credit_cancellation (county_code, credit_id, reason, approval, by_id, by_as) SELECT county_code, credit_id, '', 'x', gen_random_uuid(), 'x' FROM ledger_credit WHERE number = 'Z1'`},
-		"cancel it twice":             {"23505", `INSERT INTO ledger_credit_cancellation (county_code, credit_id, reason, approval, by_id, by_as) SELECT county_code, credit_id, 'x', 'x', gen_random_uuid(), 'x' FROM ledger_credit WHERE number = 'Z2'`},
-		"take a cancellation back":    {"GL006", `DELETE FROM ledger_credit_cancellation`},
-		"a book of a year not open":   {"23503", `INSERT INTO ledger_book (county_code, year, township_code) VALUES ('149901', 2031, '` + east + `')`},
-		"a reversal of a step below":  {"GL007", `INSERT INTO ledger_transaction (county_code, tx_id, key, kind, direction, number, reason, reverses, by_id, by_as, content) SELECT '149901', '00000000-0000-0000-0000-000000000030', 'k30', kind, direction, number, 'x', tx_id, gen_random_uuid(), 'x', 'x' FROM ledger_transaction WHERE kind = 'plan_out' AND number = 'C4';` + entries("30", move("out_planned", "demand", "2000"))},
+		"a parcel's stage":             {"GL006", `UPDATE ledger_parcel SET stage = 'planned'`},
+		"forget a parcel":              {"GL006", `DELETE FROM ledger_parcel WHERE number = 'J1'`},
+		"another order of steps":       {"GL006", `UPDATE ledger_step SET from_stage = '' WHERE kind = 'lock_out'`},
+		"other movements of a step":    {"GL006", `DELETE FROM ledger_step_move`},
+		"enforce without a decision":   {"GL006", `UPDATE ledger_year SET enforced = '{area,paddy}'`},
+		"another mode, parcels booked": {"GL010", `INSERT INTO ledger_rule (county_code, year, mode, enforced, key, reason, approval, by_id, by_as) VALUES ('149901', 2025, 'net_increase', '{}', 'r', '', 'x', gen_random_uuid(), 'x')`},
+		"another mode by hand":         {"GL006", `UPDATE ledger_year SET mode = 'in_out', enforced = '{area}' WHERE year = 2026`},
+		"change a decision":            {"GL006", `UPDATE ledger_rule SET approval = 'y'`},
+		"enforce without an approval":  {"23514", `INSERT INTO ledger_rule (county_code, year, enforced, key, reason, approval, by_id, by_as) VALUES ('149901', 2025, '{area}', 'r', '', '', gen_random_uuid(), 'x')`},
+		"enforce no area":              {"23514", `INSERT INTO ledger_rule (county_code, year, enforced, key, reason, approval, by_id, by_as) VALUES ('149901', 2025, '{paddy}', 'r', '', 'x', gen_random_uuid(), 'x')`},
+		"cancel an acceptance's land":  {"GL006", `INSERT INTO ledger_credit_cancellation (county_code, credit_id, reason, approval, by_id, by_as) SELECT county_code, credit_id, 'x', 'x', gen_random_uuid(), 'x' FROM ledger_credit WHERE number = 'J1'`},
+		"cancel for no reason":         {"23514", `INSERT INTO ledger_credit_cancellation (county_code, credit_id, reason, approval, by_id, by_as) SELECT county_code, credit_id, '', 'x', gen_random_uuid(), 'x' FROM ledger_credit WHERE number = 'Z1'`},
+		"cancel it twice":              {"23505", `INSERT INTO ledger_credit_cancellation (county_code, credit_id, reason, approval, by_id, by_as) SELECT county_code, credit_id, 'x', 'x', gen_random_uuid(), 'x' FROM ledger_credit WHERE number = 'Z2'`},
+		"take a cancellation back":     {"GL006", `DELETE FROM ledger_credit_cancellation`},
+		"a book of a year not open":    {"23503", `INSERT INTO ledger_book (county_code, year, township_code) VALUES ('149901', 2031, '` + east + `')`},
+		"a reversal of a step below":   {"GL007", `INSERT INTO ledger_transaction (county_code, tx_id, key, kind, direction, number, reason, reverses, by_id, by_as, content) SELECT '149901', '00000000-0000-0000-0000-000000000030', 'k30', kind, direction, number, 'x', tx_id, gen_random_uuid(), 'x', 'x' FROM ledger_transaction WHERE kind = 'plan_out' AND number = 'C4';` + entries("30", move("out_planned", "demand", "2000"))},
 		"a measure of a closed balance": {"GL009", step("30", "lock_out", "out", "C2", entries("30", move("out_planned", "demand", "2000"), move("available", "locked", "2000"))) + `INSERT INTO ledger_transaction (county_code, tx_id, key, kind, approval, by_id, by_as, content) VALUES ('149901', '00000000-0000-0000-0000-000000000032', 'k32', 'transfer', 'x', gen_random_uuid(), 'x', 'x');
 			INSERT INTO ledger_entry (county_code, year, township_code, tx_id, measure, debit, credit, amount) VALUES ('149901', 2025, '` + east + `', '00000000-0000-0000-0000-000000000032', 'paddy', 'available', 'transferred_out', 99999), ('149901', 2025, '` + west + `', '00000000-0000-0000-0000-000000000032', 'paddy', 'transferred_in', 'available', 99999);
 			INSERT INTO ledger_rule (county_code, year, enforced, key, reason, approval, by_id, by_as) VALUES ('149901', 2025, '{area,paddy}', 'r', '', 'x', gen_random_uuid(), 'x')`},
@@ -222,6 +227,7 @@ func TestTamperingIsFound(t *testing.T) {
 		"a cancellation gone":     `DELETE FROM ledger_credit_cancellation`,
 		"another one cancelled":   `UPDATE ledger_credit_cancellation SET credit_id = (SELECT credit_id FROM ledger_credit WHERE number = 'J1')`,
 		"a decision on the rules": `UPDATE ledger_rule SET approval = 'another'`,
+		"how the year balances":   `UPDATE ledger_year SET mode = 'in_out', enforced = '{area}' WHERE year = 2026`,
 		"what the year enforces":  `UPDATE ledger_year SET enforced = '{area}' WHERE year = 2025`,
 	} {
 		t.Run(name, func(t *testing.T) {

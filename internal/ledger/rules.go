@@ -8,25 +8,28 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Enforcement is a change of the measures that a year enforces.
-type Enforcement struct {
+// RuleChange is a change of how a year is balanced.
+type RuleChange struct {
+	ModeWas  Mode      `json:"mode_was"`
+	Mode     Mode      `json:"mode"`
 	Was      []Measure `json:"was"`
 	Enforced []Measure `json:"enforced"`
 }
 
-// Enforce makes a year enforce other measures, by the approved decision that note
-// names; nil where it enforces just these already. A measure is added only where
-// no township has less than nothing of it ([CannotEnforce] names those that
-// have). The year's mode cannot change. The change is kept in a chain of its own.
-func Enforce(ctx context.Context, tx pgx.Tx, county string, year int, enforced []Measure, note Note) (*Enforcement, error) {
+// SetRules makes a year balance in a mode and enforce measures, by the approved
+// decision that note names; nil where it does so already. The mode changes only
+// while no parcel is in the year's books. A measure is added only where no
+// township has less than nothing of it ([CannotEnforce] names those that have).
+// The change is kept in a chain of its own.
+func SetRules(ctx context.Context, tx pgx.Tx, county string, year int, mode Mode, enforced []Measure, note Note) (*RuleChange, error) {
 	now, err := YearOf(ctx, tx, county, year)
 	if err != nil {
 		return nil, err
 	}
-	if now.Mode == NetIncrease {
+	if mode == NetIncrease {
 		enforced = nil
 	}
-	if sameMeasures(now.Enforced, enforced) {
+	if mode == now.Mode && sameMeasures(now.Enforced, enforced) {
 		return nil, nil
 	}
 	list := make([]string, 0, len(enforced))
@@ -37,13 +40,13 @@ func Enforce(ctx context.Context, tx pgx.Tx, county string, year int, enforced [
 	}
 	var before []string
 	err = tx.QueryRow(ctx, `
-		INSERT INTO ledger_rule (county_code, year, enforced, key, reason, approval, by_id, by_as)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING was`,
-		county, year, list, note.Key, note.Reason, note.Approval, note.By.ID, note.By.As).Scan(&before)
+		INSERT INTO ledger_rule (county_code, year, mode, enforced, key, reason, approval, by_id, by_as)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING was`,
+		county, year, string(mode), list, note.Key, note.Reason, note.Approval, note.By.ID, note.By.As).Scan(&before)
 	if err != nil {
-		return nil, refusal(err, &transaction{kind: "enforce"})
+		return nil, refusal(err, &transaction{kind: "rules"})
 	}
-	return &Enforcement{Was: asMeasures(before), Enforced: asMeasures(list)}, nil
+	return &RuleChange{ModeWas: now.Mode, Mode: mode, Was: asMeasures(before), Enforced: asMeasures(list)}, nil
 }
 
 func notOpen(year int) error {

@@ -51,15 +51,6 @@ type Opened struct {
 
 // YearOf is how a county's year is balanced; *Error with YearNotOpen where it was
 // not.
-func YearOf(ctx context.Context, tx pgx.Tx, county string, year int) (o Opened, err error) {
-	var enforced []string
-	err = tx.QueryRow(ctx, `SELECT mode, enforced, closed_at FROM ledger_year WHERE county_code = $1 AND year = $2`, county, year).Scan(&o.Mode, &enforced, &o.Closed)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return o, notOpen(year)
-	}
-	if err != nil {
-		return o, fmt.Errorf("ledger of %d: %w", year, err)
-	}
-	o.Enforced = asMeasures(enforced)
-	return o, nil
+func YearOf(ctx context.Context, tx pgx.Tx, county string, year int) (Opened, error) {
+	return yearOf(ctx, tx, county, year)
 }

@@ -39,7 +39,9 @@ WITH walk AS (
 	            ELSE ledger_credit_hash(lag(l.hash, 1, '\x'::bytea) OVER chain, l.credit) END AS want
 	FROM links l WINDOW chain AS (PARTITION BY l.chain ORDER BY l.seq)
 ), rules AS (
-	SELECT r.year, r.seq, r.hash, r.was, r.enforced, lag(r.seq, 1, 0) OVER y AS before, lag(r.enforced) OVER y AS enforced_before,
+	SELECT r.year, r.seq, r.hash, r.was, r.enforced,
+	       last_value(r.mode) OVER (PARTITION BY r.year, r.mode IS NULL ORDER BY r.seq ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS mode,
+	       lag(r.seq, 1, 0) OVER y AS before, lag(r.enforced) OVER y AS enforced_before,
 	       lead(r.seq) OVER y IS NULL AS last, ledger_rule_hash(lag(r.hash, 1, '\x'::bytea) OVER y, r) AS want
 	FROM ledger_rule r WHERE r.county_code = $1 WINDOW y AS (PARTITION BY r.year ORDER BY r.seq)
 ), sums AS (
@@ -84,7 +86,7 @@ WHERE p.stage IS DISTINCT FROM s.stage OR p.held IS DISTINCT FROM s.held OR p.st
 UNION ALL
 SELECT r.year, '', r.seq, '平衡规则的变更与哈希链不符，或与年度现行规则不符 · a change of the rules does not follow from the one before, or is not what the year enforces'
 FROM rules r JOIN ledger_year y ON y.county_code = $1 AND y.year = r.year
-WHERE r.want IS DISTINCT FROM r.hash OR r.seq <> r.before + 1 OR r.was <> r.enforced_before OR r.last AND r.enforced <> y.enforced
+WHERE r.want IS DISTINCT FROM r.hash OR r.seq <> r.before + 1 OR r.was <> r.enforced_before OR r.last AND r.enforced <> y.enforced OR r.mode <> y.mode
 ORDER BY 1, 2, 3`
 
 // Verify walks every book of a county: every hash from the one before, no seq

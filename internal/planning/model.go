@@ -167,6 +167,9 @@ func roundingMargin(rows int) float64 { return math.Floor(0.004/float64(rows)*1e
 func (m *model) addTownships(f *fields, s *survey, o Options, measure Measure) {
 	p := m.problem
 	transferCost := o.TransferCost * land.SquareMetre.Mu()
+	if o.Balance == netIncrease {
+		transferCost = 0 // the county's total alone counts: one township makes up for another freely
+	}
 	margin := roundingMargin(len(s.townships) + 1)
 	type pooled struct {
 		flow int32

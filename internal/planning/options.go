@@ -41,6 +41,9 @@ type Options struct {
 	IncludeReview bool `json:"include_review"`
 	// Enforce says which balances must hold.
 	Enforce Enforce `json:"enforce"`
+	// Balance is "net_increase" where the rulebook balances the county's year as
+	// a whole (年度净增加), else empty. The rulebook alone says so, not a plan.
+	Balance string `json:"balance,omitempty"`
 	// TrackWidth is how wide, in metres, a farm track or ditch may be that
 	// does not separate fields.
 	TrackWidth float64 `json:"track_width_m"`
@@ -66,6 +69,8 @@ type Options struct {
 // are kept to 0.0001 m, and a centimetre is far below what anybody can see.
 const touch = 0.01
 
+const netIncrease = "net_increase"
+
 // Search defaults, where neither rulebook nor plan says anything.
 const (
 	defaultTimeLimit = 60
@@ -87,6 +92,9 @@ func defaults(p rulebook.Planning) Options {
 	}
 	for _, w := range p.Priorities {
 		o.Weights[w.Clause] = w.PerMu
+	}
+	if p.NetIncrease {
+		o.Balance = netIncrease
 	}
 	return o
 }
@@ -115,10 +123,14 @@ func (o Options) override(plan json.RawMessage) (Options, error) {
 		weights[clause] = w
 	}
 	o.Weights = weights
+	balance := o.Balance
 	d := json.NewDecoder(bytes.NewReader(plan))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&o); err != nil && err != io.EOF {
 		return Options{}, badOptions("%v", err)
+	}
+	if o.Balance != balance {
+		return Options{}, badOptions("balance 由规则包决定。 balance is the rulebook's to say.")
 	}
 	return o, o.check()
 }

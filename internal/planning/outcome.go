@@ -63,6 +63,12 @@ func settle(s *survey, f *fields, m *model, o Options, farmland []bool, multipli
 		if !o.Enforce.has(measure) {
 			continue
 		}
+		if o.Balance == netIncrease {
+			if err := checkTotal(measure, own[measure]); err != nil {
+				return nil, fmt.Errorf("复核方案 · check the plan: %w", err)
+			}
+			continue
+		}
 		transfers, err := cover(s, measure, own[measure])
 		if err != nil {
 			return nil, fmt.Errorf("复核方案 · check the plan: %w", err)
@@ -155,7 +161,7 @@ func (out *outcome) recheck(o Options) error {
 		if t.In != in[t.Code] || t.Out != gone[t.Code] {
 			return fmt.Errorf("乡镇 %s 的合计与地块不符 · township %s: sums differ from the parcels", t.Code, t.Code)
 		}
-		if left := t.In + t.TransferIn - t.Out - t.TransferOut; o.Enforce.Area && left < 0 {
+		if left := t.In + t.TransferIn - t.Out - t.TransferOut; o.Enforce.Area && o.Balance != netIncrease && left < 0 {
 			return fmt.Errorf("乡镇 %s 数量不平衡，差 %s m² · township %s is short by %s m²", t.Code, -left, t.Code, -left)
 		}
 		takenInAll += t.TransferIn

@@ -296,3 +296,40 @@ func TestAnApprovedPlanCannotChange(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestARulebookCanBalanceTheCountysYearAsAWhole: no code says so, the rulebook
+// does; then what it costs that one township makes up for another is nothing,
+// and nothing is transferred.
+func TestARulebookCanBalanceTheCountysYearAsAWhole(t *testing.T) {
+	f := newCounty(t)
+	f.parcel("0101", box(100, 100, 200, 200))
+	f.candidate(declared{direction: "out", number: "C1", township: east, net: "4999.99", paddy: "4999.99", quality: "10", geom: box(150, 100, 200, 200)})
+	f.candidate(declared{direction: "in", number: "J1", township: west, net: "6000.01", paddy: "5000.01", quality: "9", geom: box(600, 100, 700, 160)})
+	standard, err := rulebook.Shanxi2025()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := func(balance string) string {
+		own, err := rulebook.Parse("own", []byte(strings.NewReplacer("transfer_per_mu: 50", "transfer_per_mu: 100000\n  balance: "+balance).Replace(string(standard.Document))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.exec(`INSERT INTO rulebook (version, id, year, document) VALUES ($1, $2, $3, $4)`, own.Hash, own.ID, own.Year, string(own.Document))
+		return own.Hash
+	}
+	id, s := f.solve("each township", map[string]any{"rulebook": rules("in_out")})
+	if f.chosen(id)["out/C1"] || s.Options.Balance != "" {
+		t.Errorf("a transfer dearer than a refusal was made; balance %q", s.Options.Balance)
+	}
+	id, s = f.solve("the county", map[string]any{"rulebook": rules("net_increase")})
+	if chosen := f.chosen(id); !chosen["out/C1"] || !chosen["in/J1"] {
+		t.Errorf("chosen %v", chosen)
+	}
+	if s.Transfers != 0 || s.Options.Balance != "net_increase" || !strings.Contains(strings.Join(s.Notes, ""), "净增加 1000.02 m²") {
+		t.Errorf("%d transfers, balance %q, notes %v", s.Transfers, s.Options.Balance, s.Notes)
+	}
+	f.exec(`UPDATE verdict SET net_m2 = 4999.98, net_paddy_m2 = 4999.98 WHERE number = 'J1'`)
+	if id, _ = f.solve("the county, short", map[string]any{"rulebook": s.Options.Rulebook}); f.chosen(id)["out/C1"] {
+		t.Error("the county's year would end with less land")
+	}
+}

@@ -103,3 +103,16 @@ func checkBalance(m Measure, own map[string]land.Area, transfers []Transfer) err
 	}
 	return nil
 }
+
+// checkTotal is the last word on a plan that balances the county's year as a
+// whole: what comes in everywhere is no less than what leaves anywhere.
+func checkTotal(m Measure, own map[string]land.Area) error {
+	var total land.Area
+	for _, balance := range own {
+		total += balance
+	}
+	if total < 0 {
+		return fmt.Errorf("全县%s净减少 %s m² · the county's net change of %s is −%s m²", m.zh(), -total, m, -total)
+	}
+	return nil
+}

@@ -91,6 +91,10 @@ func (out *outcome) summarise(s *survey, f *fields, o Options, farmland []bool) 
 		sum.County.InPaddy += t.InPaddy
 		sum.County.OutPaddy += t.OutPaddy
 	}
+	if o.Balance == netIncrease {
+		net := sum.County.In - sum.County.Out
+		sum.Notes = append(sum.Notes, fmt.Sprintf("按年度净增加平衡：全县转进 %s m²，转出 %s m²，净增加 %s m²；乡镇之间不另作调剂，不要求先进后出。", sum.County.In, sum.County.Out, net))
+	}
 	var in, gone grades
 	for _, p := range out.parcels {
 		tally, g := &sum.In, &in

@@ -153,6 +153,8 @@ func malformed(check func(string) (string, string), overlap string) []mistake {
 			`m.yaml:48: "OUT-P1" 应为 0 至 1e+09 之间的数 / "OUT-P1" must be a number from 0 to 1e+09`},
 		{"unknown balance", "enforced: [area]", "enforced: [volume]",
 			`m.yaml:47: 字段 enforced 没有值 "volume" / field enforced has no value "volume"`},
+		{"unknown way of balancing", "enforced: [area]", "enforced: [area]\n  balance: weekly",
+			`m.yaml:48: "balance" 的值 "weekly" 未知，可用：in_out, net_increase / "balance" has the unknown value "weekly"; known: in_out, net_increase`},
 		{"unknown type of land", "default_gdlx: PD", "default_gdlx: FD",
 			`m.yaml:46: "default_gdlx" 的值 "FD" 未知，可用：PD, TT / "default_gdlx" has the unknown value "FD"; known: PD, TT`},
 		{"weight missing", "  transfer_per_mu: 1\n", "",

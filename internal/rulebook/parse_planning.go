@@ -65,6 +65,15 @@ func (p *parser) planning(n *yaml.Node) Planning {
 	for _, m := range p.values("enforced", o.scalars("enforced"), []string{"area", "paddy", "quality"}) {
 		v.Enforced = append(v.Enforced, Measure(m))
 	}
+	if n := o.take("balance"); n != nil {
+		switch text := o.d.text(n, "balance"); text {
+		case "in_out":
+		case "net_increase":
+			v.NetIncrease = true
+		default:
+			p.fail(n.Line, "%q 的值 %q 未知，可用：in_out, net_increase", "%q has the unknown value %q; known: in_out, net_increase", "balance", text)
+		}
+	}
 	if w := o.require("priorities"); w != nil {
 		weights := p.object(w, "priorities")
 		for _, id := range slices.Clone(weights.order) {

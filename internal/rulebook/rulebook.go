@@ -321,14 +321,18 @@ type Planning struct {
 	// than one of score 0, an out parcel that much dearer to refuse.
 	Priorities []Priority
 
-	InCostPerMu    float64 // 转进 one 亩, before priorities
-	RefusalPerMu   float64 // refusing one 亩 of an eligible 转出, before priorities
-	PerimeterPerM  float64 // λ: one metre of boundary between farmland and other land
-	TransferPerMu  float64 // 调剂: one 亩 that one township covers for another
-	TrackWidthM    float64 // farm tracks and ditches up to this width do not separate
-	MinPatchM2     float64 // smallest patch of farmland worth planning
-	DefaultGDLX    string  // 耕地类型 of in parcels whose declaration names none
-	Enforced       []Measure
+	InCostPerMu   float64 // 转进 one 亩, before priorities
+	RefusalPerMu  float64 // refusing one 亩 of an eligible 转出, before priorities
+	PerimeterPerM float64 // λ: one metre of boundary between farmland and other land
+	TransferPerMu float64 // 调剂: one 亩 that one township covers for another
+	TrackWidthM   float64 // farm tracks and ditches up to this width do not separate
+	MinPatchM2    float64 // smallest patch of farmland worth planning
+	DefaultGDLX   string  // 耕地类型 of in parcels whose declaration names none
+	Enforced      []Measure
+	// NetIncrease balances the county's year as a whole (年度净增加): what comes
+	// in everywhere against what leaves anywhere, with no 调剂 and no 先进后出.
+	// Otherwise every township's 转进 covers its 转出 (进出平衡).
+	NetIncrease    bool
 	ShortfallPerMu float64 // weight of one 亩 missing where no plan can balance
 }
 

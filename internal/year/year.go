@@ -5,6 +5,7 @@ package year
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -139,14 +140,8 @@ func (y Year) before(ctx context.Context, tx pgx.Tx, number int) (*planning.Publ
 // book writes into the ledger what an approved plan changes against the one
 // before.
 func (y Year) book(ctx context.Context, tx pgx.Tx, before, now *planning.Publication, by ledger.By) error {
-	enforced, err := y.enforced(ctx, tx, now.PlanID)
-	if err != nil {
+	if err := y.rules(ctx, tx, before, now, by); err != nil {
 		return err
-	}
-	if before == nil {
-		if err := ledger.OpenYear(ctx, tx, y.County, y.Number, ledger.InOut, enforced); err != nil {
-			return err
-		}
 	}
 	was := map[string]planning.Chosen{}
 	if before != nil {
@@ -207,14 +202,47 @@ func (y Year) parcel(c planning.Chosen) ledger.Parcel {
 	return ledger.Parcel{Book: ledger.Book{County: y.County, Year: y.Number, Township: c.Township}, Number: c.Number}
 }
 
-// enforced are the measures that the plan was made to balance; area always is.
-func (y Year) enforced(ctx context.Context, tx pgx.Tx, plan uuid.UUID) ([]ledger.Measure, error) {
-	var paddy, quality bool
-	err := tx.QueryRow(ctx, `
-		SELECT coalesce((summary #>> '{options,enforce,paddy}')::boolean, false), coalesce((summary #>> '{options,enforce,quality}')::boolean, false)
-		FROM plan WHERE county_code = $1 AND plan_id = $2`, y.County, plan).Scan(&paddy, &quality)
+// rules opens the year by the balances that an approved plan keeps. Where it is
+// open, by the plan that this one amends or by the close of the year before, they
+// change to this plan's, and the log says so.
+func (y Year) rules(ctx context.Context, tx pgx.Tx, before, now *planning.Publication, by ledger.By) error {
+	mode, enforced, err := y.balances(ctx, tx, now.PlanID)
 	if err != nil {
-		return nil, fmt.Errorf("balances of plan %s: %w", plan, err)
+		return err
+	}
+	if before == nil {
+		_, err := ledger.YearOf(ctx, tx, y.County, y.Number)
+		var l *ledger.Error
+		if errors.As(err, &l) && l.Code == ledger.YearNotOpen {
+			return ledger.OpenYear(ctx, tx, y.County, y.Number, mode, enforced)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	change, err := ledger.SetRules(ctx, tx, y.County, y.Number, mode, enforced,
+		ledger.Note{Key: fmt.Sprintf("plan %d/%d rules", y.Number, now.Number), By: by, Reason: now.Reason, Approval: now.Decision})
+	if err != nil || change == nil {
+		return err
+	}
+	return access.Record(ctx, tx, access.Entry{County: y.County, Action: "ledger.rules", Kind: "year", ID: fmt.Sprint(y.Number), Reason: now.Reason,
+		Before: map[string]any{"mode": change.ModeWas, "enforced": change.Was},
+		After:  map[string]any{"mode": change.Mode, "enforced": change.Enforced, "approval": now.Decision}})
+}
+
+// balances are how the plan's rulebook balances a year, and the measures that the
+// plan was made to balance: area always, unless only the net change counts.
+func (y Year) balances(ctx context.Context, tx pgx.Tx, plan uuid.UUID) (ledger.Mode, []ledger.Measure, error) {
+	var paddy, quality, netIncrease bool
+	err := tx.QueryRow(ctx, `
+		SELECT coalesce((summary #>> '{options,enforce,paddy}')::boolean, false), coalesce((summary #>> '{options,enforce,quality}')::boolean, false),
+		       coalesce(summary #>> '{options,balance}', '') = 'net_increase'
+		FROM plan WHERE county_code = $1 AND plan_id = $2`, y.County, plan).Scan(&paddy, &quality, &netIncrease)
+	if err != nil {
+		return "", nil, fmt.Errorf("balances of plan %s: %w", plan, err)
+	}
+	if netIncrease {
+		return ledger.NetIncrease, nil, nil
 	}
 	list := []ledger.Measure{ledger.Area}
 	if paddy {
@@ -223,7 +251,7 @@ func (y Year) enforced(ctx context.Context, tx pgx.Tx, plan uuid.UUID) ([]ledger
 	if quality {
 		list = append(list, ledger.Quality)
 	}
-	return list, nil
+	return ledger.InOut, list, nil
 }
 
 // Transfer moves available quota between townships (乡镇间调剂).
