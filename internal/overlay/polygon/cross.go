@@ -18,7 +18,12 @@ type crossing struct {
 	// sine of the angle between the edges, or less; 1 where an edge begins or
 	// ends on the other.
 	sine float64
-	p    orb.Point
+	// p is the crossing rounded to doubles, rest what rounding took from it:
+	// areas are computed with both.
+	p, rest orb.Point
+	// slack bounds what the error of p + rest does to the area beside each of the
+	// edges, in m².
+	slack float64
 }
 
 // kernel overlays operand a with operand b, which is the shifted one.
@@ -133,7 +138,10 @@ func (k *kernel) edges(i, j int32) {
 	case oB == 0:
 		x.p = b
 	default:
-		x.p = meeting(a, b, oA, oB, p, q, oP, oQ)
+		x.p, x.rest = meeting(a, b, oA, oB, p, q, oP, oQ)
+		// It is off an edge by the error of the other's ends, in proportion to
+		// the edge's length.
+		x.slack = 2*(eP+eQ+eA+eB) + 8*unit*(math.Abs(oP)+math.Abs(oQ)+math.Abs(oA)+math.Abs(oB))
 		k.rounded = true
 		ab, pq := reach(a, b), reach(p, q)
 		x.sine = (math.Abs(oA) + math.Abs(oB)) / (ab * pq)
@@ -179,11 +187,11 @@ func ratio(o1, e1, o2, e2 float64) (t, err float64) {
 	return o1 / sum, 2*(e1+e2)/sum + 4*unit
 }
 
-// meeting is the crossing of the edges a→b and p→q, oA and oB being the
+// meeting is the crossing, and what rounding took from it, of the edges a→b and p→q, oA and oB being the
 // orientations of a and b against p→q and oP and oQ those of p and q against
 // a→b. It is the same point to the last bit whatever the order of the edges and
 // of their ends: neighbours that share an edge then get the same vertex on it.
-func meeting(a, b orb.Point, oA, oB float64, p, q orb.Point, oP, oQ float64) orb.Point {
+func meeting(a, b orb.Point, oA, oB float64, p, q orb.Point, oP, oQ float64) (at, rest orb.Point) {
 	if before(b, a) {
 		a, b, oA, oB = b, a, oB, oA
 	}
@@ -203,13 +211,14 @@ func meeting(a, b orb.Point, oA, oB float64, p, q orb.Point, oP, oQ float64) orb
 	if oA > oB {
 		from, to, t = b, a, oB/(oA+oB)
 	}
-	x, y := from[0]+t*(to[0]-from[0]), from[1]+t*(to[1]-from[1])
+	dx, dy := t*(to[0]-from[0]), t*(to[1]-from[1])
 	// Rounding must not carry it out of either edge's box.
 	ab, pq := edgeBox(a, b), edgeBox(p, q)
-	return orb.Point{
-		min(max(x, ab.x0, pq.x0), ab.x1, pq.x1),
-		min(max(y, ab.y0, pq.y0), ab.y1, pq.y1),
+	at = orb.Point{
+		min(max(from[0]+dx, ab.x0, pq.x0), ab.x1, pq.x1),
+		min(max(from[1]+dy, ab.y0, pq.y0), ab.y1, pq.y1),
 	}
+	return at, orb.Point{dx - (at[0] - from[0]), dy - (at[1] - from[1])}
 }
 
 func before(p, q orb.Point) bool { return p[0] < q[0] || p[0] == q[0] && p[1] < q[1] }

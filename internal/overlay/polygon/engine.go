@@ -49,7 +49,7 @@ func (e *engine) overlap(a, b *operand, planar float64, zone land.Zone, geometry
 	if out.Doubt |= e.walker.intersection(&e.forward, &e.first, &e.second); out.Doubt != 0 {
 		return out
 	}
-	walked, slack := 0.0, s.bound()
+	walked, slack := 0.0, s.geometryBound()
 	for i := range e.walker.ends {
 		area, _ := planarRing(e.walker.ring(i))
 		walked += area
@@ -132,7 +132,7 @@ func (e *engine) sums(zone land.Zone, ellipsoidal, wantOutside bool) (integral, 
 func (e *engine) agrees(s *integral) bool {
 	b := e.forward.a.box()
 	y := max(abs(b.x0-s.central), abs(b.x1-s.central)) / 6.3e6
-	return abs(s.area-s.planar) <= (1.1*y*y+1e-9)*abs(s.planar)+s.bound()+Minimum
+	return abs(s.area-s.planar) <= (1.1*y*y+1e-9)*abs(s.planar)+s.geometryBound()+Minimum
 }
 
 // rings makes the geometry of what the walker found.
@@ -141,7 +141,7 @@ func (e *engine) rings(s *integral) (orb.MultiPolygon, Doubt) {
 	touching := (e.forward.a.flaws|e.forward.b.flaws)&selfTouching != 0
 	if !e.forward.degenerate && !e.forward.close && !touching {
 		mp, lost, doubt := assemble(w.pts, w.ends)
-		if doubt == 0 && lost > s.bound()+Minimum {
+		if doubt == 0 && lost > s.geometryBound()+Minimum {
 			doubt = GreenSum
 		}
 		if doubt == 0 {
@@ -153,7 +153,7 @@ func (e *engine) rings(s *integral) (orb.MultiPolygon, Doubt) {
 	for i := range w.ends {
 		e.tidier.addRing(w.ring(i))
 	}
-	return e.tidy(s.planar, s.bound())
+	return e.tidy(s.planar, s.geometryBound())
 }
 
 // tidy makes the geometry of the tidier's edges, whose planar area must be

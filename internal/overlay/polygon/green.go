@@ -69,9 +69,11 @@ type integral struct {
 	// ellipsoidal asks for area; planar is always summed.
 	ellipsoidal  bool
 	planar, area float64
-	// size is the sum of the terms' amounts, and slack bounds what the rounding
-	// of crossings moves: together they bound the error of planar.
+	// size is the sum of the terms' amounts, and slack bounds what the crossings'
+	// errors move: together they bound the error of planar.
 	size, slack float64
+	// rounding bounds by how much polygons with rounded crossings may differ.
+	rounding float64
 }
 
 // add adds the strip beside p→q, n times.
@@ -84,6 +86,21 @@ func (s *integral) add(n float64, p, q orb.Point) {
 	}
 }
 
+// addFrom adds the strip beside the crossing x and the end q of an edge, n times.
+func (s *integral) addFrom(n float64, x *crossing, q orb.Point) {
+	width := (x.p[0] - s.reference) + (q[0] - s.reference)
+	// What the strip has more than that from the rounded crossing.
+	more := 0.5 * (x.rest[0]*(q[1]-x.p[1]-x.rest[1]) - width*x.rest[1])
+	term := 0.5*width*(q[1]-x.p[1]) + more
+	s.planar += n * term
+	s.size += math.Abs(term)
+	if s.ellipsoidal {
+		// The ellipsoid's scale is that of the plane to some 1e-4, and more is tiny.
+		s.area += n * (land.AdditiveEdge(x.p, q, s.central, s.reference) + more)
+	}
+	s.slack += x.slack
+}
+
 func (s *integral) chain(pts []orb.Point) {
 	for i := 1; i < len(pts); i++ {
 		s.add(1, pts[i-1], pts[i])
@@ -92,6 +109,9 @@ func (s *integral) chain(pts []orb.Point) {
 
 // bound is what planar may be off by.
 func (s *integral) bound() float64 { return 64*unit*s.size + s.slack }
+
+// geometryBound is what the area of rings with rounded crossings may be off by.
+func (s *integral) geometryBound() float64 { return s.bound() + s.rounding }
 
 // green adds to s the strips beside all of the boundary that lies inside the
 // other operand. It asks for no order among the crossings of an edge: what lies
@@ -128,10 +148,10 @@ func (b *boundary) ring(i, r int, s *integral) (n int, doubt Doubt) {
 		if w != 0 {
 			s.add(float64(w), u, v)
 		}
-		s.slack += slackOf(u, v)
+		s.rounding += roundingOf(u, v)
 		for ; j < len(b.order) && b.edge(b.order[j]) == e; j++ {
 			side := b.enters(b.order[j])
-			s.add(float64(side), b.k.crossings[b.order[j]].p, v)
+			s.addFrom(float64(side), &b.k.crossings[b.order[j]], v)
 			w += side
 		}
 		if w != 0 && w != 1 {
@@ -154,9 +174,9 @@ func (b *boundary) ring(i, r int, s *integral) (n int, doubt Doubt) {
 	}
 }
 
-// slackOf is how much the rounding of a crossing on u→v moves the area: some
+// roundingOf is how much the rounding of a crossing on u→v moves the area: some
 // units in the last place of the coordinates over the edge's length.
-func slackOf(u, v orb.Point) float64 {
+func roundingOf(u, v orb.Point) float64 {
 	size := max(math.Abs(u[0]), math.Abs(u[1]), math.Abs(v[0]), math.Abs(v[1]))
 	return 16 * unit * size * (math.Abs(v[0]-u[0]) + math.Abs(v[1]-u[1]))
 }

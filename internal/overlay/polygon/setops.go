@@ -97,7 +97,7 @@ func (e *engine) combine(a, b *Candidate, zone land.Zone, r rule) Result {
 		if doubt != 0 {
 			return Result{Doubt: doubt}
 		}
-		bound, common = bound+s.bound(), s.planar
+		bound, common = bound+s.geometryBound(), s.planar
 	} else {
 		var none integral
 		e.first.reset(k, false, true)
