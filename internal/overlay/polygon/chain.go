@@ -73,7 +73,8 @@ type operand struct {
 	// start[r]:start[r+1] are the points of ring r.
 	start []int32
 	rings []box
-	// groups are the boxes of ringGroup rings each, of polygons with many.
+	// groups are the boxes of ringGroup rings each, of polygons with many; then
+	// those of ringGroup groups each, and so on.
 	groups []box
 	// nodes are the levels of the tree, leaves first; level k begins at level[k].
 	nodes  []box
@@ -156,6 +157,26 @@ func (o *operand) ringOf(edge int32) int {
 		}
 	}
 	return lo
+}
+
+// skip passes over rings from r on, all before to, whose boxes do not meet a box,
+// and gives the next to look at.
+func (o *operand) skip(r, to int, around *box) int {
+	for r < to {
+		next, at, n := r, 0, len(o.rings)
+		for size := ringGroup; ; size *= ringGroup {
+			n = (n + ringGroup - 1) / ringGroup
+			if at == len(o.groups) || r%size != 0 || r+size > to || o.groups[at+r/size].meets(around) {
+				break
+			}
+			next, at = r+size, at+n
+		}
+		if next == r {
+			return r
+		}
+		r = next
+	}
+	return r
 }
 
 // leafEdges gives the edges of a leaf that meet a box.

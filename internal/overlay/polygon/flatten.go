@@ -85,16 +85,30 @@ func (s *flat) add(mp orb.MultiPolygon) error {
 		s.feats[f].flaws |= s.addRing(from.pts, r.ring, r.hole)
 	}
 	s.addTree(f)
-	if s.feats[f].flaws.invalid() {
-		return nil
+	s.findFlaws(f)
+	return nil
+}
+
+// findFlaws compares the last feature with itself and gives the edges that its
+// vertices touch a vertex there.
+func (s *flat) findFlaws(f int) {
+	flaws := &s.feats[f].flaws
+	if flaws.invalid() {
+		return
 	}
 	o := s.view(f)
 	var touches []touch
-	s.feats[f].flaws |= compareWithItself(&o, &touches)
-	if len(touches) > 0 && !s.feats[f].flaws.invalid() {
-		s.insert(f, touches)
+	*flaws |= compareWithItself(&o, &touches)
+	if *flaws&selfTouching == 0 || flaws.invalid() {
+		return
 	}
-	return nil
+	if len(touches) > 0 {
+		s.insert(f, touches)
+		o = s.view(f)
+	}
+	if o.crossAtVertices() {
+		*flaws |= selfCrossing
+	}
 }
 
 // join puts parts together, one after the other, in arrays that are just large
@@ -224,14 +238,17 @@ func (s *flat) addTree(f int) {
 	}
 	o = s.view(f)
 	o.fill()
-	if len(o.rings) > ringGroup {
-		for from := 0; from < len(o.rings); from += ringGroup {
+	// Rings in groups, groups in groups.
+	for below := o.rings; len(below) > ringGroup; {
+		at := len(s.groups)
+		for group := range slices.Chunk(below, ringGroup) {
 			b := noBox
-			for r := from; r < min(from+ringGroup, len(o.rings)); r++ {
-				b.add(&o.rings[r])
+			for i := range group {
+				b.add(&group[i])
 			}
 			s.groups = append(s.groups, b)
 		}
+		below = s.groups[at:]
 	}
 }
 

@@ -191,9 +191,10 @@ func (b *boundary) classify(from, to int, s *integral) (doubt Doubt) {
 		around = other.box()
 	}
 	for r := from; r < to; r++ {
-		if !b.wantOutside && r%ringGroup == 0 && r+ringGroup <= to && len(own.groups) > 0 && !own.groups[r/ringGroup].meets(around) {
-			r += ringGroup - 1
-			continue
+		if !b.wantOutside {
+			if r = own.skip(r, to, around); r == to {
+				break
+			}
 		}
 		w := 0
 		if around.holds(&own.rings[r]) {

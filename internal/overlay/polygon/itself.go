@@ -1,6 +1,11 @@
 package polygon
 
-import "github.com/paulmach/orb"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/paulmach/orb"
+)
 
 // touch is a vertex that lies in the interior of an edge.
 type touch struct {
@@ -162,6 +167,75 @@ func (c *itself) collinear(a, b, p, q orb.Point) {
 		}
 	}
 	c.flaws |= selfCrossing
+}
+
+// crossAtVertices tells whether rings of a polygon go through each other in a
+// vertex that they share, or a ring through itself: the polygon lies left of both
+// and would be there twice. No two edges cross then.
+func (o *operand) crossAtVertices() bool {
+	order := make([]int32, 0, len(o.pts))
+	for i := range o.pts {
+		if !o.gap[i] {
+			order = append(order, int32(i))
+		}
+	}
+	slices.SortFunc(order, func(i, j int32) int {
+		return cmp.Or(cmp.Compare(o.pts[i][0], o.pts[j][0]), cmp.Compare(o.pts[i][1], o.pts[j][1]))
+	})
+	for from := 0; from < len(order); {
+		to := from + 1
+		for to < len(order) && o.pts[order[to]] == o.pts[order[from]] {
+			to++
+		}
+		for i := from; i < to; i++ {
+			for j := from; j < i; j++ {
+				if !o.passAt(order[i], order[j]) {
+					return true
+				}
+			}
+		}
+		from = to
+	}
+	return false
+}
+
+// passAt tells whether the ring that comes to vertex i from a and leaves for b, and
+// the one that comes to an equal vertex j from c and leaves for d, pass each other.
+// Turning left from b the polygon is met until a. So a, d and c must follow, where
+// the other lies outside, or else c, d and a, where it is a hole.
+func (o *operand) passAt(i, j int32) bool {
+	p, a, b := o.pts[i], o.pointBefore(i), o.pts[i+1]
+	c, d := o.pointBefore(j), o.pts[j+1]
+	inC, inD := inSector(p, b, a, c), inSector(p, b, a, d)
+	switch {
+	case inC != inD:
+		return false
+	case inC:
+		return inSector(p, b, d, c)
+	}
+	return inSector(p, a, c, d)
+}
+
+func (o *operand) pointBefore(i int32) orb.Point {
+	if i == 0 || o.gap[i-1] {
+		return o.pts[o.start[o.ringOf(i)+1]-2]
+	}
+	return o.pts[i-1]
+}
+
+// inSector tells whether c is met when turning left around p from one direction
+// to another, neither of which is c's.
+func inSector(p, from, to, c orb.Point) bool {
+	turn, _ := orient(p, from, to)
+	f, _ := orient(p, from, c)
+	t, _ := orient(p, to, c)
+	switch {
+	case turn > 0:
+		return f > 0 && t < 0
+	case turn < 0:
+		return !(t > 0 && f < 0)
+	}
+	return f > 0
 }
 
 // insideSegment tells whether a point of the line u–v lies strictly between u

@@ -31,6 +31,11 @@ func (r *ray) node(level int, i int32) {
 	if b.y0 > r.p[1] || b.y1 < r.p[1] || r.right && b.x1 < r.p[0] || !r.right && b.x0 > r.p[0] {
 		return
 	}
+	if r.right && b.x0 > r.p[0] || !r.right && b.x1 < r.p[0] {
+		edges := int32(fan) << (3 * level)
+		r.beside(i*edges, min((i+1)*edges, int32(len(r.o.pts)-1)))
+		return
+	}
 	if level == 0 {
 		r.leaf(i)
 		return
@@ -38,6 +43,35 @@ func (r *ray) node(level int, i int32) {
 	for c := i * fan; c < min((i+1)*fan, r.o.level[level]-r.o.level[level-1]); c++ {
 		r.node(level-1, c)
 	}
+}
+
+// beside counts the edges from…to-1, which lie wholly on the side that the ray
+// goes to: of a chain that begins and ends there nothing counts but whether its
+// ends are above the ray, and of whole rings nothing at all. So polygons with many
+// edges along the ray take no longer than others.
+func (r *ray) beside(from, to int32) {
+	o := r.o
+	first := o.ringOf(from)
+	end := o.start[first+1] - 1 // where the ring closes
+	if to <= end {
+		r.sum += r.rise(from, to)
+		return
+	}
+	r.sum += r.rise(from, end)
+	if last := o.ringOf(to); o.start[last] < to {
+		r.sum += r.rise(o.start[last], to)
+	}
+}
+
+// rise is 1 where a chain comes up through the ray's height, -1 where it goes down.
+func (r *ray) rise(from, to int32) (n int) {
+	if r.above(r.o.pts[to][1]) {
+		n++
+	}
+	if r.above(r.o.pts[from][1]) {
+		n--
+	}
+	return n
 }
 
 func (r *ray) leaf(leaf int32) {

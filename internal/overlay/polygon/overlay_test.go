@@ -100,13 +100,14 @@ func TestDegenerate(t *testing.T) {
 func TestInvalidIsDoubted(t *testing.T) {
 	const square = "POLYGON((0 0,10 0,10 10,0 10,0 0))"
 	for name, text := range map[string]string{
-		"bow tie":               "POLYGON((0 0,10 10,10 0,0 10,0 0))",
-		"spike":                 "POLYGON((0 0,10 0,15 0,10 0,10 10,0 10,0 0))",
-		"nothing enclosed":      "POLYGON((0 0,10 10,0 0))",
-		"collinear":             "POLYGON((0 0,5 5,10 10,0 0))",
-		"holes overlap":         "POLYGON((0 0,10 0,10 10,0 10,0 0),(2 2,2 6,6 6,6 2,2 2),(4 4,4 8,8 8,8 4,4 4))",
-		"parts share an edge":   "MULTIPOLYGON(((0 0,5 0,5 5,0 5,0 0)),((5 1,8 1,8 4,5 4,5 1)))",
-		"hole leaves the shell": "POLYGON((0 0,10 0,10 10,0 10,0 0),(5 5,5 8,12 8,12 5,5 5))",
+		"bow tie":             "POLYGON((0 0,10 10,10 0,0 10,0 0))",
+		"spike":               "POLYGON((0 0,10 0,15 0,10 0,10 10,0 10,0 0))",
+		"nothing enclosed":    "POLYGON((0 0,10 10,0 0))",
+		"collinear":           "POLYGON((0 0,5 5,10 10,0 0))",
+		"holes overlap":       "POLYGON((0 0,10 0,10 10,0 10,0 0),(2 2,2 6,6 6,6 2,2 2),(4 4,4 8,8 8,8 4,4 4))",
+		"parts share an edge": "MULTIPOLYGON(((0 0,5 0,5 5,0 5,0 0)),((5 1,8 1,8 4,5 4,5 1)))",
+		"parts lie on each other between corners": "MULTIPOLYGON(((0 0,4 0,4 4,0 4,0 0)),((0 0,4 4,-3 5,0 0)))",
+		"hole leaves the shell":                   "POLYGON((0 0,10 0,10 10,0 10,0 0),(5 5,5 8,12 8,12 5,5 5))",
 	} {
 		bad := parse(t, text)
 		if prepare(t, bad).Valid() {

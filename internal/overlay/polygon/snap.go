@@ -88,14 +88,7 @@ func rebuilt(o *operand, move func(int32, orb.Point) orb.Point, insert []touch) 
 // candidate makes a candidate of rings that were added.
 func (s *flat) candidate() *Candidate {
 	s.addTree(0)
-	o := s.view(0)
-	var touches []touch
-	if !o.flaws.invalid() {
-		s.feats[0].flaws |= compareWithItself(&o, &touches)
-		if len(touches) > 0 && !s.feats[0].flaws.invalid() {
-			s.insert(0, touches)
-		}
-	}
+	s.findFlaws(0)
 	c := &Candidate{operand: s.view(0), around: noBox}
 	if c.levels > 0 {
 		c.around = *c.box()
