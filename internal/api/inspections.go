@@ -102,8 +102,8 @@ func (s *server) SignInspection(c echo.Context, county CountyPath, number YearPa
 func (s *server) AddRecordPhoto(c echo.Context, county CountyPath, number YearPath, direction DirectionPath, parcel NumberPath, params AddRecordPhotoParams) error {
 	ctx := c.Request().Context()
 	key := workflow.Key{County: county, Year: number, Direction: string(direction), Number: parcel}
-	if _, err := workflow.Read(ctx, s.db.Pool, key); err != nil {
-		return yearProblem(err) // before the file is read
+	if err := s.mayFile(ctx, key); err != nil {
+		return err
 	}
 	d, err := s.receive(c, params.FileName)
 	if err != nil {

@@ -508,6 +508,7 @@ const (
 	RecordActionRelease        RecordAction = "release"
 	RecordActionReturn         RecordAction = "return"
 	RecordActionReview         RecordAction = "review"
+	RecordActionRevoke         RecordAction = "revoke"
 	RecordActionRework         RecordAction = "rework"
 	RecordActionStart          RecordAction = "start"
 	RecordActionSubmit         RecordAction = "submit"
@@ -551,6 +552,8 @@ func (e RecordAction) Valid() bool {
 	case RecordActionReturn:
 		return true
 	case RecordActionReview:
+		return true
+	case RecordActionRevoke:
 		return true
 	case RecordActionRework:
 		return true
@@ -2030,7 +2033,7 @@ type Record struct {
 	Verdict string `json:"verdict"`
 }
 
-// RecordAction 申报、提交、撤回、退回补正、内业检查、送会审、不予、开始实施、乡镇初验、整改、整改完成、验收不合格、举证上报、举证退回、日常变更通过、指标锁定、解锁、准予实施、收回准予、已实施、核定流出、核销
+// RecordAction 申报、提交、撤回、退回补正、内业检查、送会审、不予、开始实施、乡镇初验、整改、整改完成、验收不合格、举证上报、举证退回、日常变更通过、指标锁定、解锁、准予实施、收回准予、已实施、核定流出、撤销、核销
 type RecordAction string
 
 // RecordDetail defines model for RecordDetail.
@@ -2642,7 +2645,7 @@ type WhatIfFileParams struct {
 
 // ActOnRecordsJSONBody defines parameters for ActOnRecords.
 type ActOnRecordsJSONBody struct {
-	// Action 申报、提交、撤回、退回补正、内业检查、送会审、不予、开始实施、乡镇初验、整改、整改完成、验收不合格、举证上报、举证退回、日常变更通过、指标锁定、解锁、准予实施、收回准予、已实施、核定流出、核销
+	// Action 申报、提交、撤回、退回补正、内业检查、送会审、不予、开始实施、乡镇初验、整改、整改完成、验收不合格、举证上报、举证退回、日常变更通过、指标锁定、解锁、准予实施、收回准予、已实施、核定流出、撤销、核销
 	Action RecordAction `json:"action"`
 
 	// Exempt 不计入平衡的流出：生态退耕、灾毁、自然淹没

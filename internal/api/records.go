@@ -261,8 +261,8 @@ func (s *server) AddOpinions(c echo.Context, county CountyPath, number YearPath)
 func (s *server) AddRecordDocument(c echo.Context, county CountyPath, number YearPath, direction DirectionPath, parcel NumberPath, params AddRecordDocumentParams) error {
 	ctx := c.Request().Context()
 	key := workflow.Key{County: county, Year: number, Direction: string(direction), Number: parcel}
-	if _, err := workflow.Read(ctx, s.db.Pool, key); err != nil {
-		return yearProblem(err) // before the file is read
+	if err := s.mayFile(ctx, key); err != nil {
+		return err
 	}
 	d, err := s.receive(c, params.FileName)
 	if err != nil {
@@ -278,6 +278,18 @@ func (s *server) AddRecordDocument(c echo.Context, county CountyPath, number Yea
 		return yearProblem(err)
 	}
 	return c.JSON(http.StatusCreated, documentJSON(d))
+}
+
+// mayFile refuses a parcel that is not the caller's before the file is read.
+func (s *server) mayFile(ctx context.Context, key workflow.Key) error {
+	r, err := workflow.Read(ctx, s.db.Pool, key)
+	if err != nil {
+		return yearProblem(err)
+	}
+	if actor, _ := access.From(ctx); !actor.Sees(key.County, r.Township) {
+		return yearProblem(workflow.Unseen(key))
+	}
+	return nil
 }
 
 // receive stores the request's file.

@@ -131,7 +131,7 @@ func roleFor(a workflow.Action) access.Role {
 		return access.TownshipLead
 	case workflow.Approve, workflow.Unplan, workflow.Drop:
 		return access.Government
-	case workflow.Refuse, workflow.Accept, workflow.Fail, workflow.Lock, workflow.Unlock, workflow.Release, workflow.Recall, workflow.Confirm, workflow.Carry, workflow.WriteOff:
+	case workflow.Refuse, workflow.Accept, workflow.Fail, workflow.Lock, workflow.Unlock, workflow.Release, workflow.Recall, workflow.Confirm, workflow.Revoke, workflow.Carry, workflow.WriteOff:
 		return access.BureauLead
 	}
 	return access.Bureau

@@ -49,6 +49,9 @@ func (r *Record) refuse(code Code, missing []string, format string, args ...any)
 		Detail: "地块 " + r.Key.String() + "：" + fmt.Sprintf(format, args...)}
 }
 
+// Unseen refuses a parcel that is another township's, as if it were not there.
+func Unseen(k Key) *Refusal { return notFound(k) }
+
 func notFound(k Key) *Refusal {
 	return &Refusal{Code: NotFound, Record: k.String(),
 		Detail: fmt.Sprintf("%d 年度没有地块 %s 的流程，或不属于您的乡镇；请先申报（declare）。 There is no record of parcel %s in %d for you to see; declare it first.", k.Year, k, k, k.Year)}

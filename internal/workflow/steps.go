@@ -37,6 +37,7 @@ const (
 	Execute       Action = "execute"         // 已实施
 	Confirm       Action = "confirm"         // 核定不计入平衡的流出
 	Recognise     Action = "recognise"       // 年度变更认定
+	Revoke        Action = "revoke"          // 撤销（冲销）
 	Carry         Action = "carry"           // 结转
 	WriteOff      Action = "write_off"       // 核销
 )
@@ -46,7 +47,7 @@ var actionZH = map[Action]string{
 	Unplan: "方案退回", Approve: "方案批准", Drop: "调出方案", Start: "开始实施", TownshipCheck: "乡镇初验", Rectify: "整改", Rework: "整改完成",
 	Accept: "县级验收合格", Fail: "验收不合格", SendEvidence: "举证上报", EvidenceBack: "举证退回", ApproveChange: "日常变更通过",
 	Lock: "指标锁定", Unlock: "指标解锁", Release: "准予实施", Recall: "收回准予", Execute: "已实施", Confirm: "核定流出", Recognise: "年度变更认定",
-	Carry: "结转", WriteOff: "核销",
+	Revoke: "撤销", Carry: "结转", WriteOff: "核销",
 }
 
 // Chinese is the action's name for people.
@@ -158,6 +159,12 @@ var steps = []Step{
 	// the survey decides also of what did not get through the daily change; that needs a word
 	{Action: Recognise, Tracks: inOnly, From: []State{Accepted, Evidenced, ChangeApproved}, To: Recognised, Roles: bureaus, Signs: true, ReasonFrom: []State{Accepted, Evidenced}},
 	{Action: Recognise, Tracks: outOnly, From: []State{Executed}, To: Recognised, Roles: bureaus, Signs: true},
+	// a mistake is taken back from the last step on, and the books reverse it
+	{Action: Revoke, Tracks: inOnly, From: []State{Accepted}, To: TownshipChecked, Roles: lead, Reason: true},
+	{Action: Revoke, Tracks: inOnly, From: []State{Recognised}, To: Accepted, Roles: lead, Reason: true},
+	{Action: Revoke, Tracks: outOnly, From: []State{Executed}, To: Released, Roles: lead, Reason: true},
+	{Action: Revoke, Tracks: outOnly, From: []State{Recognised}, To: Executed, Roles: lead, Reason: true},
+	{Action: Revoke, Tracks: exemptOnly, From: []State{Recognised}, To: InReview, Roles: lead, Reason: true},
 	{Action: Carry, Tracks: every, From: []State{Recognised}, To: Carried, Roles: []access.Role{access.BureauLead, access.Government}, Composed: true},
 	{Action: WriteOff, Tracks: inOnly, From: []State{Approved, Executing, Rectifying, Failed}, To: WrittenOff, Roles: lead, Reason: true},
 	{Action: WriteOff, Tracks: outOnly, From: []State{Approved}, To: WrittenOff, Roles: lead, Reason: true},

@@ -44,6 +44,11 @@ out released recall quota_locked
 out released execute executed
 out executed recognise recognised
 exempt in_review confirm recognised
+in accepted revoke township_checked
+in recognised revoke accepted
+out executed revoke released
+out recognised revoke executed
+exempt recognised revoke in_review
 in/out/exempt recognised carry carried
 in approved,executing,rectifying,failed write_off written_off
 out approved write_off written_off`

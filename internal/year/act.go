@@ -162,6 +162,11 @@ func (y Year) post(ctx context.Context, tx pgx.Tx, a access.Actor, action workfl
 		if released, err = ledger.Latest(ctx, tx, p, "out", ledger.KindReleaseOut); err == nil {
 			_, err = ledger.Reverse(ctx, tx, y.County, released, note)
 		}
+	case workflow.Revoke:
+		var last uuid.UUID
+		if last, err = ledger.Latest(ctx, tx, p, r.Direction, revoked(r)); err == nil {
+			_, err = ledger.Reverse(ctx, tx, y.County, last, note)
+		}
 	case workflow.Execute:
 		err = y.execute(ctx, tx, p, item.Executed, note)
 	case workflow.Accept:
@@ -173,6 +178,22 @@ func (y Year) post(ctx context.Context, tx pgx.Tx, a access.Actor, action workfl
 		_, err = ledger.ExemptOutflow(ctx, tx, p, amounts, note)
 	}
 	return err
+}
+
+// revoked is the kind of entry that is reversed when a record has gone back to
+// its state.
+func revoked(r *workflow.Record) ledger.Kind {
+	switch {
+	case r.Exempt != workflow.Balanced:
+		return ledger.KindExempt
+	case r.State == workflow.TownshipChecked:
+		return ledger.KindAcceptIn
+	case r.State == workflow.Accepted:
+		return ledger.KindRecogniseIn
+	case r.State == workflow.Released:
+		return ledger.KindExecuteOut
+	}
+	return ledger.KindRecogniseOut
 }
 
 func (y Year) execute(ctx context.Context, tx pgx.Tx, p ledger.Parcel, took *ledger.Amounts, note ledger.Note) error {

@@ -226,6 +226,22 @@ func TestRecognise_IsWhatTheNextSurveyHas(t *testing.T) {
 		t.Errorf("twice: %v", err)
 	}
 	b.sound()
+
+	// A mistake is taken back from the last step on, and made good.
+	b.must(b.act(access.BureauLead, workflow.Revoke, "out/C1"))
+	b.must(b.act(access.BureauLead, workflow.Revoke, "in/J1"))
+	if got := b.balances(east); got != "available 400000, used 500000" || b.states("in/J1", "out/C1") != "accepted executed" {
+		t.Errorf("%s", got)
+	}
+	if got := codes(b.act(access.BureauLead, workflow.Revoke, "in/J1")); got != "ledger-insufficient" { // its quota is used
+		t.Errorf("%s", got)
+	}
+	b.must(b.act(access.BureauLead, workflow.Revoke, "out/C1"))
+	b.must(b.act(access.TownshipClerk, workflow.Execute, "out/C1"))
+	both = b.items("in/J1", "out/C1")
+	_, err := recognise(false)
+	b.must(err)
+	b.sound()
 	b.close()
 }
 

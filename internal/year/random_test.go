@@ -45,7 +45,7 @@ func TestAct_RecordsAndBooksNeverPart(t *testing.T) {
 		b.checked(&judge{verdict: screening.Verdict{Verdict: "eligible", Net: 890000, Quality: six()}}, fmt.Sprintf("J%d", i), box(i, 0, 100, 100))
 	}
 	actions := []workflow.Action{workflow.Accept, workflow.Accept, workflow.Fail, workflow.WriteOff, workflow.Lock, workflow.Lock, workflow.Unlock, workflow.Release,
-		workflow.Recall, workflow.Execute}
+		workflow.Recall, workflow.Execute, workflow.Revoke}
 	var wg sync.WaitGroup
 	for n := range clients {
 		random := rand.New(rand.NewPCG(uint64(n), 1))

@@ -187,6 +187,11 @@ func TestExempt_IsBookedApart(t *testing.T) {
 	if got := b.states("out/T1"); got != "recognised" {
 		t.Errorf("%s", got)
 	}
+	b.must(b.act(access.BureauLead, workflow.Revoke, "out/T1"))
+	if got := b.balances(east); got != "in_planned 900000" || b.states("out/T1") != "in_review" {
+		t.Errorf("%s", got)
+	}
+	b.must(b.act(access.BureauLead, workflow.Confirm, "out/T1"))
 	b.sound()
 }
 
