@@ -21,11 +21,11 @@ const currentCandidates = `
 		AND n.scope = d.scope AND n.status = 'committed' AND n.commit_seq > d.commit_seq)`
 
 const candidateColumns = `c.direction, c.number, c.township_code, c.township_name, c.village, c.base_bsm, c.base_dlbm,
-	c.target_dlbm, c.purpose, c.method, c.actor, c.declared_m2::text, c.area_m2::text, c.documents, d.version`
+	c.target_dlbm, c.purpose, c.method, c.actor, c.declared_m2::text, c.area_m2::text, c.documents, d.dataset_id, d.version`
 
 func candidateTargets(v *Candidate) []any {
 	return []any{&v.Direction, &v.Number, &v.TownshipCode, &v.TownshipName, &v.Village, &v.BaseBsm, &v.BaseDlbm,
-		&v.TargetDlbm, &v.Purpose, &v.Method, &v.Actor, &v.DeclaredM2, &v.AreaM2, &v.Documents, &v.DatasetVersion}
+		&v.TargetDlbm, &v.Purpose, &v.Method, &v.Actor, &v.DeclaredM2, &v.AreaM2, &v.Documents, &v.DatasetId, &v.DatasetVersion}
 }
 
 func (s *server) ListCandidates(c echo.Context, county CountyPath, params ListCandidatesParams) error {

@@ -76,9 +76,15 @@ func noDataset(county string, id uuid.UUID) error {
 }
 
 func (s *server) GetDataset(c echo.Context, county CountyPath, id DatasetID) error {
-	d, err := s.dataset(c.Request().Context(), county, id)
+	ctx := c.Request().Context()
+	d, err := s.dataset(ctx, county, id)
 	if err != nil {
 		return err
+	}
+	err = s.rows(ctx).QueryRow(ctx, `SELECT (SELECT run_id FROM screening_run WHERE county_code = $1 AND status = 'done'
+		AND datasets @> jsonb_build_array(jsonb_build_object('dataset_id', $2::text)) ORDER BY finished_at DESC, run_id LIMIT 1)`, county, id.String()).Scan(&d.RunId)
+	if err != nil {
+		return fmt.Errorf("screening of dataset %s: %w", id, err)
 	}
 	return c.JSON(http.StatusOK, d)
 }
@@ -131,6 +137,7 @@ type loadOptions struct {
 	WorkbookID    string    `json:"workbook_id,omitempty"`
 	AcceptRepairs bool      `json:"accept_repairs,omitempty"`
 	ConfirmEmpty  bool      `json:"confirm_empty,omitempty"`
+	Screen        bool      `json:"screen,omitempty"`
 }
 
 func (s *server) AddDataset(c echo.Context, county CountyPath) error {
@@ -216,6 +223,14 @@ func (s *server) loadOptions(ctx context.Context, county string, in DatasetInput
 	}
 	if in.ConfirmEmpty != nil {
 		o.ConfirmEmpty = *in.ConfirmEmpty
+	}
+	if declaration := in.Kind == "CANDIDATE_IN" || in.Kind == "CANDIDATE_OUT"; declaration {
+		o.Screen = !actor.WholeCounty()
+		if in.Screen != nil {
+			o.Screen = *in.Screen
+		}
+	} else if in.Screen != nil && *in.Screen {
+		return nil, badRequest("screen", "只有申报（CANDIDATE_IN、CANDIDATE_OUT）装载后随即筛查；其他数据请装载后另行筛查。 Only declarations are screened on arrival.")
 	}
 	if in.WorkbookId != nil {
 		var there bool

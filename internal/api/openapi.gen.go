@@ -37,6 +37,27 @@ func (e AlertKind) Valid() bool {
 	}
 }
 
+// Defines values for CandidateInputGdlx.
+const (
+	CandidateInputGdlxEmpty CandidateInputGdlx = ""
+	CandidateInputGdlxPD    CandidateInputGdlx = "PD"
+	CandidateInputGdlxTT    CandidateInputGdlx = "TT"
+)
+
+// Valid indicates whether the value is a known member of the CandidateInputGdlx enum.
+func (e CandidateInputGdlx) Valid() bool {
+	switch e {
+	case CandidateInputGdlxEmpty:
+		return true
+	case CandidateInputGdlxPD:
+		return true
+	case CandidateInputGdlxTT:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CreditStatus.
 const (
 	Cancelled CreditStatus = "cancelled"
@@ -810,19 +831,19 @@ func (e VerdictName) Valid() bool {
 
 // Defines values for WhatIfDeclarationGdlx.
 const (
-	Empty WhatIfDeclarationGdlx = ""
-	PD    WhatIfDeclarationGdlx = "PD"
-	TT    WhatIfDeclarationGdlx = "TT"
+	WhatIfDeclarationGdlxEmpty WhatIfDeclarationGdlx = ""
+	WhatIfDeclarationGdlxPD    WhatIfDeclarationGdlx = "PD"
+	WhatIfDeclarationGdlxTT    WhatIfDeclarationGdlx = "TT"
 )
 
 // Valid indicates whether the value is a known member of the WhatIfDeclarationGdlx enum.
 func (e WhatIfDeclarationGdlx) Valid() bool {
 	switch e {
-	case Empty:
+	case WhatIfDeclarationGdlxEmpty:
 		return true
-	case PD:
+	case WhatIfDeclarationGdlxPD:
 		return true
-	case TT:
+	case WhatIfDeclarationGdlxTT:
 		return true
 	default:
 		return false
@@ -992,10 +1013,13 @@ type Candidate struct {
 	// AreaM2 平方米，两位小数 · m² with two decimals
 	//
 	// Example: 1234.56
-	AreaM2         AreaM2  `json:"area_m2"`
-	BaseBsm        *string `json:"base_bsm,omitempty"`
-	BaseDlbm       *string `json:"base_dlbm,omitempty"`
-	DatasetVersion string  `json:"dataset_version"`
+	AreaM2   AreaM2  `json:"area_m2"`
+	BaseBsm  *string `json:"base_bsm,omitempty"`
+	BaseDlbm *string `json:"base_dlbm,omitempty"`
+
+	// DatasetId 所在的申报版本；修改时写明 · The declaration it stands in; name it to change it
+	DatasetId      *openapi_types.UUID `json:"dataset_id,omitempty"`
+	DatasetVersion string              `json:"dataset_version"`
 
 	// DeclaredM2 平方米，两位小数 · m² with two decimals
 	//
@@ -1014,6 +1038,17 @@ type Candidate struct {
 	Village      *string            `json:"village,omitempty"`
 }
 
+// CandidateChange defines model for CandidateChange.
+type CandidateChange struct {
+	Dataset Dataset `json:"dataset"`
+
+	// Issues 检查报告的前 1000 条 · The first 1000 of the report
+	Issues []Issue `json:"issues"`
+
+	// RunId 随即进行的筛查 · The screening that follows
+	RunId *openapi_types.UUID `json:"run_id,omitempty"`
+}
+
 // CandidateDetail defines model for CandidateDetail.
 type CandidateDetail struct {
 	Candidate Candidate `json:"candidate"`
@@ -1028,10 +1063,61 @@ type CandidateDetail struct {
 	Verdict *Verdict `json:"verdict,omitempty"`
 }
 
+// CandidateInput defines model for CandidateInput.
+type CandidateInput struct {
+	Actor *string `json:"actor,omitempty"`
+
+	// Attributes 申报表其他各栏，如 SSZT、TBBH、XDM、BZ · Other columns of the form
+	Attributes *map[string]string `json:"attributes,omitempty"`
+	BaseBsm    *string            `json:"base_bsm,omitempty"`
+	BaseDlbm   *string            `json:"base_dlbm,omitempty"`
+
+	// Crs EPSG:4490（缺省）或本县平面坐标系
+	Crs *string `json:"crs,omitempty"`
+
+	// DatasetId 所改的现行版本；尚无申报的不填 · The version in force that is changed
+	DatasetId *openapi_types.UUID `json:"dataset_id,omitempty"`
+
+	// DeclaredM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	DeclaredM2 *AreaM2 `json:"declared_m2,omitempty"`
+
+	// Documents 材料代码 → 文号，如 QLRTY；空值删除 · Empty removes
+	Documents *map[string]string  `json:"documents,omitempty"`
+	Gdlx      *CandidateInputGdlx `json:"gdlx,omitempty"`
+
+	// Geometry GeoJSON 几何 · A GeoJSON geometry
+	Geometry *GeoJSON `json:"geometry,omitempty"`
+	Method   *string  `json:"method,omitempty"`
+	Purpose  *string  `json:"purpose,omitempty"`
+	Reason   string   `json:"reason"`
+
+	// Screen 随即筛查 · Screen at once
+	Screen       *bool     `json:"screen,omitempty"`
+	TargetDlbm   *string   `json:"target_dlbm,omitempty"`
+	TownshipCode *Township `json:"township_code,omitempty"`
+	TownshipName *string   `json:"township_name,omitempty"`
+	Village      *string   `json:"village,omitempty"`
+}
+
+// CandidateInputGdlx defines model for CandidateInput.Gdlx.
+type CandidateInputGdlx string
+
 // CandidatePage defines model for CandidatePage.
 type CandidatePage struct {
 	Items []Candidate `json:"items"`
 	Next  *string     `json:"next,omitempty"`
+}
+
+// CandidateReason defines model for CandidateReason.
+type CandidateReason struct {
+	// DatasetId 所改的现行版本 · The version in force that is changed
+	DatasetId openapi_types.UUID `json:"dataset_id"`
+	Reason    string             `json:"reason"`
+
+	// Screen 随即筛查 · Screen at once
+	Screen *bool `json:"screen,omitempty"`
 }
 
 // Capacity defines model for Capacity.
@@ -1159,21 +1245,24 @@ type Dataset struct {
 	CreatedAt   *time.Time `json:"created_at,omitempty"`
 
 	// Current 现行版本 · In force
-	Current       *bool                  `json:"current,omitempty"`
-	DatasetId     openapi_types.UUID     `json:"dataset_id"`
-	Encoding      *string                `json:"encoding,omitempty"`
-	Features      *int                   `json:"features,omitempty"`
-	FileName      string                 `json:"file_name"`
-	Kind          string                 `json:"kind"`
-	LayerName     *string                `json:"layer_name,omitempty"`
-	Problem       *Problem               `json:"problem,omitempty"`
-	RetiredAt     *time.Time             `json:"retired_at,omitempty"`
-	RetiredReason *string                `json:"retired_reason,omitempty"`
-	Scope         string                 `json:"scope"`
-	SourceCrs     *string                `json:"source_crs,omitempty"`
-	Status        DatasetStatus          `json:"status"`
-	Summary       map[string]interface{} `json:"summary"`
-	UploadId      openapi_types.UUID     `json:"upload_id"`
+	Current       *bool              `json:"current,omitempty"`
+	DatasetId     openapi_types.UUID `json:"dataset_id"`
+	Encoding      *string            `json:"encoding,omitempty"`
+	Features      *int               `json:"features,omitempty"`
+	FileName      string             `json:"file_name"`
+	Kind          string             `json:"kind"`
+	LayerName     *string            `json:"layer_name,omitempty"`
+	Problem       *Problem           `json:"problem,omitempty"`
+	RetiredAt     *time.Time         `json:"retired_at,omitempty"`
+	RetiredReason *string            `json:"retired_reason,omitempty"`
+
+	// RunId 最近一次读过该版本的已完成筛查（单个查询时） · The newest finished screening that read it (of one dataset)
+	RunId     *openapi_types.UUID    `json:"run_id,omitempty"`
+	Scope     string                 `json:"scope"`
+	SourceCrs *string                `json:"source_crs,omitempty"`
+	Status    DatasetStatus          `json:"status"`
+	Summary   map[string]interface{} `json:"summary"`
+	UploadId  openapi_types.UUID     `json:"upload_id"`
 
 	// Version 内容哈希 · Hash of the content
 	Version *string `json:"version,omitempty"`
@@ -1209,6 +1298,9 @@ type DatasetInput struct {
 
 	// Scope 乡镇申报（CANDIDATE_*）的乡镇代码；其他数据为空 · The township of a declaration; empty for all else
 	Scope *string `json:"scope,omitempty"`
+
+	// Screen 申报装载后随即筛查；缺省时乡镇自己的申报筛查，县级批量装载不筛查 · Screen a declaration once it is in; by default only what a township sends itself
+	Screen *bool `json:"screen,omitempty"`
 
 	// Towgs84 旧坐标系到 CGCS2000 的七参数（m，″，ppm） · Seven parameters of an older datum
 	Towgs84  *[]float64         `json:"towgs84,omitempty"`
@@ -2906,6 +2998,12 @@ type PutYearJSONRequestBody = CountyYearInput
 // ActOnRecordsJSONRequestBody defines body for ActOnRecords for application/json ContentType.
 type ActOnRecordsJSONRequestBody ActOnRecordsJSONBody
 
+// PutCandidateJSONRequestBody defines body for PutCandidate for application/json ContentType.
+type PutCandidateJSONRequestBody = CandidateInput
+
+// ChangeCandidateJSONRequestBody defines body for ChangeCandidate for application/json ContentType.
+type ChangeCandidateJSONRequestBody = CandidateReason
+
 // CloseYearJSONRequestBody defines body for CloseYear for application/json ContentType.
 type CloseYearJSONRequestBody = Reason
 
@@ -3085,6 +3183,12 @@ type ServerInterface interface {
 	// ActOnRecords 办理一步，可一次多个地块 · Take a step for one parcel or many
 	// (POST /counties/{county}/years/{year}/actions)
 	ActOnRecords(ctx echo.Context, county CountyPath, year YearPath) error
+	// PutCandidate 绘制或修改一个申报地块 · Draw a candidate, or change one
+	// (PUT /counties/{county}/years/{year}/candidates/{direction}/{number})
+	PutCandidate(ctx echo.Context, county CountyPath, year Year, direction Direction, number string) error
+	// ChangeCandidate 裁剪或撤回一个申报地块 · Clip a candidate to what screening left of it, or withdraw it
+	// (POST /counties/{county}/years/{year}/candidates/{direction}/{number}/{change})
+	ChangeCandidate(ctx echo.Context, county CountyPath, year Year, direction Direction, number string, change string) error
 	// CloseYear 年度结转 · Close the year
 	// (POST /counties/{county}/years/{year}/closing)
 	CloseYear(ctx echo.Context, county CountyPath, year YearPath) error
@@ -4622,6 +4726,94 @@ func (w *ServerInterfaceWrapper) ActOnRecords(ctx echo.Context) error {
 	return err
 }
 
+// PutCandidate converts echo context to params.
+func (w *ServerInterfaceWrapper) PutCandidate(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year Year
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// ------------- Path parameter "direction" -------------
+	var direction Direction
+
+	err = runtime.BindStyledParameterWithOptions("simple", "direction", ctx.Param("direction"), &direction, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter direction: %s", err))
+	}
+
+	// ------------- Path parameter "number" -------------
+	var number string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "number", ctx.Param("number"), &number, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter number: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PutCandidate(ctx, county, year, direction, number)
+	return err
+}
+
+// ChangeCandidate converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangeCandidate(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year Year
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// ------------- Path parameter "direction" -------------
+	var direction Direction
+
+	err = runtime.BindStyledParameterWithOptions("simple", "direction", ctx.Param("direction"), &direction, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter direction: %s", err))
+	}
+
+	// ------------- Path parameter "number" -------------
+	var number string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "number", ctx.Param("number"), &number, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter number: %s", err))
+	}
+
+	// ------------- Path parameter "change" -------------
+	var change string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "change", ctx.Param("change"), &change, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter change: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangeCandidate(ctx, county, year, direction, number, change)
+	return err
+}
+
 // CloseYear converts echo context to params.
 func (w *ServerInterfaceWrapper) CloseYear(ctx echo.Context) error {
 	var err error
@@ -5407,6 +5599,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/counties/:county/layers", wrapper.ListLayers, options.OperationMiddlewares["listLayers"]...)
 	router.GET(options.BaseURL+"/counties/:county/candidates", wrapper.ListCandidates, options.OperationMiddlewares["listCandidates"]...)
 	router.GET(options.BaseURL+"/counties/:county/candidates/:direction/:number", wrapper.GetCandidate, options.OperationMiddlewares["getCandidate"]...)
+	router.PUT(options.BaseURL+"/counties/:county/years/:year/candidates/:direction/:number", wrapper.PutCandidate, options.OperationMiddlewares["putCandidate"]...)
+	router.POST(options.BaseURL+"/counties/:county/years/:year/candidates/:direction/:number/:change", wrapper.ChangeCandidate, options.OperationMiddlewares["changeCandidate"]...)
 	router.GET(options.BaseURL+"/counties/:county/years/:year/forms/:direction", wrapper.GetDeclarationForm, options.OperationMiddlewares["getDeclarationForm"]...)
 	router.GET(options.BaseURL+"/counties/:county/screenings", wrapper.ListScreenings, options.OperationMiddlewares["listScreenings"]...)
 	router.POST(options.BaseURL+"/counties/:county/screenings", wrapper.AddScreening, options.OperationMiddlewares["addScreening"]...)

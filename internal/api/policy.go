@@ -80,6 +80,8 @@ var policy = map[string]rule{
 	"listLayers":        {everyone, filtered},
 	"listCandidates":    {everyone, filtered},
 	"getCandidate":      {everyone, filtered},
+	"putCandidate":      {declarers, own},
+	"changeCandidate":   {declarers, own},
 	// it is read in a transaction of its own
 	"getDeclarationForm": {everyone, own},
 

@@ -44,6 +44,27 @@ func (e AlertKind) Valid() bool {
 	}
 }
 
+// Defines values for CandidateInputGdlx.
+const (
+	CandidateInputGdlxEmpty CandidateInputGdlx = ""
+	CandidateInputGdlxPD    CandidateInputGdlx = "PD"
+	CandidateInputGdlxTT    CandidateInputGdlx = "TT"
+)
+
+// Valid indicates whether the value is a known member of the CandidateInputGdlx enum.
+func (e CandidateInputGdlx) Valid() bool {
+	switch e {
+	case CandidateInputGdlxEmpty:
+		return true
+	case CandidateInputGdlxPD:
+		return true
+	case CandidateInputGdlxTT:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CreditStatus.
 const (
 	Cancelled CreditStatus = "cancelled"
@@ -817,19 +838,19 @@ func (e VerdictName) Valid() bool {
 
 // Defines values for WhatIfDeclarationGdlx.
 const (
-	Empty WhatIfDeclarationGdlx = ""
-	PD    WhatIfDeclarationGdlx = "PD"
-	TT    WhatIfDeclarationGdlx = "TT"
+	WhatIfDeclarationGdlxEmpty WhatIfDeclarationGdlx = ""
+	WhatIfDeclarationGdlxPD    WhatIfDeclarationGdlx = "PD"
+	WhatIfDeclarationGdlxTT    WhatIfDeclarationGdlx = "TT"
 )
 
 // Valid indicates whether the value is a known member of the WhatIfDeclarationGdlx enum.
 func (e WhatIfDeclarationGdlx) Valid() bool {
 	switch e {
-	case Empty:
+	case WhatIfDeclarationGdlxEmpty:
 		return true
-	case PD:
+	case WhatIfDeclarationGdlxPD:
 		return true
-	case TT:
+	case WhatIfDeclarationGdlxTT:
 		return true
 	default:
 		return false
@@ -999,10 +1020,13 @@ type Candidate struct {
 	// AreaM2 平方米，两位小数 · m² with two decimals
 	//
 	// Example: 1234.56
-	AreaM2         AreaM2  `json:"area_m2"`
-	BaseBsm        *string `json:"base_bsm,omitempty"`
-	BaseDlbm       *string `json:"base_dlbm,omitempty"`
-	DatasetVersion string  `json:"dataset_version"`
+	AreaM2   AreaM2  `json:"area_m2"`
+	BaseBsm  *string `json:"base_bsm,omitempty"`
+	BaseDlbm *string `json:"base_dlbm,omitempty"`
+
+	// DatasetId 所在的申报版本；修改时写明 · The declaration it stands in; name it to change it
+	DatasetId      *openapi_types.UUID `json:"dataset_id,omitempty"`
+	DatasetVersion string              `json:"dataset_version"`
 
 	// DeclaredM2 平方米，两位小数 · m² with two decimals
 	//
@@ -1021,6 +1045,17 @@ type Candidate struct {
 	Village      *string            `json:"village,omitempty"`
 }
 
+// CandidateChange defines model for CandidateChange.
+type CandidateChange struct {
+	Dataset Dataset `json:"dataset"`
+
+	// Issues 检查报告的前 1000 条 · The first 1000 of the report
+	Issues []Issue `json:"issues"`
+
+	// RunId 随即进行的筛查 · The screening that follows
+	RunId *openapi_types.UUID `json:"run_id,omitempty"`
+}
+
 // CandidateDetail defines model for CandidateDetail.
 type CandidateDetail struct {
 	Candidate Candidate `json:"candidate"`
@@ -1035,10 +1070,61 @@ type CandidateDetail struct {
 	Verdict *Verdict `json:"verdict,omitempty"`
 }
 
+// CandidateInput defines model for CandidateInput.
+type CandidateInput struct {
+	Actor *string `json:"actor,omitempty"`
+
+	// Attributes 申报表其他各栏，如 SSZT、TBBH、XDM、BZ · Other columns of the form
+	Attributes *map[string]string `json:"attributes,omitempty"`
+	BaseBsm    *string            `json:"base_bsm,omitempty"`
+	BaseDlbm   *string            `json:"base_dlbm,omitempty"`
+
+	// Crs EPSG:4490（缺省）或本县平面坐标系
+	Crs *string `json:"crs,omitempty"`
+
+	// DatasetId 所改的现行版本；尚无申报的不填 · The version in force that is changed
+	DatasetId *openapi_types.UUID `json:"dataset_id,omitempty"`
+
+	// DeclaredM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	DeclaredM2 *AreaM2 `json:"declared_m2,omitempty"`
+
+	// Documents 材料代码 → 文号，如 QLRTY；空值删除 · Empty removes
+	Documents *map[string]string  `json:"documents,omitempty"`
+	Gdlx      *CandidateInputGdlx `json:"gdlx,omitempty"`
+
+	// Geometry GeoJSON 几何 · A GeoJSON geometry
+	Geometry *GeoJSON `json:"geometry,omitempty"`
+	Method   *string  `json:"method,omitempty"`
+	Purpose  *string  `json:"purpose,omitempty"`
+	Reason   string   `json:"reason"`
+
+	// Screen 随即筛查 · Screen at once
+	Screen       *bool     `json:"screen,omitempty"`
+	TargetDlbm   *string   `json:"target_dlbm,omitempty"`
+	TownshipCode *Township `json:"township_code,omitempty"`
+	TownshipName *string   `json:"township_name,omitempty"`
+	Village      *string   `json:"village,omitempty"`
+}
+
+// CandidateInputGdlx defines model for CandidateInput.Gdlx.
+type CandidateInputGdlx string
+
 // CandidatePage defines model for CandidatePage.
 type CandidatePage struct {
 	Items []Candidate `json:"items"`
 	Next  *string     `json:"next,omitempty"`
+}
+
+// CandidateReason defines model for CandidateReason.
+type CandidateReason struct {
+	// DatasetId 所改的现行版本 · The version in force that is changed
+	DatasetId openapi_types.UUID `json:"dataset_id"`
+	Reason    string             `json:"reason"`
+
+	// Screen 随即筛查 · Screen at once
+	Screen *bool `json:"screen,omitempty"`
 }
 
 // Capacity defines model for Capacity.
@@ -1166,21 +1252,24 @@ type Dataset struct {
 	CreatedAt   *time.Time `json:"created_at,omitempty"`
 
 	// Current 现行版本 · In force
-	Current       *bool                  `json:"current,omitempty"`
-	DatasetId     openapi_types.UUID     `json:"dataset_id"`
-	Encoding      *string                `json:"encoding,omitempty"`
-	Features      *int                   `json:"features,omitempty"`
-	FileName      string                 `json:"file_name"`
-	Kind          string                 `json:"kind"`
-	LayerName     *string                `json:"layer_name,omitempty"`
-	Problem       *Problem               `json:"problem,omitempty"`
-	RetiredAt     *time.Time             `json:"retired_at,omitempty"`
-	RetiredReason *string                `json:"retired_reason,omitempty"`
-	Scope         string                 `json:"scope"`
-	SourceCrs     *string                `json:"source_crs,omitempty"`
-	Status        DatasetStatus          `json:"status"`
-	Summary       map[string]interface{} `json:"summary"`
-	UploadId      openapi_types.UUID     `json:"upload_id"`
+	Current       *bool              `json:"current,omitempty"`
+	DatasetId     openapi_types.UUID `json:"dataset_id"`
+	Encoding      *string            `json:"encoding,omitempty"`
+	Features      *int               `json:"features,omitempty"`
+	FileName      string             `json:"file_name"`
+	Kind          string             `json:"kind"`
+	LayerName     *string            `json:"layer_name,omitempty"`
+	Problem       *Problem           `json:"problem,omitempty"`
+	RetiredAt     *time.Time         `json:"retired_at,omitempty"`
+	RetiredReason *string            `json:"retired_reason,omitempty"`
+
+	// RunId 最近一次读过该版本的已完成筛查（单个查询时） · The newest finished screening that read it (of one dataset)
+	RunId     *openapi_types.UUID    `json:"run_id,omitempty"`
+	Scope     string                 `json:"scope"`
+	SourceCrs *string                `json:"source_crs,omitempty"`
+	Status    DatasetStatus          `json:"status"`
+	Summary   map[string]interface{} `json:"summary"`
+	UploadId  openapi_types.UUID     `json:"upload_id"`
 
 	// Version 内容哈希 · Hash of the content
 	Version *string `json:"version,omitempty"`
@@ -1216,6 +1305,9 @@ type DatasetInput struct {
 
 	// Scope 乡镇申报（CANDIDATE_*）的乡镇代码；其他数据为空 · The township of a declaration; empty for all else
 	Scope *string `json:"scope,omitempty"`
+
+	// Screen 申报装载后随即筛查；缺省时乡镇自己的申报筛查，县级批量装载不筛查 · Screen a declaration once it is in; by default only what a township sends itself
+	Screen *bool `json:"screen,omitempty"`
 
 	// Towgs84 旧坐标系到 CGCS2000 的七参数（m，″，ppm） · Seven parameters of an older datum
 	Towgs84  *[]float64         `json:"towgs84,omitempty"`
@@ -2913,6 +3005,12 @@ type PutYearJSONRequestBody = CountyYearInput
 // ActOnRecordsJSONRequestBody defines body for ActOnRecords for application/json ContentType.
 type ActOnRecordsJSONRequestBody ActOnRecordsJSONBody
 
+// PutCandidateJSONRequestBody defines body for PutCandidate for application/json ContentType.
+type PutCandidateJSONRequestBody = CandidateInput
+
+// ChangeCandidateJSONRequestBody defines body for ChangeCandidate for application/json ContentType.
+type ChangeCandidateJSONRequestBody = CandidateReason
+
 // CloseYearJSONRequestBody defines body for CloseYear for application/json ContentType.
 type CloseYearJSONRequestBody = Reason
 
@@ -3515,6 +3613,44 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /counties/{county}/years/{year}/actions (the `ActOnRecords` operationId).
 	ActOnRecords(ctx context.Context, county CountyPath, year YearPath, body ActOnRecordsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutCandidateWithBody 绘制或修改一个申报地块 · Draw a candidate, or change one
+	//
+	// 所在的申报只改这一行，按装载的全部检查成为新版本；不合要求的，什么也不保存。已有的地块只改给出的各项；新地块必须有 geometry。
+	// dataset_id 是所改的版本，须是现行版本（否则 409，请取新版本再改）；该乡镇尚无申报的不填。
+	// The declaration becomes a new version with this one row changed, under the checks of a load. dataset_id
+	// must be the version in force, else 409; leave it out where the township has declared nothing yet.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /counties/{county}/years/{year}/candidates/{direction}/{number} (the `PutCandidate` operationId).
+	PutCandidateWithBody(ctx context.Context, county CountyPath, year Year, direction Direction, number string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutCandidate 绘制或修改一个申报地块 · Draw a candidate, or change one
+	//
+	// 所在的申报只改这一行，按装载的全部检查成为新版本；不合要求的，什么也不保存。已有的地块只改给出的各项；新地块必须有 geometry。
+	// dataset_id 是所改的版本，须是现行版本（否则 409，请取新版本再改）；该乡镇尚无申报的不填。
+	// The declaration becomes a new version with this one row changed, under the checks of a load. dataset_id
+	// must be the version in force, else 409; leave it out where the township has declared nothing yet.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /counties/{county}/years/{year}/candidates/{direction}/{number} (the `PutCandidate` operationId).
+	PutCandidate(ctx context.Context, county CountyPath, year Year, direction Direction, number string, body PutCandidateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeCandidateWithBody 裁剪或撤回一个申报地块 · Clip a candidate to what screening left of it, or withdraw it
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/candidates/{direction}/{number}/{change} (the `ChangeCandidate` operationId).
+	ChangeCandidateWithBody(ctx context.Context, county CountyPath, year Year, direction Direction, number string, change string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeCandidate 裁剪或撤回一个申报地块 · Clip a candidate to what screening left of it, or withdraw it
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/candidates/{direction}/{number}/{change} (the `ChangeCandidate` operationId).
+	ChangeCandidate(ctx context.Context, county CountyPath, year Year, direction Direction, number string, change string, body ChangeCandidateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CloseYearWithBody 年度结转 · Close the year
 	//
@@ -4902,6 +5038,84 @@ func (c *Raw) ActOnRecordsWithBody(ctx context.Context, county CountyPath, year 
 // Corresponds with POST /counties/{county}/years/{year}/actions (the `ActOnRecords` operationId).
 func (c *Raw) ActOnRecords(ctx context.Context, county CountyPath, year YearPath, body ActOnRecordsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewActOnRecordsRequest(c.Server, county, year, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutCandidateWithBody 绘制或修改一个申报地块 · Draw a candidate, or change one
+//
+// 所在的申报只改这一行，按装载的全部检查成为新版本；不合要求的，什么也不保存。已有的地块只改给出的各项；新地块必须有 geometry。
+// dataset_id 是所改的版本，须是现行版本（否则 409，请取新版本再改）；该乡镇尚无申报的不填。
+// The declaration becomes a new version with this one row changed, under the checks of a load. dataset_id
+// must be the version in force, else 409; leave it out where the township has declared nothing yet.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /counties/{county}/years/{year}/candidates/{direction}/{number} (the `PutCandidate` operationId).
+func (c *Raw) PutCandidateWithBody(ctx context.Context, county CountyPath, year Year, direction Direction, number string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutCandidateRequestWithBody(c.Server, county, year, direction, number, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutCandidate 绘制或修改一个申报地块 · Draw a candidate, or change one
+//
+// 所在的申报只改这一行，按装载的全部检查成为新版本；不合要求的，什么也不保存。已有的地块只改给出的各项；新地块必须有 geometry。
+// dataset_id 是所改的版本，须是现行版本（否则 409，请取新版本再改）；该乡镇尚无申报的不填。
+// The declaration becomes a new version with this one row changed, under the checks of a load. dataset_id
+// must be the version in force, else 409; leave it out where the township has declared nothing yet.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /counties/{county}/years/{year}/candidates/{direction}/{number} (the `PutCandidate` operationId).
+func (c *Raw) PutCandidate(ctx context.Context, county CountyPath, year Year, direction Direction, number string, body PutCandidateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutCandidateRequest(c.Server, county, year, direction, number, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeCandidateWithBody 裁剪或撤回一个申报地块 · Clip a candidate to what screening left of it, or withdraw it
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /counties/{county}/years/{year}/candidates/{direction}/{number}/{change} (the `ChangeCandidate` operationId).
+func (c *Raw) ChangeCandidateWithBody(ctx context.Context, county CountyPath, year Year, direction Direction, number string, change string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeCandidateRequestWithBody(c.Server, county, year, direction, number, change, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeCandidate 裁剪或撤回一个申报地块 · Clip a candidate to what screening left of it, or withdraw it
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /counties/{county}/years/{year}/candidates/{direction}/{number}/{change} (the `ChangeCandidate` operationId).
+func (c *Raw) ChangeCandidate(ctx context.Context, county CountyPath, year Year, direction Direction, number string, change string, body ChangeCandidateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeCandidateRequest(c.Server, county, year, direction, number, change, body)
 	if err != nil {
 		return nil, err
 	}
@@ -8454,6 +8668,149 @@ func NewActOnRecordsRequestWithBody(server string, county CountyPath, year YearP
 	return req, nil
 }
 
+// NewPutCandidateRequest calls the generic PutCandidate builder with application/json body
+func NewPutCandidateRequest(server string, county CountyPath, year Year, direction Direction, number string, body PutCandidateJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutCandidateRequestWithBody(server, county, year, direction, number, "application/json", bodyReader)
+}
+
+// NewPutCandidateRequestWithBody constructs an http.Request for the PutCandidate method, with any body, and a specified content type
+func NewPutCandidateRequestWithBody(server string, county CountyPath, year Year, direction Direction, number string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "year", year, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "direction", direction, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam3 string
+
+	pathParam3, err = runtime.StyleParamWithOptions("simple", false, "number", number, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/years/%s/candidates/%s/%s", pathParam0, pathParam1, pathParam2, pathParam3)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewChangeCandidateRequest calls the generic ChangeCandidate builder with application/json body
+func NewChangeCandidateRequest(server string, county CountyPath, year Year, direction Direction, number string, change string, body ChangeCandidateJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewChangeCandidateRequestWithBody(server, county, year, direction, number, change, "application/json", bodyReader)
+}
+
+// NewChangeCandidateRequestWithBody constructs an http.Request for the ChangeCandidate method, with any body, and a specified content type
+func NewChangeCandidateRequestWithBody(server string, county CountyPath, year Year, direction Direction, number string, change string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "year", year, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "direction", direction, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam3 string
+
+	pathParam3, err = runtime.StyleParamWithOptions("simple", false, "number", number, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam4 string
+
+	pathParam4, err = runtime.StyleParamWithOptions("simple", false, "change", change, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/years/%s/candidates/%s/%s/%s", pathParam0, pathParam1, pathParam2, pathParam3, pathParam4)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewCloseYearRequest calls the generic CloseYear builder with application/json body
 func NewCloseYearRequest(server string, county CountyPath, year YearPath, body CloseYearJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -10436,6 +10793,44 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /counties/{county}/years/{year}/actions (the `ActOnRecords` operationId).
 	ActOnRecordsWithResponse(ctx context.Context, county CountyPath, year YearPath, body ActOnRecordsJSONRequestBody, reqEditors ...RequestEditorFn) (*ActOnRecordsResponse, error)
+
+	// PutCandidateWithBodyWithResponse 绘制或修改一个申报地块 · Draw a candidate, or change one
+	//
+	// 所在的申报只改这一行，按装载的全部检查成为新版本；不合要求的，什么也不保存。已有的地块只改给出的各项；新地块必须有 geometry。
+	// dataset_id 是所改的版本，须是现行版本（否则 409，请取新版本再改）；该乡镇尚无申报的不填。
+	// The declaration becomes a new version with this one row changed, under the checks of a load. dataset_id
+	// must be the version in force, else 409; leave it out where the township has declared nothing yet.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /counties/{county}/years/{year}/candidates/{direction}/{number} (the `PutCandidate` operationId).
+	PutCandidateWithBodyWithResponse(ctx context.Context, county CountyPath, year Year, direction Direction, number string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutCandidateResponse, error)
+
+	// PutCandidateWithResponse 绘制或修改一个申报地块 · Draw a candidate, or change one
+	//
+	// 所在的申报只改这一行，按装载的全部检查成为新版本；不合要求的，什么也不保存。已有的地块只改给出的各项；新地块必须有 geometry。
+	// dataset_id 是所改的版本，须是现行版本（否则 409，请取新版本再改）；该乡镇尚无申报的不填。
+	// The declaration becomes a new version with this one row changed, under the checks of a load. dataset_id
+	// must be the version in force, else 409; leave it out where the township has declared nothing yet.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /counties/{county}/years/{year}/candidates/{direction}/{number} (the `PutCandidate` operationId).
+	PutCandidateWithResponse(ctx context.Context, county CountyPath, year Year, direction Direction, number string, body PutCandidateJSONRequestBody, reqEditors ...RequestEditorFn) (*PutCandidateResponse, error)
+
+	// ChangeCandidateWithBodyWithResponse 裁剪或撤回一个申报地块 · Clip a candidate to what screening left of it, or withdraw it
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/candidates/{direction}/{number}/{change} (the `ChangeCandidate` operationId).
+	ChangeCandidateWithBodyWithResponse(ctx context.Context, county CountyPath, year Year, direction Direction, number string, change string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangeCandidateResponse, error)
+
+	// ChangeCandidateWithResponse 裁剪或撤回一个申报地块 · Clip a candidate to what screening left of it, or withdraw it
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/candidates/{direction}/{number}/{change} (the `ChangeCandidate` operationId).
+	ChangeCandidateWithResponse(ctx context.Context, county CountyPath, year Year, direction Direction, number string, change string, body ChangeCandidateJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangeCandidateResponse, error)
 
 	// CloseYearWithBodyWithResponse 年度结转 · Close the year
 	//
@@ -13035,6 +13430,102 @@ func (r ActOnRecordsResponse) ContentType() string {
 	return ""
 }
 
+type PutCandidateResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CandidateChange
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutCandidateResponse) GetJSON200() *CandidateChange {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutCandidateResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutCandidateResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutCandidateResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutCandidateResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutCandidateResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ChangeCandidateResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CandidateChange
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ChangeCandidateResponse) GetJSON200() *CandidateChange {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ChangeCandidateResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ChangeCandidateResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ChangeCandidateResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ChangeCandidateResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ChangeCandidateResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type CloseYearResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -14998,6 +15489,68 @@ func (c *ClientWithResponses) ActOnRecordsWithResponse(ctx context.Context, coun
 		return nil, err
 	}
 	return ParseActOnRecordsResponse(rsp)
+}
+
+// PutCandidateWithBodyWithResponse 绘制或修改一个申报地块 · Draw a candidate, or change one
+//
+// 所在的申报只改这一行，按装载的全部检查成为新版本；不合要求的，什么也不保存。已有的地块只改给出的各项；新地块必须有 geometry。
+// dataset_id 是所改的版本，须是现行版本（否则 409，请取新版本再改）；该乡镇尚无申报的不填。
+// The declaration becomes a new version with this one row changed, under the checks of a load. dataset_id
+// must be the version in force, else 409; leave it out where the township has declared nothing yet.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /counties/{county}/years/{year}/candidates/{direction}/{number} (the `PutCandidate` operationId).
+func (c *ClientWithResponses) PutCandidateWithBodyWithResponse(ctx context.Context, county CountyPath, year Year, direction Direction, number string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutCandidateResponse, error) {
+	rsp, err := c.PutCandidateWithBody(ctx, county, year, direction, number, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutCandidateResponse(rsp)
+}
+
+// PutCandidateWithResponse 绘制或修改一个申报地块 · Draw a candidate, or change one
+//
+// 所在的申报只改这一行，按装载的全部检查成为新版本；不合要求的，什么也不保存。已有的地块只改给出的各项；新地块必须有 geometry。
+// dataset_id 是所改的版本，须是现行版本（否则 409，请取新版本再改）；该乡镇尚无申报的不填。
+// The declaration becomes a new version with this one row changed, under the checks of a load. dataset_id
+// must be the version in force, else 409; leave it out where the township has declared nothing yet.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /counties/{county}/years/{year}/candidates/{direction}/{number} (the `PutCandidate` operationId).
+func (c *ClientWithResponses) PutCandidateWithResponse(ctx context.Context, county CountyPath, year Year, direction Direction, number string, body PutCandidateJSONRequestBody, reqEditors ...RequestEditorFn) (*PutCandidateResponse, error) {
+	rsp, err := c.PutCandidate(ctx, county, year, direction, number, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutCandidateResponse(rsp)
+}
+
+// ChangeCandidateWithBodyWithResponse 裁剪或撤回一个申报地块 · Clip a candidate to what screening left of it, or withdraw it
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/years/{year}/candidates/{direction}/{number}/{change} (the `ChangeCandidate` operationId).
+func (c *ClientWithResponses) ChangeCandidateWithBodyWithResponse(ctx context.Context, county CountyPath, year Year, direction Direction, number string, change string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangeCandidateResponse, error) {
+	rsp, err := c.ChangeCandidateWithBody(ctx, county, year, direction, number, change, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangeCandidateResponse(rsp)
+}
+
+// ChangeCandidateWithResponse 裁剪或撤回一个申报地块 · Clip a candidate to what screening left of it, or withdraw it
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/years/{year}/candidates/{direction}/{number}/{change} (the `ChangeCandidate` operationId).
+func (c *ClientWithResponses) ChangeCandidateWithResponse(ctx context.Context, county CountyPath, year Year, direction Direction, number string, change string, body ChangeCandidateJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangeCandidateResponse, error) {
+	rsp, err := c.ChangeCandidate(ctx, county, year, direction, number, change, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangeCandidateResponse(rsp)
 }
 
 // CloseYearWithBodyWithResponse 年度结转 · Close the year
@@ -17040,6 +17593,72 @@ func ParseActOnRecordsResponse(rsp *http.Response) (*ActOnRecordsResponse, error
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest []Record
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutCandidateResponse parses an HTTP response from a PutCandidateWithResponse call
+func ParsePutCandidateResponse(rsp *http.Response) (*PutCandidateResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutCandidateResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CandidateChange
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseChangeCandidateResponse parses an HTTP response from a ChangeCandidateWithResponse call
+func ParseChangeCandidateResponse(rsp *http.Response) (*ChangeCandidateResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ChangeCandidateResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CandidateChange
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -87,6 +87,11 @@ func (l *load) commit(ctx context.Context, tx pgx.Tx) error {
 	if err := l.report.write(ctx, tx, l.req.County, l.req.DatasetID); err != nil {
 		return err
 	}
+	if l.req.Kind == CandidateIn || l.req.Kind == CandidateOut {
+		if err := oneAtATime(ctx, tx, &l.req); err != nil {
+			return err
+		}
+	}
 	_, err = tx.Exec(ctx, `
 		UPDATE dataset SET status = 'committed', version = $3, commit_seq = nextval('dataset_commit_seq'),
 		       layer_name = $4, source_crs = $5, encoding = $6, features = $7, area_m2 = $8, summary = $9,
@@ -96,6 +101,9 @@ func (l *load) commit(ctx context.Context, tx pgx.Tx) error {
 		l.result.Features, l.result.Area.String(), json.RawMessage(summary))
 	if err != nil {
 		return fmt.Errorf("commit the version: %w", err)
+	}
+	if l.req.Committing != nil {
+		return l.req.Committing(ctx, tx)
 	}
 	return nil
 }

@@ -97,6 +97,9 @@ type Request struct {
 	// Purposes 用途 and Actors 主体类型 are the words that a declaration may
 	// use, of which clauses make their conditions. None = not checked.
 	Purposes, Actors []string
+	// Committing is called in the transaction that makes the version, when it is
+	// there; its error undoes everything. nil = nothing.
+	Committing func(ctx context.Context, tx pgx.Tx) error
 }
 
 // Result is a committed dataset version.

@@ -125,6 +125,10 @@ func (q *Queue) Stop(ctx context.Context) error {
 
 // Enqueue adds a job in tx: it runs if and only if tx commits.
 func (q *Queue) Enqueue(ctx context.Context, tx pgx.Tx, county string, kind Kind, subject uuid.UUID) (uuid.UUID, error) {
+	return enqueue(ctx, tx, q.client, county, kind, subject)
+}
+
+func enqueue(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], county string, kind Kind, subject uuid.UUID) (uuid.UUID, error) {
 	id := uuid.New()
 	_, err := tx.Exec(ctx, `
 		INSERT INTO job (county_code, job_id, kind, subject, status) VALUES ($1, $2, $3, $4, 'queued')`,
@@ -132,7 +136,7 @@ func (q *Queue) Enqueue(ctx context.Context, tx pgx.Tx, county string, kind Kind
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("record job: %w", err)
 	}
-	_, err = q.client.InsertTx(ctx, tx, args{County: county, JobID: id}, &river.InsertOpts{MaxAttempts: maxAttempts})
+	_, err = client.InsertTx(ctx, tx, args{County: county, JobID: id}, &river.InsertOpts{MaxAttempts: maxAttempts})
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("enqueue job: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"gengheng/internal/geodata"
 	"gengheng/internal/intake"
@@ -82,6 +83,7 @@ func loadRequest(ctx context.Context, db *store.DB, county string, id uuid.UUID,
 		intake.Options
 		TOWGS84    []float64 `json:"towgs84"`
 		WorkbookID string    `json:"workbook_id"`
+		Screen     bool      `json:"screen"`
 	}
 	err := db.Pool.QueryRow(ctx, `
 		SELECT d.kind, d.year, d.scope, d.file_name, d.file_sha256, d.options, r.document
@@ -108,6 +110,12 @@ func loadRequest(ctx context.Context, db *store.DB, county string, id uuid.UUID,
 		return req, fmt.Errorf("rulebook of county %s: %w", county, err)
 	}
 	req.Layers, req.Purposes, req.Actors = layerFields(rb), rb.Purposes, rb.Actors
+	if options.Screen {
+		req.Committing = func(ctx context.Context, tx pgx.Tx) error {
+			_, err := ScreenArrival(ctx, tx, working{}, county, req.Year)
+			return err
+		}
+	}
 	return req, nil
 }
 
