@@ -45,6 +45,9 @@ func (y Year) Act(ctx context.Context, action workflow.Action, items []Item, rea
 	err = y.inTx(ctx, func(tx pgx.Tx) error {
 		var refused Refusals
 		out = nil
+		if err := y.running(ctx, tx); err != nil {
+			return err
+		}
 		for _, item := range items {
 			r, err := y.step(ctx, tx, a, action, item, reason, exempt)
 			if err != nil {
@@ -61,6 +64,23 @@ func (y Year) Act(ctx context.Context, action workflow.Action, items []Item, rea
 		return nil, err
 	}
 	return out, nil
+}
+
+// running refuses a year that has been closed: what comes later belongs to the
+// next.
+func (y Year) running(ctx context.Context, tx pgx.Tx) error {
+	opened, err := ledger.YearOf(ctx, tx, y.County, y.Number)
+	var l *ledger.Error
+	switch {
+	case errors.As(err, &l): // not open yet: before the plan's approval
+		return nil
+	case err != nil:
+		return err
+	case opened.Closed != nil:
+		return &ledger.Error{Code: ledger.YearClosed, Year: y.Number,
+			Detail: fmt.Sprintf("%d 年度已结转，不能再办；请在下一年度申报。 The year %d is closed; declare it in the next.", y.Number, y.Number)}
+	}
+	return nil
 }
 
 // Given is a department's opinion on a parcel.

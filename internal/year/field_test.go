@@ -227,22 +227,25 @@ func TestRecognise_IsWhatTheNextSurveyHas(t *testing.T) {
 	}
 	b.sound()
 
-	// A mistake is taken back from the last step on, and made good.
+	b.takenBack(func() error { both = b.items("in/J1", "out/C1"); _, err := recognise(false); return err })
+	b.close()
+}
+
+// takenBack: a mistake is taken back from the last step on, and made good.
+func (b *bed) takenBack(recognise func() error) {
+	b.t.Helper()
 	b.must(b.act(access.BureauLead, workflow.Revoke, "out/C1"))
 	b.must(b.act(access.BureauLead, workflow.Revoke, "in/J1"))
 	if got := b.balances(east); got != "available 400000, used 500000" || b.states("in/J1", "out/C1") != "accepted executed" {
-		t.Errorf("%s", got)
+		b.t.Errorf("%s", got)
 	}
 	if got := codes(b.act(access.BureauLead, workflow.Revoke, "in/J1")); got != "ledger-insufficient" { // its quota is used
-		t.Errorf("%s", got)
+		b.t.Errorf("%s", got)
 	}
 	b.must(b.act(access.BureauLead, workflow.Revoke, "out/C1"))
 	b.must(b.act(access.TownshipClerk, workflow.Execute, "out/C1"))
-	both = b.items("in/J1", "out/C1")
-	_, err := recognise(false)
-	b.must(err)
+	b.must(recognise())
 	b.sound()
-	b.close()
 }
 
 // begunBoth plans J1 and C1 and begins J1's work; C1 has its papers.
@@ -278,5 +281,8 @@ func (b *bed) close() {
 		b.t.Errorf("carried %d", carried)
 	}
 	b.must(end()) // again, nothing happens
+	if got := codes(b.act(access.TownshipClerk, workflow.Declare, "in/J7")); got != "ledger-closed" {
+		b.t.Errorf("declared in a closed year: %s", got)
+	}
 	b.sound()
 }
