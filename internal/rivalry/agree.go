@@ -23,26 +23,25 @@ type Agreement struct {
 // tolerance in m² to which the areas of a pair must agree.
 const tolerance = 1e-4
 
-// agree compares our results for one layer with a rival's geometry, whose area
-// it computes anew: geometry is compared, not area rules.
+// agree compares our results for one layer with a rival's table.
 func (s session) agree(ctx context.Context, ownTable string, layer int, rival string) (Agreement, error) {
+	return s.agreeWith(ctx, ownTable, layer, func(take func(tuple) error) error {
+		return s.copyOut(ctx, "SELECT a, b, geom FROM "+rival, take)
+	})
+}
+
+// agreeWith compares our results for one layer with a rival's geometry, which rows
+// gives and whose area it computes anew: geometry is compared, not area rules.
+func (s session) agreeWith(ctx context.Context, ownTable string, layer int, rows func(take func(tuple) error) error) (Agreement, error) {
 	type key struct{ a, b int32 }
-	areas := map[key]float64{}
-	rows, err := s.Query(ctx, "SELECT a, b, area FROM "+ownTable+" WHERE layer = $1", layer)
+	theirs := map[key]float64{}
+	z := synthetic.Zone()
+	err := rows(func(t tuple) error {
+		theirs[key{t.a, t.b}] += land.AdditiveArea(t.geom, z)
+		return nil
+	})
 	if err != nil {
-		return Agreement{}, fmt.Errorf("read %s: %w", ownTable, err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var k key
-		var area float64
-		if err := rows.Scan(&k.a, &k.b, &area); err != nil {
-			return Agreement{}, fmt.Errorf("read %s: %w", ownTable, err)
-		}
-		areas[k] = area
-	}
-	if err := rows.Err(); err != nil {
-		return Agreement{}, fmt.Errorf("read %s: %w", ownTable, err)
+		return Agreement{}, err
 	}
 	var out Agreement
 	compare := func(d float64) {
@@ -53,17 +52,27 @@ func (s session) agree(ctx context.Context, ownTable string, layer int, rival st
 			out.Beyond++
 		}
 	}
-	z := synthetic.Zone()
-	err = s.copyOut(ctx, "SELECT a, b, geom FROM "+rival, func(t tuple) error {
-		k := key{t.a, t.b}
-		compare(land.AdditiveArea(t.geom, z) - areas[k])
-		delete(areas, k)
-		return nil
-	})
-	for _, area := range areas {
+	own, err := s.Query(ctx, "SELECT a, b, area FROM "+ownTable+" WHERE layer = $1", layer)
+	if err != nil {
+		return Agreement{}, fmt.Errorf("read %s: %w", ownTable, err)
+	}
+	defer own.Close()
+	for own.Next() {
+		var k key
+		var area float64
+		if err := own.Scan(&k.a, &k.b, &area); err != nil {
+			return Agreement{}, fmt.Errorf("read %s: %w", ownTable, err)
+		}
+		compare(theirs[k] - area)
+		delete(theirs, k)
+	}
+	for _, area := range theirs {
 		compare(area)
 	}
-	return out, err
+	if err := own.Err(); err != nil {
+		return Agreement{}, fmt.Errorf("read %s: %w", ownTable, err)
+	}
+	return out, nil
 }
 
 func (a *Agreement) add(b Agreement) {

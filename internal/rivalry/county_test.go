@@ -2,10 +2,14 @@ package rivalry
 
 import (
 	"bytes"
+	"encoding/binary"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/paulmach/orb"
+	"github.com/paulmach/orb/encoding/wkb"
 
 	"gengheng/internal/land"
 	"gengheng/internal/overlay/polygon"
@@ -100,6 +104,36 @@ func TestAgreementSeesADifference(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), "PostGIS 2 进程 · 2 workers") {
 		t.Errorf("the table has no line of PostGIS:\n%s", out.String())
+	}
+}
+
+// TestFoundByGeoPandas reads rows as the script writes them, and refuses half of one.
+func TestFoundByGeoPandas(t *testing.T) {
+	work := t.TempDir()
+	square, err := wkb.Marshal(orb.Polygon{{{0, 0}, {10, 0}, {10, 10}, {0, 0}}}, binary.LittleEndian)
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := func(a, b uint32) []byte {
+		out := binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, a), b)
+		return append(binary.LittleEndian.AppendUint32(out, uint32(len(square))), square...)
+	}
+	data := append(row(3, 4), row(5, 6)...)
+	for size, want := range map[int]int{len(data): 2, len(data) - 1: 1, len(data)/2 + 5: 1, len(data) / 2: 1, 0: 0} {
+		if err := os.WriteFile(filepath.Join(work, "x.found"), data[:size], 0o644); err != nil {
+			t.Fatal(err)
+		}
+		var got []tuple
+		err := foundByGeoPandas(work, "x", func(t tuple) error { got = append(got, t); return nil })
+		if whole := size%(len(data)/2) == 0; len(got) != want || (err == nil) != whole {
+			t.Errorf("of %d bytes came %d rows, error %v", size, len(got), err)
+		}
+		if want > 0 && (got[0].a != 3 || got[0].b != 4 || len(got[0].geom) != 1) {
+			t.Errorf("first row: %+v", got[0])
+		}
+	}
+	if foundByGeoPandas(work, "y", func(tuple) error { return nil }) == nil {
+		t.Error("a file that is not there is no error")
 	}
 }
 

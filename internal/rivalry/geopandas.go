@@ -30,7 +30,6 @@ type geopandasSaid struct {
 	Version string
 	Reading float64
 	Seconds map[string]float64
-	Areas   map[string]float64
 	Pairs   int
 	Peak    float64 // MiB
 }
@@ -83,4 +82,31 @@ func writeWKB(path string, features []orb.MultiPolygon) (err error) {
 		w.Write(b)
 	}
 	return w.Flush()
+}
+
+// foundByGeoPandas gives the rows that the script found in a layer.
+func foundByGeoPandas(work, layer string, take func(tuple) error) error {
+	path := filepath.Join(work, layer+".found")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("geopandas: %w", err)
+	}
+	for len(data) > 0 {
+		if len(data) < 12 {
+			return fmt.Errorf("geopandas: %s ends within a row", path)
+		}
+		t := tuple{a: int32(binary.LittleEndian.Uint32(data)), b: int32(binary.LittleEndian.Uint32(data[4:]))}
+		size := uint64(binary.LittleEndian.Uint32(data[8:]))
+		if data = data[12:]; uint64(len(data)) < size {
+			return fmt.Errorf("geopandas: %s ends within a row", path)
+		}
+		if t.geom, err = parseEWKB(data[:size]); err != nil {
+			return fmt.Errorf("geopandas: %s: %w", path, err)
+		}
+		if err := take(t); err != nil {
+			return err
+		}
+		data = data[size:]
+	}
+	return nil
 }

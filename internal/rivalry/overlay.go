@@ -92,7 +92,7 @@ func (b *Bench) Overlay(ctx context.Context) error {
 	b.rival(job, "PostGIS 直接叠加 · naive", []float64{naive}, naivePeak, o, 90, fmt.Sprintf("只算 · compute only %.0f× (目标 · target ≥ 200×); %s", naive/c, unsplit))
 	b.rival(job, "PostGIS 切分 128、合并、2 进程 · subdivided, 2 workers", best, bestPeak, o, 6,
 		fmt.Sprintf("切分另用 · subdividing took %.1f s more; 只算 · compute only %.1f×; %s", subdivide, median(best)/c, split))
-	return b.overlayGeoPandas(ctx, job, o, c)
+	return b.overlayGeoPandas(ctx, serial, job, o, c)
 }
 
 // compute measures the overlay alone.
@@ -117,7 +117,7 @@ func (b *Bench) compute(ctx context.Context, tables []string) ([]float64, error)
 	return out, nil
 }
 
-func (b *Bench) overlayGeoPandas(ctx context.Context, job string, ours, compute float64) error {
+func (b *Bench) overlayGeoPandas(ctx context.Context, s session, job string, ours, compute float64) error {
 	said, err := geopandas(ctx, b.Work, b.county.Candidates, b.county.Layers)
 	if errors.Is(err, ErrAbsent) {
 		b.say("　GeoPandas 未安装，略去；apt-get install python3-geopandas python3-rtree 后再来 · GeoPandas is not installed and left out")
@@ -127,11 +127,20 @@ func (b *Bench) overlayGeoPandas(ctx context.Context, job string, ours, compute 
 		return err
 	}
 	total := said.Reading
-	for _, s := range said.Seconds {
-		total += s
+	for _, took := range said.Seconds {
+		total += took
 	}
+	var agreed Agreement
+	for i, layer := range b.layerTables() {
+		a, err := s.agreeWith(ctx, "own_layers", i, func(take func(tuple) error) error { return foundByGeoPandas(b.Work, layer, take) })
+		if err != nil {
+			return err
+		}
+		agreed.add(a)
+	}
+	b.expect(agreed.Beyond == 0, job+", GeoPandas", agreed)
 	b.rival(job, "GeoPandas overlay", []float64{total}, said.Peak, ours, 90,
-		fmt.Sprintf("%s; 其中读入 · of it reading %.2f s, 不写回 · nothing written back; 只算 · compute only %.0f×; %d 行 · rows", said.Version, said.Reading, (total-said.Reading)/compute, said.Pairs))
+		fmt.Sprintf("%s; 其中读入 · of it reading %.2f s, 不写回 · nothing written back; 只算 · compute only %.0f×; %d 行 · rows; %s", said.Version, said.Reading, (total-said.Reading)/compute, said.Pairs, agreed))
 	return nil
 }
 
