@@ -4,11 +4,13 @@ PORT ?= 8080
 OUT ?= out
 ONCE ?=
 FUZZTIME ?= 10s
+PAIRS ?= 1000000
+SEED ?= 1
 SIZES ?= 10000,100000
 PARTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo serve test lint bench bench-screening bench-balance fuzz doctor clean
+.PHONY: help setup build demo serve test lint bench bench-screening bench-balance fuzz pairs doctor clean
 
 help: ## 列出各项目标 · list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/^\([a-z-]*\):.*## /\1|/' | awk -F '|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -42,6 +44,10 @@ bench-balance: build ## 平衡引擎与 HiGHS、CBC 比较（SIZES=10000,100000,
 
 fuzz: build ## 模糊测试，性质测试换新的种子（FUZZTIME=10s） · every fuzz target for a while, property tests from a new seed
 	@scripts/fuzz $(FUZZTIME)
+
+pairs: setup ## 为难叠加引擎的多边形对（PAIRS= SEED=；错的写入 OUT/pairs.txt） · pairs of polygons made to be hard on the overlay
+	@mkdir -p $(OUT)
+	@go test -count 1 -v -timeout 0 -run '^TestPairs$$' ./internal/overlay/polygon -hostile $(PAIRS) -seed $(SEED) -found $(abspath $(OUT))/pairs.txt
 
 doctor: build ## 检查运行条件 · say what is there and what is missing
 	@bin/gengheng doctor
