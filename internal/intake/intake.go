@@ -99,7 +99,7 @@ type Request struct {
 	Purposes, Actors []string
 	// Committing is called in the transaction that makes the version, when it is
 	// there; its error undoes everything. nil = nothing.
-	Committing func(ctx context.Context, tx pgx.Tx) error
+	Committing func(ctx context.Context, tx pgx.Tx) error `json:"-"`
 }
 
 // Result is a committed dataset version.
