@@ -54,7 +54,7 @@ func (e *engine) overlap(a, b *operand, planar float64, zone land.Zone, geometry
 		area, _ := planarRing(e.walker.ring(i))
 		walked += area
 	}
-	if abs(walked-s.planar) > slack {
+	if abs(walked-s.planar) > min(slack, precision) {
 		out.Doubt |= GreenSum
 		return out
 	}
@@ -166,7 +166,7 @@ func (e *engine) tidy(planar, bound float64) (orb.MultiPolygon, Doubt) {
 	if doubt != 0 {
 		return nil, doubt
 	}
-	if abs(planarOf(mp)-planar) > bound+lost {
+	if abs(planarOf(mp)-planar) > min(bound+lost, precision) {
 		return nil, GreenSum
 	}
 	if doubt := e.proven(mp); doubt != 0 {

@@ -215,6 +215,10 @@ type Overlap struct {
 // is not reported.
 const Minimum = 1e-6
 
+// precision in m² is how near geometry must come to the area that is sure, also
+// where the rounding of coordinates excuses more: along edges of kilometres.
+const precision = 1e-4
+
 // Stats counts what was done.
 type Stats struct {
 	// Pairs had boxes that meet; Overlaps of them had area.

@@ -29,17 +29,15 @@ var (
 // postgisShare to PostGIS.
 const exactShare, postgisShare = 20000, 80
 
-// areaTolerance in m² is a tenth of what is promised. To areas of geometry comes
-// what the rounding of its coordinates does along the boundaries, which is more
-// where edges are kilometres long and the zone's number stands before the
-// coordinates. How many are beyond the tenfold is counted.
-const areaTolerance = 1e-5
+// areaTolerance in m² is what is asked of areas, a tenth of what is promised. Areas
+// of geometry, whose coordinates are rounded, must be as near as promised.
+const areaTolerance = precision / 10
 
 // judged counts what happened to pairs of one kind.
 type counts struct {
-	pairs, invalid, refused, certified, doubtful, exact, postgis, postgisOff, beyond, wrong int
-	doubts                                                                                  Doubt
-	worst, worstGeometry                                                                    float64
+	pairs, invalid, refused, certified, doubtful, exact, postgis, postgisOff, wrong int
+	doubts                                                                          Doubt
+	worst, worstResult, worstGeometry                                               float64
 }
 
 // hunt looks for pairs about which the engine is wrong and no certificate says so.
@@ -110,8 +108,7 @@ func (c *counts) add(d *counts) {
 	c.pairs, c.invalid, c.refused, c.certified = c.pairs+d.pairs, c.invalid+d.invalid, c.refused+d.refused, c.certified+d.certified
 	c.doubtful, c.exact, c.postgis = c.doubtful+d.doubtful, c.exact+d.exact, c.postgis+d.postgis
 	c.postgisOff, c.wrong, c.doubts = c.postgisOff+d.postgisOff, c.wrong+d.wrong, c.doubts|d.doubts
-	c.beyond += d.beyond
-	c.worst, c.worstGeometry = max(c.worst, d.worst), max(c.worstGeometry, d.worstGeometry)
+	c.worst, c.worstResult, c.worstGeometry = max(c.worst, d.worst), max(c.worstResult, d.worstResult), max(c.worstGeometry, d.worstGeometry)
 }
 
 // pair makes a pair and judges it; false if it was not valid.
@@ -198,7 +195,7 @@ func (h *hunt) overlay(c *counts, p pair, a *Candidate, zone land.Zone) orb.Mult
 		return nil
 	}
 	if o.Geometry != nil {
-		if area := land.AdditiveArea(o.Geometry, zone); math.Abs(area-o.Area) > areaTolerance+slivers(p) {
+		if area := land.AdditiveArea(o.Geometry, zone); math.Abs(area-o.Area) > precision+areaTolerance {
 			h.wrong(c, p, "overlap has area %.9f, its geometry %.9f", o.Area, area)
 		}
 	}
@@ -224,8 +221,8 @@ func slivers(p pair) float64 {
 	return 64 * 0x1p-52 * far * length
 }
 
-// answer judges a certified result. An overlay's area must be right, that of
-// other results and all geometries but for slivers.
+// answer judges a certified result: its area, and its geometry, of which only
+// slivers may not be where it should.
 func (h *hunt) answer(c *counts, w answer, overlay bool) {
 	in := map[string]func(a, b bool) bool{
 		"intersection": func(a, b bool) bool { return a && b },
@@ -244,7 +241,7 @@ func (h *hunt) answer(c *counts, w answer, overlay bool) {
 	loose := slivers(w.pair)
 	tolerance := areaTolerance
 	if !overlay {
-		tolerance += loose
+		tolerance = precision + areaTolerance
 	}
 	area := h.slabs.area(func(set int) bool { return in(set&1 != 0, set&2 != 0) })
 	other := h.slabs.area(func(set int) bool { return in(set&1 != 0, set&2 != 0) != (set&4 != 0) })
@@ -258,8 +255,8 @@ func (h *hunt) answer(c *counts, w answer, overlay bool) {
 	}
 	if overlay {
 		c.worst = max(c.worst, off)
-	} else if off > 10*areaTolerance {
-		c.beyond++
+	} else {
+		c.worstResult = max(c.worstResult, off)
 	}
 	if other > areaTolerance+loose+h.slabs.bound {
 		h.wrong(c, w.pair, "%s: %.12g of the geometry is not where it should be\n%s", w.operation, other, wkt.MarshalString(w.geometry))

@@ -130,7 +130,7 @@ func (e *engine) combineSnapped(a, b *Candidate, zone land.Zone, r rule, planar 
 	step := max(rounding(a.pts[0]), rounding(b.pts[0]))
 	sa, sb := snapped(&a.operand, &b.operand, step)
 	out := e.combine(sa, sb, zone, r)
-	if out.Doubt == 0 && abs(out.Planar-planar) > 2*step*(sa.length()+sb.length()) {
+	if out.Doubt == 0 && abs(out.Planar-planar) > min(2*step*(sa.length()+sb.length()), precision) {
 		out.Doubt = GreenSum
 	}
 	return out
