@@ -211,6 +211,8 @@ func isRefusal(err error) bool {
 // in a few lines of its own and finds every rule kept at every step.
 func TestNoInterleavingBreaksTheBooks(t *testing.T) {
 	b := newBooks(t, ledger.InOut, ledger.Area)
+	b.exec(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = %L', current_database(), '20ms'); END $$`)
+	b.db.Pool.Reset() // the next connections find a circle sooner
 	run := 0
 	rapid.Check(t, func(t *rapid.T) {
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
@@ -234,14 +236,4 @@ func TestNoInterleavingBreaksTheBooks(t *testing.T) {
 		c.check(t)
 	})
 	b.sound()
-	rows, _ := b.db.Pool.Query(context.Background(), "SELECT kind, reverses IS NOT NULL, count(*) FROM ledger_transaction GROUP BY 1,2 ORDER BY 1,2")
-	for rows.Next() {
-		v, _ := rows.Values()
-		fmt.Println(v...)
-	}
-	rows, _ = b.db.Pool.Query(context.Background(), "SELECT deadlocks, xact_commit, xact_rollback FROM pg_stat_database WHERE datname = current_database()")
-	for rows.Next() {
-		v, _ := rows.Values()
-		fmt.Println(v...)
-	}
 }
