@@ -19,6 +19,7 @@ type summary struct {
 	Verdicts   map[string]map[string]int `json:"verdicts"`
 	Findings   []clauseSummary           `json:"findings"`
 	Plan       map[string]any            `json:"plan"`
+	Year       *yearSummary              `json:"year,omitempty"`
 	Seconds    seconds                   `json:"seconds"`
 }
 
@@ -50,7 +51,7 @@ type clauseSummary struct {
 func summarize(got *carried) (*summary, error) {
 	s := &summary{
 		County: countySummary{Code: fixture.County.Code, Name: fixture.County.Name, Synthetic: true},
-		Plan:   got.plan.Summary, Seconds: got.seconds,
+		Plan:   got.plan.Summary, Year: got.year, Seconds: got.seconds,
 	}
 	for _, d := range got.datasets {
 		if d.Version == nil || d.Features == nil {

@@ -49,6 +49,7 @@ type account struct {
 			TransferOut land.Area `json:"transfer_out_m2"`
 		} `json:"townships"`
 	} `json:"plan"`
+	Year    *yearAccount       `json:"year"`
 	Seconds map[string]float64 `json:"seconds"`
 }
 
@@ -84,8 +85,16 @@ func Chinese(summary []byte) (string, error) {
 	}
 	a.screening(&b, titles)
 	a.balance(&b)
-	fmt.Fprintf(&b, "\n四、用时\n  装载 %.1f s，筛查 %.1f s，平衡 %.1f s，合计 %.1f s。\n",
-		a.Seconds["load"], a.Seconds["screen"], a.Seconds["balance"], a.Seconds["total"])
+	part := "四"
+	if a.Year != nil {
+		a.Year.write(&b, a.names())
+		part = "五"
+	}
+	fmt.Fprintf(&b, "\n%s、用时\n  装载 %.1f s，筛查 %.1f s，平衡 %.1f s，", part, a.Seconds["load"], a.Seconds["screen"], a.Seconds["balance"])
+	if a.Year != nil {
+		fmt.Fprintf(&b, "年度流程 %.1f s，", a.Seconds["year"])
+	}
+	fmt.Fprintf(&b, "合计 %.1f s。\n", a.Seconds["total"])
 	return b.String(), nil
 }
 

@@ -281,8 +281,13 @@ func TestChinese(t *testing.T) {
 		"verdicts":   map[string]any{"in": map[string]int{"eligible": 1, "forbidden": 1}, "out": map[string]int{"eligible": 1}},
 		"findings": []any{map[string]any{"clause": "IN-07", "candidates": 1, "overlap_m2": "0.00"},
 			map[string]any{"clause": "IN-03a", "candidates": 12, "overlap_m2": "1000.00"}},
-		"plan":    plan,
-		"seconds": map[string]float64{"load": 1.5, "screen": 2, "balance": 0.5, "total": 4},
+		"plan": plan,
+		"year": map[string]any{"year": 2025, "records": map[string]int{"carried": 2, "written_off": 1}, "townships": []any{
+			map[string]any{"code": "149901101", "planned_in_m2": "6000.01", "accepted_in_m2": "6000.01", "recognised_in_m2": "5000.00", "planned_out_m2": "3000.00",
+				"executed_out_m2": "3000.00", "recognised_out_m2": "3000.00", "transfer_in_m2": "0.00", "transfer_out_m2": "666.67", "carried_m2": "1333.33"},
+			map[string]any{"code": "149901109", "planned_in_m2": "0.00", "accepted_in_m2": "0.00", "recognised_in_m2": "0.00", "planned_out_m2": "666.67",
+				"executed_out_m2": "666.67", "recognised_out_m2": "1000.00", "transfer_in_m2": "666.67", "transfer_out_m2": "0.00", "carried_m2": "-333.33"}}},
+		"seconds": map[string]float64{"load": 1.5, "screen": 2, "balance": 0.5, "year": 3, "total": 7},
 	})
 	if err != nil {
 		t.Fatal(err)

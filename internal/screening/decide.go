@@ -167,6 +167,9 @@ func (j *job) clip(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := j.deliverable(ctx, rests); err != nil {
+		return err
+	}
 	for i, v := range clipped {
 		j.keep(v, rests[i], narrow[i])
 	}
