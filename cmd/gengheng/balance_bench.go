@@ -22,7 +22,7 @@ type balanceBenchCmd struct {
 	Cases      []string      `default:"reserve,realistic,all-free" enum:"reserve,realistic,all-free" help:"算例 · Which kinds of problems."`
 	Solvers    []string      `default:"gengheng,highs,cbc" enum:"gengheng,highs,cbc" help:"求解器 · Which solvers."`
 	TimeLimit  time.Duration `default:"60s" help:"每题时间上限 · Wall time for each problem."`
-	RivalUnits int           `default:"10000" help:"其他求解器的最大单元数 · Largest problem that other solvers get."`
+	RivalUnits int           `default:"100000" help:"其他求解器的最大单元数 · Largest problem that other solvers get."`
 	Gap        float64       `default:"0.0001" help:"达到此差距即停 · Gap to stop at."`
 	Seed       uint64        `default:"1" help:"算例种子 · Seed of the problems."`
 }
@@ -71,6 +71,7 @@ func (c *balanceBenchCmd) problem(ctx context.Context, size int, kind string) er
 			continue
 		}
 		if solver != "gengheng" && size > c.RivalUnits {
+			fmt.Printf("| %d | %s | %s | - | - | - | - | - | - | 未试 · not tried: over --rival-units |\n", len(p.Units), kind, solver)
 			continue
 		}
 		if err := c.row(ctx, solver, kind, p, in, work); err != nil {
@@ -93,7 +94,8 @@ func (c *balanceBenchCmd) row(ctx context.Context, solver, kind string, p *balan
 		a, err = rival.CBC(ctx, p, work, c.TimeLimit, c.Gap)
 	}
 	if errors.Is(err, rival.ErrAbsent) {
-		a.Status, err = "absent", nil
+		fmt.Printf("| %d | %s | %s | - | - | - | - | - | - | %s |\n", len(p.Units), kind, solver, rival.ErrAbsent)
+		return nil
 	}
 	if err != nil {
 		return err

@@ -208,7 +208,7 @@ func SolveDir(ctx context.Context, problemDir, outDir string, opt Options) (Cert
 	// What reading took, and writing will take, is part of the limit.
 	writing := time.Duration(len(p.Units)+len(p.Edges)) * 400 * time.Nanosecond
 	opt.TimeLimit = max(opt.TimeLimit-time.Since(started)-min(writing, opt.TimeLimit/4), time.Millisecond)
-	s, err := Solve(ctx, p, opt)
+	s, err := solveValid(ctx, p, opt)
 	if err != nil {
 		return Certificate{}, err
 	}

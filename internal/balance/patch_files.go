@@ -29,13 +29,13 @@ func parsePatchAreas(name string, data []byte, p *Problem) (PatchRule, error) {
 	if first, err := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff")))).Read(); err == nil && len(first) == 2 {
 		header = header[:2]
 	}
-	units := make(map[string]int32, len(p.Units))
-	for u := range p.Units {
-		units[p.Units[u].ID] = int32(u)
+	units, err := newIDIndex(len(p.Units), func(i int) string { return p.Units[i].ID }, "units.csv", "unit", nil, nil)
+	if err != nil {
+		return PatchRule{}, err
 	}
 	rule := PatchRule{Area: make([]float64, len(p.Units)), Applies: make([]bool, len(p.Units))}
 	seen := make([]bool, len(p.Units))
-	err := parseTable(bytes.NewReader(data), name, header, func(r *record) {
+	err = parseTable(bytes.NewReader(data), name, header, func(r *record) {
 		u, area := r.lookup(0, units), r.number(1)
 		if area < 0 {
 			r.refuse("area 为负", "area is negative")

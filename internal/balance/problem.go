@@ -164,12 +164,11 @@ func badNumber(v float64) *numberFault {
 }
 
 func (p *Problem) validateUnits() error {
-	seen := make(map[string]struct{}, len(p.Units))
+	if err := checkIDs(len(p.Units), func(i int) string { return p.Units[i].ID }, "units.csv", "unit"); err != nil {
+		return err
+	}
 	for i := range p.Units {
 		u := &p.Units[i]
-		if err := newID(seen, u.ID, "units.csv", i+2, "unit"); err != nil {
-			return err
-		}
 		if reason := badNumber(u.Cost); reason != nil {
 			return reason.at("units.csv", i+2, "cost")
 		}
@@ -194,12 +193,11 @@ func (p *Problem) validateUnits() error {
 }
 
 func (p *Problem) validateRows() error {
-	seen := make(map[string]struct{}, len(p.Constraints))
+	if err := checkIDs(len(p.Constraints), func(i int) string { return p.Constraints[i].ID }, "constraints.csv", "constraint"); err != nil {
+		return err
+	}
 	for i := range p.Constraints {
 		c := &p.Constraints[i]
-		if err := newID(seen, c.ID, "constraints.csv", i+2, "constraint"); err != nil {
-			return err
-		}
 		if c.Sense < AtLeast || c.Sense > Equal {
 			return &InputError{"constraints.csv", i + 2, "sense 只能为 >=、<= 或 =", "sense must be >=, <= or ="}
 		}
@@ -223,12 +221,11 @@ func (p *Problem) validateRows() error {
 }
 
 func (p *Problem) validateFlows() error {
-	seen := make(map[string]struct{}, len(p.Flows))
+	if err := checkIDs(len(p.Flows), func(i int) string { return p.Flows[i].ID }, "flows.csv", "flow"); err != nil {
+		return err
+	}
 	for i := range p.Flows {
 		f := &p.Flows[i]
-		if err := newID(seen, f.ID, "flows.csv", i+2, "flow"); err != nil {
-			return err
-		}
 		if reason := badNumber(f.Cost); reason != nil {
 			return reason.at("flows.csv", i+2, "cost")
 		}
@@ -257,15 +254,43 @@ func (p *Problem) validateFlows() error {
 	return nil
 }
 
-func newID(seen map[string]struct{}, id, file string, line int, column string) error {
-	if id == "" {
-		return &InputError{file, line, column + " 编号为空", column + " id is empty"}
+// checkIDs gives the first entry without an id of its own, and the fault.
+func checkIDs(n int, id func(i int) string, file, column string) error {
+	for i := range n {
+		if id(i) == "" {
+			if j := firstTwice(i, id); j >= 0 {
+				return duplicateID(id(j), file, j+2, column)
+			}
+			return &InputError{file, i + 2, column + " 编号为空", column + " id is empty"}
+		}
 	}
-	if _, twice := seen[id]; twice {
-		return &InputError{file, line, fmt.Sprintf("%s 编号重复 %q", column, id), fmt.Sprintf("duplicate %s id %q", column, id)}
+	if i := firstTwice(n, id); i >= 0 {
+		return duplicateID(id(i), file, i+2, column)
 	}
-	seen[id] = struct{}{}
 	return nil
+}
+
+func duplicateID(id, file string, line int, column string) error {
+	return &InputError{file, line, fmt.Sprintf("%s 编号重复 %q", column, id), fmt.Sprintf("duplicate %s id %q", column, id)}
+}
+
+// firstTwice gives the first of n ids that stood before, or -1. Where they
+// ascend there is none, and no map is needed to see it.
+func firstTwice(n int, id func(i int) string) int {
+	ascending := true
+	for i := 1; i < n && ascending; i++ {
+		ascending = id(i-1) < id(i)
+	}
+	if ascending {
+		return -1
+	}
+	seen := make(map[string]struct{}, n)
+	for i := range n {
+		if seen[id(i)] = struct{}{}; len(seen) <= i {
+			return i
+		}
+	}
+	return -1
 }
 
 // checkDuplicateTerms refuses two entries of A, or of B, at the same place: it
@@ -299,6 +324,9 @@ func (p *Problem) checkDuplicateTerms(termLines, flowTermLines []int32) error {
 
 // firstDuplicate gives the first entry whose (column, row) stood before, or -1.
 func firstDuplicate(entries, columns, rows int, at func(int) (column, row int32)) int32 {
+	if inOrder(entries, at) {
+		return -1
+	}
 	start := make([]int32, columns+1)
 	for i := range entries {
 		c, _ := at(i)
@@ -326,4 +354,17 @@ func firstDuplicate(entries, columns, rows int, at func(int) (column, row int32)
 		}
 	}
 	return first
+}
+
+// inOrder says whether the entries ascend by column and row, or by row and
+// column; then none stands twice.
+func inOrder(entries int, at func(int) (column, row int32)) bool {
+	byColumn, byRow := true, true
+	for i := 1; i < entries && (byColumn || byRow); i++ {
+		c0, r0 := at(i - 1)
+		c, r := at(i)
+		byColumn = byColumn && (c0 < c || c0 == c && r0 < r)
+		byRow = byRow && (r0 < r || r0 == r && c0 < c)
+	}
+	return byColumn || byRow
 }

@@ -80,6 +80,11 @@ func Solve(ctx context.Context, p *Problem, opt Options) (*Solution, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
+	return solveValid(ctx, p, opt)
+}
+
+// solveValid is Solve of a problem that is known to be well formed.
+func solveValid(ctx context.Context, p *Problem, opt Options) (*Solution, error) {
 	if err := checkBounded(p); err != nil {
 		return nil, err
 	}

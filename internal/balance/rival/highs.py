@@ -1,6 +1,9 @@
 """Solve a gengheng-balance/1 folder with HiGHS (scipy); print what it found.
 
 usage: highs.py DIR SECONDS GAP
+
+The first line is the problem's constant, which HiGHS's own log, the lines that
+follow, leaves out; the last line is the answer.
 """
 
 import csv
@@ -26,6 +29,7 @@ def rows(name):
 units, edges, constraints, flows = (rows(n + ".csv") for n in ("units", "edges", "constraints", "flows"))
 with open(os.path.join(folder, "problem.json"), encoding="utf-8") as f:
     constant = json.load(f).get("constant", 0)
+print(json.dumps({"Constant": constant}), flush=True)
 unit = {u["unit"]: i for i, u in enumerate(units)}
 row = {k["constraint"]: i for i, k in enumerate(constraints)}
 flow = {z["flow"]: i for i, z in enumerate(flows)}
@@ -73,7 +77,7 @@ result = milp(
     constraints=LinearConstraint(matrix, low, high),
     bounds=Bounds(lo, up),
     integrality=whole,
-    options={"mip_rel_gap": gap, "time_limit": seconds},
+    options={"mip_rel_gap": gap, "time_limit": seconds, "disp": True},
 )
 
 
@@ -81,7 +85,7 @@ def shown(v):
     return None if v is None or not np.isfinite(v) else float(v) + constant
 
 
-print(json.dumps({
+print("\n" + json.dumps({
     "Objective": shown(result.fun),
     "Bound": shown(getattr(result, "mip_dual_bound", None)),
     "Status": result.message.splitlines()[0],

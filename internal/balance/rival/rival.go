@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,7 +24,8 @@ import (
 	"gengheng/internal/balance"
 )
 
-// Answer is what a solver found: nil where it found none.
+// Answer is what a solver found: nil where it found none. Of one that had to be
+// killed it is what its log says that it had by then.
 type Answer struct {
 	Objective, Bound *float64
 	Status           string
@@ -36,6 +38,8 @@ var ErrAbsent = errors.New("求解器未安装 · the solver is not installed")
 
 // over is what a solver may take beyond its limit before it is killed.
 const over = 30 * time.Second
+
+const killed = "did not end by itself; killed"
 
 //go:embed highs.py
 var highsScript string
@@ -56,15 +60,50 @@ func HiGHS(ctx context.Context, dir string, limit time.Duration, gap float64) (A
 	if err != nil {
 		return a, err
 	}
+	if a.Status == killed {
+		a.Objective, a.Bound = readHiGHS(string(out))
+		return a, nil
+	}
 	var said struct {
 		Objective, Bound *float64
 		Status           string
 	}
-	if err := json.Unmarshal(bytes.TrimSpace(out), &said); err != nil {
+	text := bytes.TrimSpace(out)
+	if err := json.Unmarshal(text[bytes.LastIndexByte(text, '\n')+1:], &said); err != nil {
 		return a, fmt.Errorf("highs said %q", out)
 	}
 	a.Objective, a.Bound, a.Status = said.Objective, said.Bound, said.Status
 	return a, nil
+}
+
+// A line of HiGHS's progress: a mark, nodes, open ones, leaves, share explored,
+// bound, plan.
+var highsLine = regexp.MustCompile(`(?m)^[ A-Z]*\d+ +\d+ +\d+ +[0-9.]+% +(\S+) +(\S+) `)
+
+// readHiGHS reads what HiGHS had found when it was killed: the last line of its
+// progress, and the constant that the script printed first.
+func readHiGHS(log string) (objective, bound *float64) {
+	var head struct{ Constant float64 }
+	first, _, _ := strings.Cut(log, "\n")
+	if json.Unmarshal([]byte(first), &head) != nil {
+		return nil, nil
+	}
+	lines := highsLine.FindAllStringSubmatch(log, -1)
+	if len(lines) == 0 {
+		return nil, nil
+	}
+	last := lines[len(lines)-1]
+	return finite(last[2], head.Constant), finite(last[1], head.Constant)
+}
+
+// finite reads a number and adds plus; nil where it is none or not finite.
+func finite(text string, plus float64) *float64 {
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsInf(v, 0) || math.IsNaN(v) {
+		return nil
+	}
+	v += plus
+	return &v
 }
 
 // CBC solves the problem; its model file is written into work.
@@ -82,7 +121,11 @@ func CBC(ctx context.Context, p *balance.Problem, work string, limit time.Durati
 	if err != nil {
 		return a, err
 	}
-	a.Objective, a.Bound, a.Status = readCBC(string(out))
+	if a.Status == killed {
+		a.Objective, a.Bound = readKilledCBC(string(out))
+	} else {
+		a.Objective, a.Bound, a.Status = readCBC(string(out))
+	}
 	for _, v := range []*float64{a.Objective, a.Bound} {
 		if v != nil {
 			*v += p.Constant
@@ -122,6 +165,26 @@ func readCBC(log string) (objective, bound *float64, status string) {
 	return objective, bound, status
 }
 
+var (
+	cbcPlan  = regexp.MustCompile(`(?m)Integer solution of (\S+) found|, (\S+) best solution, best possible`)
+	cbcBound = regexp.MustCompile(`(?m)^Continuous objective value is (\S+) |best possible (\S+) `)
+)
+
+// readKilledCBC reads what CBC had found when it was killed: the last plan and
+// the last bound of its progress.
+func readKilledCBC(log string) (objective, bound *float64) {
+	last := func(of *regexp.Regexp) *float64 {
+		var v *float64
+		for _, m := range of.FindAllStringSubmatch(log, -1) {
+			if x := finite(m[1]+m[2], 0); x != nil && math.Abs(*x) < 1e49 { // 1e50: nothing yet
+				v = x
+			}
+		}
+		return v
+	}
+	return last(cbcPlan), last(cbcBound)
+}
+
 // run runs a solver in a process group of its own, which is killed where it does
 // not end by itself.
 func run(ctx context.Context, limit time.Duration, program string, args ...string) ([]byte, Answer, error) {
@@ -136,7 +199,7 @@ func run(ctx context.Context, limit time.Duration, program string, args ...strin
 	peak, err := Watch(cmd)
 	a := Answer{Seconds: time.Since(started).Seconds(), Memory: peak}
 	if ctx.Err() != nil {
-		a.Status = "killed"
+		a.Status = killed
 		return out.Bytes(), a, nil
 	}
 	if err != nil {
