@@ -40,6 +40,7 @@ bench-screening: ## 十万图斑县的筛查：5,000 个申报地块（冷、热
 	@go test -run NONE -bench 'County|WhatIf' -benchtime 3x -timeout 60m ./internal/screening
 
 bench-balance: build ## 平衡引擎与 HiGHS、CBC 比较（SIZES=10000,100000,1000000） · the balancing engine on generated problems, beside HiGHS and CBC
+	@scripts/setup --tests
 	@bin/gengheng balance bench --sizes $(SIZES)
 
 fuzz: build ## 模糊测试，性质测试换新的种子（FUZZTIME=10s） · every fuzz target for a while, property tests from a new seed
