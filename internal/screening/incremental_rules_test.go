@@ -355,3 +355,57 @@ func TestAnotherClauseTouchesFew(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkAnotherClause screens 5,000 candidates of a county of 100,000 parcels
+// again and again, by a rulebook in which one thing has changed and by the one
+// before in turn.
+func BenchmarkAnotherClause(b *testing.B) {
+	c := large(b, 316, 5000)
+	first, err := rulebook.Shanxi2025()
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := screener(b, c, screening.Config{})
+	c.lap(b, s)
+	for _, change := range []struct{ name, clause, was, is string }{
+		{"tolerance", "IN-03a", "tolerance: {abs_m2: 1}", "tolerance: {abs_m2: 100}"},
+		{"layer", "IN-03b", "layer: ZRBHD", "layer: WBXM"},
+		{"classes", "IN-00", "1202]", "1202, 1203]"},
+		{"remainder", "", "min_remainder_m2: 400", "min_remainder_m2: 600"},
+		{"tracks", "", "track_width_m: 8", "track_width_m: 6"},
+		{"slope", "IN-01", "class: 5", "class: 4"},
+	} {
+		p := &patchwork{county: c, book: first}
+		p.change(change.clause, change.was, change.is)
+		books := []*rulebook.Rulebook{p.book, first}
+		b.Run(change.name, func(b *testing.B) {
+			var judged, spent float64
+			for i := 0; b.Loop(); i++ {
+				// a version of its own, or the run before the last would do as it is
+				book, err := rulebook.Parse("edited.yaml", fmt.Appendf(nil, "%s\n# %s %d\n", books[i%2].Document, change.name, i))
+				if err != nil {
+					b.Fatal(err)
+				}
+				c.judgeBy(book)
+				run, begin := c.queue(), processorTime()
+				if err := s.Run(b.Context(), code, run, nil); err != nil {
+					b.Fatal(err)
+				}
+				spent += processorTime() - begin
+				var n int
+				if err := c.db.Pool.QueryRow(b.Context(), `SELECT coalesce(rejudged, -1) FROM screening_run WHERE run_id = $1`, run).Scan(&n); err != nil {
+					b.Fatal(err)
+				}
+				judged += float64(n)
+			}
+			b.ReportMetric(judged/float64(b.N), "rejudged")
+			b.ReportMetric(spent/float64(b.N), "cpu-s/op")
+			if b.N%2 == 1 { // the next begins from the first rulebook again
+				c.judgeBy(first)
+				if err := s.Run(b.Context(), code, c.queue(), nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
