@@ -119,7 +119,7 @@ func (h *hunt) pair() bool {
 		c = &counts{}
 		h.kinds[p.kind] = c
 	}
-	if h.rng.IntN(200) == 0 {
+	if h.rng.IntN(200) == 0 && len(p.a) > 0 { // sets of squares may be empty
 		h.refused(c, p)
 	}
 	a, b := prepare(h.t, p.a), prepare(h.t, p.b)
