@@ -63,6 +63,7 @@ func TestCorpus(t *testing.T) {
 		a, b := parse(t, l[2]), parse(t, l[3])
 		differencesOf(t, l[0], a, b, want)
 		differencesOf(t, l[0], b, a, want)
+		unionOf(t, l[0], a, b, want)
 		slivers := 2e-9 * (prepare(t, a).length() + prepare(t, b).length())
 		for _, got := range []Overlap{overlapOf(t, a, b), overlapOf(t, b, a)} {
 			if got.Doubt != 0 || math.Abs(got.Planar-want) > 1e-5 {
@@ -72,6 +73,20 @@ func TestCorpus(t *testing.T) {
 				t.Errorf("%s: geometry of %.9f, want %.9f: %s", l[0], planar(got.Geometry), want, wkt.MarshalString(got.Geometry))
 			}
 		}
+	}
+}
+
+// unionOf checks a with b, given the planar area that they have in common.
+func unionOf(t *testing.T, kind string, a, b orb.MultiPolygon, common float64) {
+	t.Helper()
+	pa, pb := prepare(t, a), prepare(t, b)
+	got := Union([]*Candidate{pa, pb}, zone37)
+	if got.Doubt != 0 {
+		return
+	}
+	want, slivers := pa.planar+pb.planar-common, 2e-9*(pa.length()+pb.length())
+	if math.Abs(planar(got.Geometry)-want) > 1e-5+slivers || !simple(t, got.Geometry) || !hangsTogether(got.Geometry) {
+		t.Errorf("%s: union of %.9f, want %.9f: %s", kind, planar(got.Geometry), want, wkt.MarshalString(got.Geometry))
 	}
 }
 

@@ -172,7 +172,50 @@ func (e *engine) tidy(planar, bound float64) (orb.MultiPolygon, Doubt) {
 	if doubt := e.proven(mp); doubt != 0 {
 		return nil, doubt
 	}
+	if !hangsTogether(mp) {
+		return nil, BadGeometry
+	}
 	return mp, 0
+}
+
+// hangsTogether says whether the inside of every polygon is one piece. Its rings
+// are simple and touch each other in vertices; they cut the inside apart if and
+// only if they close a circle from ring to ring through different points.
+func hangsTogether(mp orb.MultiPolygon) bool {
+	for _, polygon := range mp {
+		if len(polygon) < 2 {
+			continue
+		}
+		var (
+			first = make(map[orb.Point]int) // of a vertex: a ring that has it
+			joins = make([]int, len(polygon))
+		)
+		for i := range joins {
+			joins[i] = i
+		}
+		root := func(i int) int {
+			for joins[i] != i {
+				joins[i] = joins[joins[i]]
+				i = joins[i]
+			}
+			return i
+		}
+		for i, ring := range polygon {
+			for _, p := range ring[:len(ring)-1] {
+				other, met := first[p]
+				if !met {
+					first[p] = i
+					continue
+				}
+				a, b := root(other), root(i)
+				if a == b {
+					return false
+				}
+				joins[b] = a
+			}
+		}
+	}
+	return true
 }
 
 // proven says whether a result is valid. What touches is exact; only what
