@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 // libgdal exports these; their header is not installed in C form.
 void RegisterOGRShape(void);
@@ -73,7 +74,14 @@ GDALDatasetH gg_open(const char *path, const char *driver, int raster) {
   // looked for. A geodatabase needs the listing of its own folder.
   CPLSetConfigOption("GDAL_DISABLE_READDIR_ON_OPEN", raster ? "EMPTY_DIR" : NULL);
   unsigned flags = GDAL_OF_READONLY | GDAL_OF_VERBOSE_ERROR | (raster ? GDAL_OF_RASTER : GDAL_OF_VECTOR);
-  return GDALOpenEx(path, flags, allowed, NULL, NULL);
+  // SQLite keeps files beside a GeoPackage in write-ahead mode even to read it,
+  // and where it may write leaves them there. Without a log there is nothing to
+  // share: the file is read as it stands.
+  const char *alone[] = {"IMMUTABLE=YES", NULL};
+  char wal[4096];
+  int log = snprintf(wal, sizeof wal, "%s-wal", path) < (int)sizeof wal && access(wal, F_OK) == 0;
+  const char *const *options = EQUAL(driver, "GPKG") && !log ? alone : NULL;
+  return GDALOpenEx(path, flags, allowed, options, NULL);
 }
 
 static void describe_crs(OGRSpatialReferenceH srs, char **wkt, int *epsg) {
