@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -43,6 +44,7 @@ var people = map[string][]string{
 
 func newOffice(t *testing.T) *office {
 	t.Helper()
+	t.Setenv("TMPDIR", os.TempDir()) // the service moves it into its own folder
 	db := storetest.New(t)
 	log := slog.New(slog.DiscardHandler)
 	s, err := openService(t.Context(), serviceFlags{DatabaseURL: db.ConnString(), DataDir: t.TempDir(), Workers: 2, GDALChild: geodatatest.Child(t)}, log)
