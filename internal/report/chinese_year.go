@@ -58,4 +58,5 @@ func (y *yearAccount) write(b *strings.Builder, names map[string]string) {
 		total = append(total, v.MuText())
 	}
 	grid(b, append(rows, total), 1)
+	b.WriteString("  计划不含年内核销的地块。结转为负的是欠账：认定少于验收，而指标已经用去，还清前不能再锁定。\n")
 }
