@@ -112,6 +112,9 @@ func (s *server) asProblem(err error, c echo.Context) *problem {
 		s.log.WarnContext(c.Request().Context(), "database away", "path", c.Request().URL.Path, "err", err)
 		return awayProblem()
 	}
+	if notText(err) {
+		return badRequest("text", "编号或文字含有不能存储的字符（空字符 U+0000，或不是 UTF-8），什么也没有保存。请删去后重试。 A number or text holds what cannot be stored (U+0000, or bytes that are not UTF-8); nothing was saved. Take it out and try again.")
+	}
 	s.log.ErrorContext(c.Request().Context(), "request failed", "method", c.Request().Method,
 		"path", c.Request().URL.Path, "err", err)
 	return &problem{Status: http.StatusInternalServerError, kind: "internal", Title: "内部错误 · Internal error",
@@ -131,6 +134,14 @@ func isForeignKey(err error) bool {
 
 // foreignKeyViolation is PostgreSQL's foreign_key_violation.
 const foreignKeyViolation = "23503"
+
+// notText tells whether the request held text that PostgreSQL cannot store:
+// bytes that are no UTF-8 or U+0000 (character_not_in_repertoire), or U+0000
+// inside jsonb (untranslatable_character). JSON and paths may carry both.
+func notText(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "22021" || pg.Code == "22P05")
+}
 
 // databaseAway tells whether the database could not be reached, or is starting
 // or stopping (SQLSTATE class 08 and 57P01-57P03).
