@@ -10,7 +10,7 @@ SIZES ?= 10000,100000
 PARTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo serve test lint bench bench-screening bench-balance fuzz pairs doctor clean
+.PHONY: help setup build demo serve test lint bench bench-screening bench-balance bench-ledger fuzz pairs doctor clean
 
 help: ## 列出各项目标 · list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/^\([a-z-]*\):.*## /\1|/' | awk -F '|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -42,6 +42,9 @@ bench-screening: ## 十万图斑县的筛查：5,000 个申报地块（冷、热
 bench-balance: build ## 平衡引擎与 HiGHS、CBC 比较（SIZES=10000,100000,1000000） · the balancing engine on generated problems, beside HiGHS and CBC
 	@scripts/setup --tests
 	@bin/gengheng balance bench --sizes $(SIZES)
+
+bench-ledger: setup ## 台账：50 个客户端混合记账 60 s，之后逐条核对 · the ledger under 50 clients for 60 s, every sum checked afterwards
+	@go test -run NONE -bench Mixed -benchtime 60s -timeout 30m ./internal/ledger
 
 fuzz: build ## 模糊测试，性质测试换新的种子（FUZZTIME=10s） · every fuzz target for a while, property tests from a new seed
 	@scripts/fuzz $(FUZZTIME)
