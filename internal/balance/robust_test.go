@@ -14,7 +14,11 @@ import (
 // on how fast the machine is.
 func TestSameInputSameAnswer(t *testing.T) {
 	t.Parallel()
-	p := countySpec{1200, 4, false, 0.01, 3}.problem()
+	units := 1200
+	if testing.Short() {
+		units = 300
+	}
+	p := countySpec{units, 4, false, 0.01, 3}.problem()
 	var first *Solution
 	for _, threads := range []int{1, 2, 5} {
 		s, err := Solve(context.Background(), p, Options{Threads: threads, Seed: 9, Gap: 1e-3, TimeLimit: 5 * time.Minute})
@@ -144,7 +148,11 @@ func TestCornerCases(t *testing.T) {
 // or to its proved optimum, with every figure verified.
 func TestCountyOf3000(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(3) {
+	seeds := uint64(3)
+	if testing.Short() {
+		seeds = 1
+	}
+	for seed := range seeds {
 		p := countySpec{3000, 6, false, 0.01, seed + 1}.problem()
 		s, err := Solve(context.Background(), p, Options{Gap: 1e-3, TimeLimit: 2 * time.Minute})
 		if err != nil {
