@@ -295,6 +295,22 @@ func TestUpload_OverTheLimitStoresNothing(t *testing.T) {
 	}
 }
 
+// A body that is cut off at the limit is no broken JSON: what has to be done is
+// to send less.
+func TestBody_OverTheLimitIsTooLarge(t *testing.T) {
+	t.Parallel()
+	s := newService(t, 0, "")
+	body := `{"name":"` + strings.Repeat("a", 2<<20) + `","srid":4546}`
+	a := s.call(t, "PUT", "/api/v1/counties/149901", "application/json", body)
+	if a.status != http.StatusRequestEntityTooLarge || a.problem.Type != "urn:gengheng:problem:too-large" || !strings.Contains(a.problem.Detail, "2 MB") {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	fits := body[:len(body)-100] + `","srid":4546}` // under the limit, and refused for what it says
+	if a := s.call(t, "PUT", "/api/v1/counties/149901", "application/json", fits); a.status != http.StatusBadRequest {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+}
+
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }

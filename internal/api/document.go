@@ -74,7 +74,7 @@ func (s *server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		upload := slices.Contains(uploads, route.Operation.OperationID)
 		if !upload {
-			req.Body = http.MaxBytesReader(c.Response(), req.Body, 2<<20)
+			req.Body = http.MaxBytesReader(c.Response(), req.Body, maxBody)
 		}
 		input := &openapi3filter.RequestValidationInput{
 			Request: req, PathParams: params, Route: route,
@@ -87,6 +87,9 @@ func (s *server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 		return next(c)
 	}
 }
+
+// maxBody is the largest body of a request that is no upload, in bytes.
+const maxBody = 2 << 20
 
 // uploads are the operations whose body is a file.
 var uploads = []string{"addUpload", "whatIfFile", "addRecordDocument", "addRecordPhoto"}
@@ -106,6 +109,11 @@ func unknownParameter(route *routers.Route, query url.Values) string {
 const contractDetail = "请求与接口约定不符，详见 errors；约定见 /docs。 The request does not match the contract at /docs; see errors."
 
 func contractProblem(err error) error {
+	// cut off at the limit it is no JSON either, but that is not what is wrong
+	var tooBig *http.MaxBytesError
+	if errors.As(err, &tooBig) {
+		return bodyTooLarge(tooBig.Limit)
+	}
 	p := badRequest("contract", contractDetail)
 	var many openapi3.MultiError
 	list := []error{err}

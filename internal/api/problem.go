@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -124,6 +125,12 @@ func (s *server) asProblem(err error, c echo.Context) *problem {
 func tooLarge() *problem {
 	return &problem{Status: http.StatusRequestEntityTooLarge, kind: "too-large", Title: "文件过大 · Too large",
 		Detail: "上传不得超过 200 MB。请分图层压缩后分别上传。 An upload is at most 200 MB; zip the layers one by one."}
+}
+
+// bodyTooLarge refuses a body that is no upload and has more bytes than limit.
+func bodyTooLarge(limit int64) *problem {
+	return &problem{Status: http.StatusRequestEntityTooLarge, kind: "too-large", Title: "请求体过大 · Too large",
+		Detail: fmt.Sprintf("请求体不得超过 %[1]d MB（%[2]d 字节），什么也没有保存。请分几次发送；图形多的请作为文件上传（/uploads）。 The body of this request is at most %[1]d MB (%[2]d bytes); nothing was saved. Send it in parts, or many geometries as a file (/uploads).", limit>>20, limit)}
 }
 
 // isForeignKey tells whether a row named something that is not there.
