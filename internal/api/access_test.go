@@ -20,6 +20,7 @@ import (
 	"gengheng/internal/access"
 	"gengheng/internal/api"
 	"gengheng/internal/jobs"
+	"gengheng/internal/ogc"
 	"gengheng/internal/store/storetest"
 )
 
@@ -104,8 +105,8 @@ func header(name, value string) func(*http.Request) {
 	return func(r *http.Request) { r.Header.Set(name, value) }
 }
 
-// operations lists every operation of the contract: its path with someone
-// else's ids filled in.
+// operations lists every operation of the contract, and every address for desktop
+// GIS: its path with someone else's ids filled in.
 func operations(t *testing.T) map[string][2]string {
 	t.Helper()
 	spec, err := openapi3.NewLoader().LoadFromData(contract.OpenAPI)
@@ -113,6 +114,9 @@ func operations(t *testing.T) map[string][2]string {
 		t.Fatal(err)
 	}
 	out := map[string][2]string{}
+	for _, r := range ogc.New().Routes() {
+		out[r.ID] = [2]string{http.MethodGet, "/ogc/" + ownCounty + strings.NewReplacer("{collection}", "parcels", "{feature}", "1").Replace(r.Path)}
+	}
 	for path, item := range spec.Paths.Map() {
 		for method, op := range item.Operations() {
 			full := "/api/v1" + path

@@ -48,33 +48,37 @@ func (s *server) authorise(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			return next(c) // not of the contract: validate answers 404 or 405
 		}
-		id := route.Operation.OperationID
-		c.Set(operationKey, id)
-		r, ok := policy[id]
-		if !ok {
-			return forbidden("no-rule", "该操作没有授权规则。 The operation has no rule.")
-		}
-		if err := s.door.origin.Check(c.Request()); err != nil {
-			return forbidden("cross-origin", "请求来自别的网站，已拒绝。 A request from another site was refused.")
-		}
-		actor, err := s.actor(c, r)
-		if err != nil {
-			return err
-		}
-		if !permits(r, actor) {
-			return forbidden("role", fmt.Sprintf("%s（%s）不能执行 %s；可执行的角色：%s。 This role may not do it.",
-				actor.Role.Chinese(), actor.Capacity(), id, strings.Join(names(r.roles), "、")))
-		}
-		if r.scope == wholeCounty && !actor.WholeCounty() {
-			return forbidden("township", fmt.Sprintf("%s 的成果含其他乡镇的数据，只限乡镇 %s 的身份不能执行 %s。 The operation is of the whole county.", actor.County, actor.Township, id))
-		}
-		ctx := access.With(c.Request().Context(), actor)
-		if r.scope != filtered || actor.WholeCounty() {
-			c.SetRequest(c.Request().WithContext(ctx))
-			return next(c)
-		}
-		return s.narrowed(ctx, c, next)
+		return s.admit(c, route.Operation.OperationID, next)
 	}
+}
+
+// admit runs an operation as the caller, if the policy has a rule that allows it.
+func (s *server) admit(c echo.Context, id string, next echo.HandlerFunc) error {
+	c.Set(operationKey, id)
+	r, ok := policy[id]
+	if !ok {
+		return forbidden("no-rule", "该操作没有授权规则。 The operation has no rule.")
+	}
+	if err := s.door.origin.Check(c.Request()); err != nil {
+		return forbidden("cross-origin", "请求来自别的网站，已拒绝。 A request from another site was refused.")
+	}
+	actor, err := s.actor(c, r)
+	if err != nil {
+		return err
+	}
+	if !permits(r, actor) {
+		return forbidden("role", fmt.Sprintf("%s（%s）不能执行 %s；可执行的角色：%s。 This role may not do it.",
+			actor.Role.Chinese(), actor.Capacity(), id, strings.Join(names(r.roles), "、")))
+	}
+	if r.scope == wholeCounty && !actor.WholeCounty() {
+		return forbidden("township", fmt.Sprintf("%s 的成果含其他乡镇的数据，只限乡镇 %s 的身份不能执行 %s。 The operation is of the whole county.", actor.County, actor.Township, id))
+	}
+	ctx := access.With(c.Request().Context(), actor)
+	if r.scope != filtered || actor.WholeCounty() {
+		c.SetRequest(c.Request().WithContext(ctx))
+		return next(c)
+	}
+	return s.narrowed(ctx, c, next)
 }
 
 // permits tells whether a rule lets the actor's role in. Who is open, in no

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"gengheng/internal/access"
+	"gengheng/internal/ogc"
 )
 
 // scope says how a township's actor meets an operation.
@@ -139,11 +140,26 @@ var policy = map[string]rule{
 	"listJobs":  {everyone, filtered},
 	"getJob":    {everyone, own}, // it and its stream read in a transaction of their own
 	"streamJob": {everyone, own},
+
+	// for desktop GIS, outside the contract: the county's data as layers
+	"ogcLanding":     {everyone, filtered},
+	"ogcConformance": {everyone, filtered},
+	"ogcCollections": {everyone, filtered},
+	"ogcCollection":  {everyone, filtered},
+	"ogcItems":       {everyone, filtered},
+	"ogcFeature":     {everyone, filtered},
 }
 
-// checkPolicy refuses a contract and a table that do not match.
-func (d *document) checkPolicy() error {
+// checkPolicy refuses a contract and a table that do not match; gis are the
+// addresses that stand outside the contract.
+func (d *document) checkPolicy(gis []ogc.Route) error {
 	ids := map[string]bool{}
+	for _, r := range gis {
+		if _, ok := policy[r.ID]; !ok {
+			return fmt.Errorf("%s%s (%s) has no rule in the policy", ogcBase, r.Path, r.ID)
+		}
+		ids[r.ID] = true
+	}
 	for path, item := range d.spec.Paths.Map() {
 		for method, op := range item.Operations() {
 			if _, ok := policy[op.OperationID]; !ok {

@@ -20,6 +20,7 @@ import (
 
 	"gengheng/internal/access"
 	"gengheng/internal/jobs"
+	"gengheng/internal/ogc"
 	"gengheng/internal/screening"
 	"gengheng/internal/store"
 )
@@ -64,6 +65,7 @@ type server struct {
 	child string
 	log   *slog.Logger
 	doc   *document
+	gis   *ogc.Service
 	door  *doorkeeper
 	// publicURL is the service as browsers reach it
 	publicURL string
@@ -84,11 +86,12 @@ func New(cfg Config) (http.Handler, error) {
 	if log == nil {
 		log = slog.Default()
 	}
-	if err := doc.checkPolicy(); err != nil {
+	gis := ogc.New()
+	if err := doc.checkPolicy(gis.Routes()); err != nil {
 		return nil, err
 	}
 	log = slog.New(access.Scrub(log.Handler()))
-	s := &server{publicURL: cfg.PublicURL, door: newDoorkeeper(cfg.Open, cfg.OIDC), db: cfg.DB, queue: cfg.Queue, files: cfg.Files, child: cfg.GDALChild, log: log, doc: doc}
+	s := &server{gis: gis, publicURL: cfg.PublicURL, door: newDoorkeeper(cfg.Open, cfg.OIDC), db: cfg.DB, queue: cfg.Queue, files: cfg.Files, child: cfg.GDALChild, log: log, doc: doc}
 	if s.screener = cfg.Screener; s.screener == nil {
 		if s.screener, err = screening.New(cfg.DB, screening.Config{Log: log}); err != nil {
 			return nil, err
@@ -116,6 +119,7 @@ func New(cfg Config) (http.Handler, error) {
 	e.POST("/auth/logout", s.logout)
 	e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
 	e.GET(base+"/openapi.yaml", s.openAPI)
+	s.mountOGC(e)
 	g := e.Group("", s.authorise, s.validate)
 	RegisterHandlersWithBaseURL(g, s, base)
 	return e, nil

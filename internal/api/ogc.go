@@ -1,0 +1,102 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/labstack/echo/v4"
+
+	"gengheng/internal/access"
+	"gengheng/internal/ogc"
+)
+
+// ogcBase is where OGC API – Features stands, a landing page for each county. It
+// is no part of the contract: it describes itself at /ogc/{county}/api.
+const ogcBase = "/ogc"
+
+// mountOGC adds the addresses for desktop GIS behind the same door as every
+// operation: each has its rule in the policy.
+func (s *server) mountOGC(e *echo.Echo) {
+	for _, r := range s.gis.Routes() {
+		path := ogcBase + "/:county" + strings.NewReplacer("{collection}", ":collection", "{feature}", ":feature").Replace(r.Path)
+		h := s.admitted(r.ID, s.ogcHandler(r))
+		e.GET(path, h)
+		if r.Path == "" {
+			e.GET(path+"/", h)
+		}
+	}
+}
+
+// admitted runs a handler that is no operation of the contract behind its rule.
+func (s *server) admitted(id string, next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error { return s.admit(c, id, next) }
+}
+
+func (s *server) ogcHandler(r ogc.Route) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		actor, _ := access.From(c.Request().Context())
+		collection, err := pathText(c, "collection")
+		if err != nil {
+			return err
+		}
+		feature, err := pathText(c, "feature")
+		if err != nil {
+			return err
+		}
+		// the county as the door has checked it
+		call := &ogc.Call{W: c.Response(), R: c.Request(), County: c.Param("county"), Collection: collection, Feature: feature,
+			Root: s.addressOf(c) + ogcBase + "/" + url.PathEscape(c.Param("county")), Scope: actor.Township, Read: s.readSnapshot}
+		err = r.Handle(call)
+		var p *ogc.Problem
+		if errors.As(err, &p) {
+			return &problem{Status: p.Status, kind: p.Kind, Title: p.Title, Detail: p.Detail}
+		}
+		return err
+	}
+}
+
+// pathText is a parameter of the path, unescaped: Echo leaves it as it came where
+// the path holds an escape that it would lose.
+func pathText(c echo.Context, name string) (string, error) {
+	v := c.Param(name)
+	if c.Request().URL.RawPath == "" {
+		return v, nil
+	}
+	text, err := url.PathUnescape(v)
+	if err != nil {
+		return "", badRequest("path", "地址的转义有误。 The address is not properly escaped.")
+	}
+	return text, nil
+}
+
+// addressOf is the service as the caller reaches it: as configured, else as the
+// request says. Nothing is kept of an answer, so that a made-up Host misleads
+// nobody but its sender.
+func (s *server) addressOf(c echo.Context) string {
+	if s.publicURL != "" {
+		return strings.TrimSuffix(s.publicURL, "/")
+	}
+	return c.Scheme() + "://" + c.Request().Host
+}
+
+// readSnapshot runs fn in a transaction that cannot write and sees one state of
+// the data; within a township's own if the request has one. A statement has ten
+// seconds. Plans are made for the values at hand: one for a small bbox does not
+// do for the whole county.
+func (s *server) readSnapshot(ctx context.Context, fn func(q ogc.Querier) error) error {
+	bound := func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `SELECT set_config('statement_timeout', '10s', true), set_config('plan_cache_mode', 'force_custom_plan', true)`)
+		if err != nil {
+			return fmt.Errorf("bound a reading: %w", err)
+		}
+		return fn(tx)
+	}
+	if tx, ok := ctx.Value(txKey{}).(pgx.Tx); ok {
+		return bound(tx)
+	}
+	return pgx.BeginTxFunc(ctx, s.db.Pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, bound)
+}

@@ -1,0 +1,230 @@
+package ogc
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// found is one page.
+type found struct {
+	features bytes.Buffer
+	n        int
+	matched  int // -1: more than is counted
+	next     string
+}
+
+func (s *Service) items(c *Call) error {
+	ctx := c.R.Context()
+	var q *query
+	var page found
+	err := c.Read(ctx, func(db Querier) error {
+		col, err := s.open(ctx, db, c.County, c.Collection)
+		if err != nil {
+			return err
+		}
+		q = newQuery(col)
+		if err := q.apply(s.params(col, false), c.R.URL.Query()); err != nil {
+			return err
+		}
+		if q.after != nil {
+			if ok, err := col.repin(ctx, db, q.after.Pin); err != nil || !ok {
+				return cmpErr(err, bad("cursor", "cursor 所指的数据版本已撤回或不存在，请从第一页重新开始。 The version that the cursor names is gone; begin again."))
+			}
+			q.args[1] = col.args()[1]
+		}
+		return q.read(ctx, db, c.Scope == "", &page)
+	})
+	if err != nil {
+		return tooSlow(err)
+	}
+	// the connection is given back before a slow reader gets the page
+	return q.sendPage(c, &page)
+}
+
+func cmpErr(err, other error) error {
+	if err != nil {
+		return err
+	}
+	return other
+}
+
+// tooSlow turns the statement timeout into 503.
+func tooSlow(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "57014" || errors.Is(err, context.DeadlineExceeded) {
+		return &Problem{Status: http.StatusServiceUnavailable, Kind: "too-slow", Title: "查询超时 · The query took too long",
+			Detail: "请缩小范围（bbox、filter）或减小 limit 后重试。 Narrow the request or ask for less, then try again."}
+	}
+	return err
+}
+
+// read counts and reads a page. whole: the caller sees every row.
+func (q *query) read(ctx context.Context, db Querier, whole bool, page *found) error {
+	page.matched = q.col.total
+	if page.matched < 0 || len(q.where) > 0 || !whole {
+		sql, args := q.count()
+		if err := db.QueryRow(ctx, sql, args...).Scan(&page.matched); err != nil {
+			return fmt.Errorf("count %s: %w", q.col.id, err)
+		}
+		if page.matched > maxCount {
+			page.matched = -1
+		}
+	}
+	sql, args := q.page()
+	rows, err := db.Query(ctx, sql, args...)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", q.col.id, err)
+	}
+	defer rows.Close()
+	var last, keys []string
+	var feature []byte
+	for rows.Next() {
+		if page.n == q.limit || page.n > 0 && page.features.Len() > maxPage {
+			page.next = cursor{q.col.pin, last}.String()
+			rows.Close() // what is left is not fetched
+			break
+		}
+		if err := rows.Scan(&keys, &feature); err != nil {
+			return fmt.Errorf("read %s: %w", q.col.id, err)
+		}
+		if page.n > 0 {
+			page.features.WriteByte(',')
+		}
+		page.features.Write(feature)
+		page.features.WriteByte('}')
+		page.n++
+		last = slices.Clone(keys)
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read %s: %w", q.col.id, err)
+	}
+	if page.next != "" && page.n < q.limit && q.offset > 0 {
+		// who counts by offset would miss the rest without knowing
+		return bad("offset", fmt.Sprintf("这一页超过 %d MB，只放得下 %d 个要素；请把 limit 减到 %d 以下，或改用 next 链接。 The page is too large for this limit.", maxPage>>20, page.n, page.n))
+	}
+	return nil
+}
+
+func (q *query) sendPage(c *Call, page *found) error {
+	at := c.Root + "/collections/" + url.PathEscape(q.col.id)
+	links := []link{{at + "/items" + search(c.R.URL.Query(), "", ""), "self", mediaGeoJSON, ""}, {at, "collection", mediaJSON, q.col.title}}
+	if page.next != "" {
+		links = append(links, link{at + "/items" + search(c.R.URL.Query(), "cursor", page.next), "next", mediaGeoJSON, "下一页 · next page"})
+	}
+	tail, err := plainJSON(links)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	b.Grow(page.features.Len() + len(tail) + 200)
+	fmt.Fprintf(&b, `{"type":"FeatureCollection","timeStamp":%q,`, time.Now().UTC().Format(time.RFC3339))
+	if page.matched >= 0 {
+		fmt.Fprintf(&b, `"numberMatched":%d,`, page.matched)
+	}
+	fmt.Fprintf(&b, `"numberReturned":%d,"links":%s,"features":[`, page.n, tail)
+	b.Write(page.features.Bytes())
+	b.WriteString("]}\n")
+	q.contentCRS(c)
+	return sendBytes(c, mediaGeoJSON, b.Bytes())
+}
+
+// contentCRS says what the coordinates are in (Part 2, /req/crs/ogc-crs-header).
+func (q *query) contentCRS(c *Call) { c.W.Header().Set("Content-Crs", "<"+q.out.uri+">") }
+
+// search is the query string of a link: the request's own, with one value put in
+// and the place that the request began at taken out.
+func search(values url.Values, name, value string) string {
+	v := maps.Clone(values)
+	if name != "" {
+		v.Del("offset")
+		v.Set(name, value)
+	}
+	if len(v) == 0 {
+		return ""
+	}
+	return "?" + v.Encode()
+}
+
+func plainJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, fmt.Errorf("write links: %w", err)
+	}
+	return bytes.TrimSpace(b.Bytes()), nil
+}
+
+func (s *Service) feature(c *Call) error {
+	ctx := c.R.Context()
+	var q *query
+	var body []byte
+	err := c.Read(ctx, func(db Querier) error {
+		col, err := s.open(ctx, db, c.County, c.Collection)
+		if err != nil {
+			return err
+		}
+		none := missing("feature", fmt.Sprintf("图层 %s 没有要素 %s。 No such feature.", col.id, excerpt(c.Feature)))
+		pin, parts, ok := col.split(c.Feature)
+		keys, fine := col.values(parts)
+		if !ok || !fine {
+			return none
+		}
+		if ok, err := col.repin(ctx, db, pin); err != nil || !ok {
+			return cmpErr(err, none)
+		}
+		q = newQuery(col)
+		if err := q.apply(s.params(col, true), c.R.URL.Query()); err != nil {
+			return err
+		}
+		sql, args := q.one(keys)
+		err = db.QueryRow(ctx, sql, args...).Scan(&body)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return none
+		}
+		return err
+	})
+	if err != nil {
+		return tooSlow(err)
+	}
+	at := c.Root + "/collections/" + url.PathEscape(q.col.id)
+	links, err := plainJSON([]link{{at + "/items/" + url.PathEscape(c.Feature) + search(c.R.URL.Query(), "", ""), "self", mediaGeoJSON, ""}, {at, "collection", mediaJSON, q.col.title}})
+	if err != nil {
+		return err
+	}
+	body = append(append(append(body, `,"links":`...), links...), '}', '\n')
+	sum := sha256.Sum256(append([]byte(q.out.uri), body...))
+	tag := `"` + hex.EncodeToString(sum[:12]) + `"`
+	c.W.Header().Set("ETag", tag)
+	q.contentCRS(c)
+	if matches(c.R.Header.Get("If-None-Match"), tag) {
+		c.W.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	return sendBytes(c, mediaGeoJSON, body)
+}
+
+// matches compares weakly, as RFC 9110 says for If-None-Match.
+func matches(header, tag string) bool {
+	for one := range strings.SplitSeq(header, ",") {
+		one = strings.TrimSpace(one)
+		if one == "*" || strings.TrimPrefix(one, "W/") == tag {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,258 @@
+// Package ogc is OGC API – Features for desktop GIS (桌面 GIS 的要素接口): a county's
+// survey, layers, declarations, findings and plan as collections that QGIS, GDAL
+// and ArcGIS Pro read. It only reads.
+//
+// Each conformance class has a file of its own and says there what it brings:
+// its URI, its routes, its parameters. The conformance declaration is put
+// together from the classes that are registered, and a parameter or a route that
+// no registered class brings is refused: the declaration cannot promise what is
+// not there.
+//
+// Rows are read in the caller's transaction, so that row-level security decides
+// what a township sees. Coordinates are in CRS84 unless another is asked for;
+// CGCS2000 degrees are taken for WGS 84 degrees, which they are to a few
+// centimetres.
+package ogc
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Querier reads.
+type Querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// Call is one request, as the service that it came through knows it.
+type Call struct {
+	W http.ResponseWriter
+	R *http.Request
+	// County is the six-digit code; Collection and Feature are what the path
+	// names, unescaped.
+	County, Collection, Feature string
+	// Root is the landing page's address without a slash at its end.
+	Root string
+	// Scope is the township that the caller's sight ends at; "" is the whole county.
+	Scope string
+	// Read runs fn in a transaction that sees one state of the data, and of it what
+	// the caller may see.
+	Read func(ctx context.Context, fn func(q Querier) error) error
+}
+
+// Route is one address: Path is below the landing page, with {collection} and
+// {feature}. ID names it in the policy.
+type Route struct {
+	ID, Path string
+	Handle   func(c *Call) error
+
+	summary string
+	items   bool // takes the parameters of a collection's items
+	feature bool // takes those of one feature
+	media   string
+}
+
+// class is what a conformance class brings.
+type class struct {
+	conforms []string
+	routes   []Route
+	params   []param
+	// fields are parameters that a collection's own fields make.
+	fields func(col *collection) []param
+	// links are what the class adds to a collection's links, by the collection's address.
+	links func(root string) []link
+	// describe adds the class's members to the description of a collection.
+	describe func(col *collection, v *description)
+}
+
+// param is a query parameter of items; set is called in the order in which the
+// classes are registered.
+type param struct {
+	name, text string
+	schema     map[string]any
+	feature    bool // of one feature too
+	set        func(q *query, value string) error
+}
+
+// Service answers. It keeps what never changes of a version: extents, the names
+// of layers.
+type Service struct {
+	classes []class
+
+	mu      sync.Mutex
+	extents map[string]*[4]float64
+	names   map[string]map[string]string
+}
+
+// New makes the service with every class that there is. The CRS class stands
+// first: what it sets, bbox needs.
+func New() *Service {
+	s := &Service{extents: map[string]*[4]float64{}, names: map[string]map[string]string{}}
+	s.classes = []class{crsClass(), s.core(), geoJSON()}
+	return s
+}
+
+// Routes lists every address.
+func (s *Service) Routes() []Route {
+	var out []Route
+	for _, c := range s.classes {
+		out = append(out, c.routes...)
+	}
+	for i, r := range out {
+		out[i].Handle = s.checked(r)
+	}
+	return out
+}
+
+// params are the query parameters of a collection's items, or of one feature.
+func (s *Service) params(col *collection, feature bool) []param {
+	var out []param
+	for _, c := range s.classes {
+		for _, p := range c.params {
+			if !feature || p.feature {
+				out = append(out, p)
+			}
+		}
+		if c.fields != nil && !feature {
+			out = append(out, c.fields(col)...)
+		}
+	}
+	return out
+}
+
+// checked refuses what holds for every address: text that cannot be, parameters
+// given twice, a format that there is not.
+func (s *Service) checked(r Route) func(c *Call) error {
+	return func(c *Call) error {
+		values, err := url.ParseQuery(c.R.URL.RawQuery)
+		if err != nil {
+			return bad("query", "查询串的转义有误，请用 %XX 形式。 The query string is not properly escaped.")
+		}
+		for name, list := range values {
+			if len(list) > 1 {
+				return bad("parameter", fmt.Sprintf("参数 %s 出现了 %d 次，只能给一次。 The parameter is given more than once.", excerpt(name), len(list)))
+			}
+			if !plainText(name) || !plainText(list[0]) {
+				return bad("text", "参数含有空字符或不是 UTF-8。 A parameter holds U+0000 or is not UTF-8.")
+			}
+			if name != "f" && !r.items && !r.feature {
+				return unknownParam(name, nil)
+			}
+		}
+		if !plainText(c.Collection) || !plainText(c.Feature) {
+			return bad("text", "地址含有空字符或不是 UTF-8。 The address holds U+0000 or is not UTF-8.")
+		}
+		if err := negotiate(c.R, values.Get("f"), r.items || r.feature); err != nil {
+			return err
+		}
+		return r.Handle(c)
+	}
+}
+
+func plainText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
+
+// negotiate refuses formats that there are not: everything is JSON.
+func negotiate(r *http.Request, f string, features bool) error {
+	if f != "" {
+		if f == "json" || features && f == "geojson" {
+			return nil
+		}
+		return bad("format", fmt.Sprintf("没有格式 f=%s，只有 json。 There is JSON only.", excerpt(f)))
+	}
+	accept := strings.Join(r.Header.Values("Accept"), ",")
+	if accept == "" {
+		return nil
+	}
+	for one := range strings.SplitSeq(accept, ",") {
+		media, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(one)), ";")
+		media = strings.TrimSpace(media)
+		if media == "*/*" || media == "application/*" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "json") {
+			return nil
+		}
+	}
+	return &Problem{Status: http.StatusNotAcceptable, Kind: "not-acceptable", Title: "没有这种格式 · Not acceptable",
+		Detail: "本接口只有 JSON（application/json、application/geo+json）。 There is JSON only."}
+}
+
+// unknownParam names a parameter that is not there, beside those that are.
+func unknownParam(name string, known []string) error {
+	slices.Sort(known)
+	list := "f"
+	if len(known) > 0 {
+		list = strings.Join(known, "、") + "、f"
+	}
+	return bad("parameter-unknown", fmt.Sprintf("没有参数 %s；可用的：%s。 No such parameter.", excerpt(name), list))
+}
+
+// Problem is an error that the caller is meant to see: RFC 9457.
+type Problem struct {
+	Status              int
+	Kind, Title, Detail string
+}
+
+func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
+
+func bad(kind, detail string) *Problem {
+	return &Problem{Status: http.StatusBadRequest, Kind: "ogc-" + kind, Title: "请求有误 · Bad request", Detail: detail}
+}
+
+func missing(kind, detail string) *Problem {
+	return &Problem{Status: http.StatusNotFound, Kind: kind + "-not-found", Title: "未找到 · Not found", Detail: detail}
+}
+
+// excerpt shortens what a user wrote, for a message.
+func excerpt(s string) string {
+	if utf8.RuneCountInString(s) <= 60 {
+		return s
+	}
+	return string([]rune(s)[:60]) + "…"
+}
+
+// link is a link of RFC 8288.
+type link struct {
+	Href  string `json:"href"`
+	Rel   string `json:"rel"`
+	Type  string `json:"type,omitempty"`
+	Title string `json:"title,omitempty"`
+}
+
+// Media types.
+const (
+	mediaJSON    = "application/json"
+	mediaGeoJSON = "application/geo+json"
+	mediaSchema  = "application/schema+json"
+	mediaOpenAPI = "application/vnd.oai.openapi+json;version=3.0"
+)
+
+// send answers with JSON; < and & stay as they are, since nothing here is HTML.
+func send(c *Call, media string, v any) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("write %s: %w", c.R.URL.Path, err)
+	}
+	return sendBytes(c, media, b.Bytes())
+}
+
+func sendBytes(c *Call, media string, body []byte) error {
+	h := c.W.Header()
+	h.Set("Content-Type", media)
+	h.Add("Vary", "Authorization, Accept")
+	c.W.WriteHeader(http.StatusOK)
+	if _, err := c.W.Write(body); err != nil {
+		return fmt.Errorf("send %s: %w", c.R.URL.Path, err)
+	}
+	return nil
+}

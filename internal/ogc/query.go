@@ -1,0 +1,266 @@
+package ogc
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Bounds of a page. maxOffset serves programs that only know offset; whoever
+// follows next has no bound.
+const (
+	defaultLimit = 10
+	maxLimit     = 1000
+	maxOffset    = 100_000
+	// maxCount is up to where numberMatched is counted.
+	maxCount = 50_000
+	// maxPage ends a page early, in bytes, so that memory is bounded.
+	maxPage = 8 << 20
+)
+
+// query is what one request asks of a collection.
+type query struct {
+	col           *collection
+	limit, offset int
+	after         *cursor
+	out, boxCRS   crs
+	filterCRS     crs
+	where         []string
+	args          []any // $1 and $2 are the collection's own
+	only          []string
+}
+
+func newQuery(col *collection) *query {
+	return &query{col: col, limit: defaultLimit, out: crs84, boxCRS: crs84, filterCRS: crs84, args: col.args()}
+}
+
+// arg adds a parameter and gives its name.
+func (q *query) arg(v any) string {
+	q.args = append(q.args, v)
+	return "$" + strconv.Itoa(len(q.args))
+}
+
+// apply reads the parameters, in the order in which the classes brought them.
+func (q *query) apply(params []param, values url.Values) error {
+	names := make([]string, len(params))
+	for i, p := range params {
+		names[i] = p.name
+	}
+	for name := range values {
+		if name != "f" && !slices.Contains(names, name) {
+			return unknownParam(name, names)
+		}
+	}
+	for _, p := range params {
+		if values.Has(p.name) {
+			if err := p.set(q, values.Get(p.name)); err != nil {
+				return err
+			}
+		}
+	}
+	if q.after != nil && q.offset > 0 {
+		return bad("offset", "cursor 与 offset 不能同时使用。 Use either cursor or offset.")
+	}
+	return nil
+}
+
+func coreParams() []param {
+	return []param{
+		{name: "limit", text: "每页要素数 · features of a page", schema: map[string]any{"type": "integer", "minimum": 1, "maximum": maxLimit, "default": defaultLimit}, set: setLimit},
+		{name: "offset", text: "跳过的要素数；请优先使用 next 链接 · features to skip; rather follow next", schema: map[string]any{"type": "integer", "minimum": 0, "maximum": maxOffset, "default": 0}, set: setOffset},
+		{name: "cursor", text: "next 链接中的位置 · a place, from a next link", schema: map[string]any{"type": "string", "maxLength": maxCursor}, set: setCursor},
+		{name: "bbox", text: "范围：最小、最大，4 或 6 个数 · minima and maxima, 4 or 6 numbers", schema: map[string]any{"type": "array", "minItems": 4, "maxItems": 6, "items": map[string]any{"type": "number"}}, set: setBBox},
+		{name: "datetime", text: "时刻或时段；各图层没有时间属性，全部符合 · an instant or interval; no collection has a time, so all match", schema: map[string]any{"type": "string"}, set: setDatetime},
+		{name: "properties", text: "只要这些字段，逗号分隔 · only these fields", feature: true, schema: map[string]any{"type": "array", "items": map[string]any{"type": "string"}}, set: setProperties},
+	}
+}
+
+func setLimit(q *query, value string) error {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 {
+		return bad("limit", fmt.Sprintf("limit=%s 应为 1 到 %d 的整数。 limit is a whole number from 1.", excerpt(value), maxLimit))
+	}
+	q.limit = min(n, maxLimit) // Part 1, 7.15.2: more than the maximum is no error
+	return nil
+}
+
+func setOffset(q *query, value string) error {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 0 || n > maxOffset {
+		return bad("offset", fmt.Sprintf("offset=%s 应为 0 到 %d 的整数；更远请用 next 链接。 offset is from 0 to %d; beyond that follow next.", excerpt(value), maxOffset, maxOffset))
+	}
+	q.offset = n
+	return nil
+}
+
+func numbers(value string) ([]float64, bool) {
+	parts := strings.SplitN(value, ",", 8)
+	out := make([]float64, len(parts))
+	for i, p := range parts {
+		v, err := strconv.ParseFloat(strings.TrimSpace(p), 64)
+		if err != nil || math.IsNaN(v) || math.Abs(v) > 1e9 {
+			return nil, false
+		}
+		out[i] = v
+	}
+	return out, true
+}
+
+func setBBox(q *query, value string) error {
+	v, ok := numbers(value)
+	if !ok || len(v) != 4 && len(v) != 6 {
+		return bad("bbox", fmt.Sprintf("bbox=%s 应为 4 个（或含高程 6 个）逗号分隔的数。 bbox is 4 or 6 numbers.", excerpt(value)))
+	}
+	if len(v) == 6 {
+		v = []float64{v[0], v[1], v[3], v[4]} // land has no height here
+	}
+	list, err := q.boxCRS.boxes([4]float64(v), q.col.county)
+	if err != nil {
+		return err
+	}
+	var any []string
+	for _, b := range list {
+		any = append(any, q.inside(b))
+	}
+	if len(any) == 0 {
+		any = []string{"false"}
+	}
+	q.where = append(q.where, "("+strings.Join(any, " OR ")+")")
+	return nil
+}
+
+// inside is the condition that a feature meets a box. The box is made once, not
+// for every row.
+func (q *query) inside(b box) string {
+	srid := q.col.county.srid
+	low := fmt.Sprintf("ST_MakePoint(%s, %s)", q.arg(b.minX), q.arg(b.minY))
+	shape := low
+	if b.minX < b.maxX || b.minY < b.maxY {
+		high := fmt.Sprintf("ST_MakePoint(%s, %s)", q.arg(b.maxX), q.arg(b.maxY))
+		shape = fmt.Sprintf("ST_MakeLine(%s, %s)", low, high)
+		if b.minX < b.maxX && b.minY < b.maxY { // else a rectangle would be no polygon
+			shape = fmt.Sprintf("ST_Envelope(%s)", shape)
+		}
+	}
+	envelope := fmt.Sprintf("ST_SetSRID(%s, %d)", shape, srid)
+	if b.degrees {
+		// its edges are bent in the plane
+		step := max(b.maxX-b.minX, b.maxY-b.minY, 1e-6) / 32
+		envelope = fmt.Sprintf("ST_Transform(ST_SetSRID(ST_Segmentize(%s, %s), 4490), %d)", shape, q.arg(step), srid)
+	}
+	return fmt.Sprintf("(%[1]s && (SELECT %[2]s) AND ST_Intersects(%[1]s, (SELECT %[2]s)))", q.col.geom, envelope)
+}
+
+func setProperties(q *query, value string) error {
+	for name := range strings.SplitSeq(value, ",") {
+		if !slices.ContainsFunc(q.col.fields, func(f field) bool { return f.name == name }) {
+			return bad("properties", fmt.Sprintf("图层 %s 没有字段 %s；字段：%s。 The collection has no such field.", q.col.id, excerpt(name), strings.Join(fieldNames(q.col), "、")))
+		}
+		q.only = append(q.only, name)
+	}
+	return nil
+}
+
+func fieldNames(c *collection) []string {
+	out := make([]string, len(c.fields))
+	for i, f := range c.fields {
+		out[i] = f.name
+	}
+	return out
+}
+
+// cursor is where a page begins: after this row of this version. Whoever makes
+// one up sees nothing but what the same request shows from another row on.
+type cursor struct {
+	Pin  string   `json:"v"`
+	Keys []string `json:"k"`
+}
+
+// maxCursor is in bytes: two texts and a version.
+const maxCursor = 1024
+
+func (c cursor) String() string {
+	b, err := json.Marshal(c)
+	if err != nil {
+		return "" // cannot be: text only
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func setCursor(q *query, value string) error {
+	var c cursor
+	b, err := base64.RawURLEncoding.DecodeString(value)
+	if err == nil {
+		err = json.Unmarshal(b, &c)
+	}
+	ok := err == nil && len(value) <= maxCursor && plainText(c.Pin)
+	for _, k := range c.Keys {
+		ok = ok && plainText(k)
+	}
+	if ok {
+		_, ok = q.col.values(c.Keys)
+	}
+	if !ok || (c.Pin == "") != (q.col.pin == "") {
+		return bad("cursor", "cursor 应为上一页 next 链接中的值，且属于同一图层。 cursor is from a next link of the same collection.")
+	}
+	q.after = &c
+	return nil
+}
+
+// page is the statement that gives a page: the keys as text, then the feature.
+// The rows are chosen inside, so that none but those shown is written as GeoJSON.
+func (q *query) page() (string, []any) {
+	where := q.conditions()
+	var order, texts []string
+	for _, k := range q.col.keys {
+		order = append(order, k.sql)
+		texts = append(texts, k.sql+"::text")
+	}
+	if q.after != nil {
+		values, _ := q.col.values(q.after.Keys) // checked by setCursor
+		marks := make([]string, len(values))
+		for i, v := range values {
+			marks[i] = q.arg(v)
+		}
+		where += fmt.Sprintf(" AND (%s) > (%s)", strings.Join(order, ", "), strings.Join(marks, ", "))
+	}
+	by := strings.Join(order, ", ")
+	return fmt.Sprintf("SELECT ARRAY[%s], %s FROM (SELECT t.* FROM %s WHERE %s ORDER BY %s LIMIT %s OFFSET %s) t ORDER BY %s",
+		strings.Join(texts, ", "), q.body(), q.col.from, where, by, q.arg(q.limit+1), q.arg(q.offset), by), q.args
+}
+
+func (q *query) conditions() string {
+	return strings.Join(append([]string{q.col.where}, q.where...), " AND ")
+}
+
+// count is the statement that counts what matches, up to one more than maxCount.
+func (q *query) count() (string, []any) {
+	args := slices.Clone(q.args)
+	return fmt.Sprintf("SELECT count(*) FROM (SELECT FROM %s WHERE %s LIMIT %d) n", q.col.from, q.conditions(), maxCount+1), args
+}
+
+// one is the statement that gives one feature.
+func (q *query) one(keys []any) (string, []any) {
+	where := q.conditions()
+	for i, k := range q.col.keys {
+		where += " AND " + k.sql + " = " + q.arg(keys[i])
+	}
+	return fmt.Sprintf("SELECT %s FROM %s WHERE %s", q.body(), q.col.from, where), q.args
+}
+
+// body is the expression of a row as a GeoJSON feature, without its closing brace.
+func (q *query) body() string {
+	var pairs []string
+	for _, f := range q.col.fields {
+		if q.only == nil || slices.Contains(q.only, f.name) {
+			pairs = append(pairs, "'"+f.name+"', "+f.sql) // names are the program's own
+		}
+	}
+	return fmt.Sprintf(`'{"type":"Feature","id":' || to_json(%s)::text || ',"geometry":' || %s || ',"properties":' || json_build_object(%s)::text`,
+		q.col.idSQL(q.arg(q.col.prefix())+"::text"), q.out.geometry(q.col), strings.Join(pairs, ", "))
+}
