@@ -34,6 +34,9 @@ func (p *parser) tail(x operand) (operand, bool, error) {
 		y, err := p.compareWith(x, op)
 		return y, true, err
 	}
+	if p.token.is("!=") {
+		return operand{}, false, p.fail(at, CodeSyntax, "不等于请写 <>", "“not equal” is written <>")
+	}
 	if p.token.is("IS") {
 		y, err := p.isNull(x)
 		return y, true, err
