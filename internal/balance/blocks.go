@@ -3,7 +3,6 @@ package balance
 import (
 	"math"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -144,7 +143,14 @@ const (
 // small enough to be solved to proof. The best prices are sought by cutting
 // planes; the blocks' best plans together are the start of another plan.
 func (e *engine) strengthen() {
-	if e.opt.whole || e.multipliers == nil || e.edgeFlows == nil || len(e.r.free) > blocksMost || len(e.r.free) <= 24 {
+	if len(e.r.free) > 24 {
+		e.priceBlocks()
+	}
+}
+
+// priceBlocks is strengthen at any size.
+func (e *engine) priceBlocks() {
+	if e.opt.whole || e.multipliers == nil || e.edgeFlows == nil || len(e.r.free) > blocksMost {
 		return
 	}
 	f := make([]float64, len(e.r.edgeA))
@@ -166,31 +172,55 @@ func (e *engine) strengthen() {
 	if list == nil {
 		return
 	}
-	m := newPriceModel(e, linking, mu, len(list))
+	m := newPriceModel(e, linking, mu, f, list)
 	for range priceSteps {
-		list, outside := e.r.blocks(mu, f)
-		if list == nil {
-			return
-		}
-		sum, proved := e.solveBlocks(list)
-		sum += outside
+		before, promise := m.best, m.model-m.best
+		sum, proved := e.solveAt(m, mu, f)
 		if math.IsInf(sum, -1) {
 			return
 		}
-		gain := sum - m.best
-		if gain > 0 {
-			m.best = sum
-			copy(m.center, mu)
-		} else {
+		switch gain := sum - before; {
+		case gain >= 0.5*promise:
+			m.radius = min(2*m.radius, 1)
+		case gain < 0.1*promise:
 			m.radius /= 2
 		}
-		e.strengthened(sum, "exhausted branch and bound with rounding cuts over each block of units, linking constraints priced and flows between blocks held")
-		e.noteFlips(list, sum)
-		e.offerBlocks(list)
-		if !proved || e.stop() || math.Abs(gain) <= 1e-7*math.Abs(sum) || len(linking) == 0 || !m.next(list, mu) {
-			return
+		left := e.pl.target() + e.r.constant - m.best
+		if !proved || e.stop() || e.exactlyCertified() || left <= 0 {
+			break
+		}
+		if !m.next(m.last, mu, f) || m.model-m.best < 0.05*left {
+			break
 		}
 	}
+	if m.list != nil && !e.stop() {
+		e.proveByColumns(m, mu, f)
+	}
+}
+
+// solveAt solves the blocks at the given prices and flows between them, and keeps
+// these where the bound is the best so far. It gives the bound, and whether all of
+// its parts are the blocks' optima.
+func (e *engine) solveAt(m *priceModel, mu, f []float64) (float64, bool) {
+	list, outside := e.r.blocks(mu, f)
+	if list == nil {
+		return math.Inf(-1), false
+	}
+	sum, proved := e.solveBlocks(list)
+	sum += outside
+	m.last = list
+	if math.IsInf(sum, -1) {
+		return sum, false
+	}
+	if sum > m.best {
+		m.best, m.list = sum, list
+		copy(m.center, mu)
+		copy(m.held, f)
+	}
+	e.strengthened(sum, "exhausted branch and bound with rounding cuts over each block of units, linking constraints priced and flows between blocks held")
+	e.noteFlips(list, sum)
+	e.offerBlocks(list)
+	return sum, proved
 }
 
 // without gives the entries of sorted list that are not in the sorted other.
@@ -207,25 +237,32 @@ func without(list, other []int32) []int32 {
 // solveBlocks solves every block; it gives the sum of their proved bounds, and
 // whether all of them are the blocks' optima.
 func (e *engine) solveBlocks(list []block) (sum float64, proved bool) {
-	gate := make(chan struct{}, e.opt.Threads)
-	var wg sync.WaitGroup
-	for b := range list {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			gate <- struct{}{}
-			defer func() { <-gate }()
-			limit := time.Until(e.deadline())
-			if limit <= 0 {
-				return
-			}
-			s, err := Solve(e.ctx, list[b].p, Options{Gap: -1, TimeLimit: limit, Threads: 1, Seed: e.opt.Seed, whole: true})
-			if err == nil {
-				list[b].s = s
-			}
-		}()
+	first := e.searches == nil
+	if first {
+		e.searches = make([]*blockSearch, len(list))
 	}
-	wg.Wait()
+	e.inBlocks(len(list), func(b int) {
+		if bs := e.searches[b]; bs != nil {
+			list[b].s = bs.solve(list[b].p)
+			return
+		}
+		limit := time.Until(e.deadline())
+		if limit <= 0 {
+			return
+		}
+		opt := Options{Gap: -1, TimeLimit: limit, Threads: 1, Seed: e.opt.Seed, whole: true}
+		s, err := Solve(e.ctx, list[b].p, opt)
+		if err != nil {
+			return
+		}
+		list[b].s = s
+		if first && s.Selected != nil {
+			if bs := newBlockSearch(e.ctx, list[b].p, opt); bs != nil {
+				e.searches[b] = bs
+				bs.keep(s.Selected)
+			}
+		}
+	})
 	total := newSum(0)
 	proved = true
 	for b := range list {
@@ -265,107 +302,4 @@ func (e *engine) offerBlocks(list []block) {
 		e.pl.improve(p, e.stop)
 		e.pl.offer(p.s)
 	}
-}
-
-// priceModel is the cutting-plane model of the blocks' bound over the prices of
-// the linking constraints.
-type priceModel struct {
-	e       *engine
-	linking []int32
-	center  []float64 // best multipliers
-	best    float64
-	radius  float64
-	lp      *simplex
-}
-
-func newPriceModel(e *engine, linking []int32, mu []float64, blocks int) *priceModel {
-	n := len(linking) + blocks
-	cost, lo, up := make([]float64, n), make([]float64, n), make([]float64, n)
-	for i, k := range linking {
-		cost[i] = -e.r.rhs[k] / e.sc.sigma[k]
-	}
-	for b := range blocks {
-		cost[len(linking)+b], lo[len(linking)+b] = -1, math.Inf(-1)
-		up[len(linking)+b] = math.Inf(1)
-	}
-	m := &priceModel{e: e, linking: linking, center: slices.Clone(mu), best: math.Inf(-1), radius: 0.1, lp: newSimplex(cost, lo, up)}
-	// Unlimited flows between linking constraints must not pay.
-	for z, rows := range e.r.flowRows {
-		var row []lpEntry
-		for _, t := range rows {
-			if j, in := slices.BinarySearch(linking, t.at); in {
-				row = append(row, lpEntry{int32(j), t.v * e.sc.zeta[z] / e.sc.sigma[t.at]})
-			}
-		}
-		if len(row) == len(rows) && math.IsInf(e.r.p.Flows[z].Upper, 1) {
-			m.lp.addRow(row, AtMost, e.r.p.Flows[z].Cost*e.sc.zeta[z]/e.sc.omega-1e-8)
-		}
-	}
-	return m
-}
-
-// next adds the planes of the blocks' plans at mu and moves mu to the model's
-// optimum near the best prices; false when the model promises nothing more.
-func (m *priceModel) next(list []block, mu []float64) bool {
-	e := m.e
-	at := make(map[int32]int32, len(m.linking))
-	for i, k := range m.linking {
-		at[k] = int32(i)
-	}
-	for b := range list {
-		s := list[b].s
-		given := make([]float64, len(m.linking))
-		value := *s.Objective
-		for i, u := range list[b].units {
-			if s.Selected[i] {
-				for t := e.r.termStart[u]; t < e.r.termStart[u+1]; t++ {
-					if j, ok := at[e.r.termRow[t]]; ok {
-						given[j] += e.r.termVal[t]
-					}
-				}
-			}
-		}
-		for i, z := range list[b].flows {
-			for _, t := range e.r.flowRows[z] {
-				if j, ok := at[t.at]; ok {
-					given[j] += t.v * s.FlowValues[i]
-				}
-			}
-		}
-		// θ ≤ value − (ν − mu)·given
-		row := []lpEntry{{int32(len(m.linking) + b), 1}}
-		for j, k := range m.linking {
-			value += mu[k] * given[j]
-			row = append(row, lpEntry{int32(j), given[j] / e.sc.sigma[k]})
-		}
-		m.lp.addRow(row, AtMost, value/e.sc.omega)
-	}
-	largest := 0.0
-	for _, k := range m.linking {
-		largest = max(largest, math.Abs(m.center[k])*e.sc.sigma[k]/e.sc.omega)
-	}
-	for j, k := range m.linking {
-		x := m.center[k] * e.sc.sigma[k] / e.sc.omega
-		reach := m.radius * max(math.Abs(x), 0.1*largest, 1e-6)
-		lo, up := x-reach, x+reach
-		switch e.r.p.Constraints[k].Sense {
-		case AtLeast:
-			lo, up = max(lo, 0), max(up, 0)
-		case AtMost:
-			lo, up = min(lo, 0), min(up, 0)
-		}
-		m.lp.setBounds(j, lo, up)
-	}
-	if status := m.lp.run(math.Inf(1), 5000, e.stop); status != lpOptimal {
-		m.lp.refactor(nil) // once more from a fresh basis
-		if m.lp.run(math.Inf(1), 5000, e.stop) != lpOptimal {
-			return false
-		}
-	}
-	before := slices.Clone(mu)
-	for j, k := range m.linking {
-		mu[k] = m.lp.value(int32(j)) * e.sc.omega / e.sc.sigma[k]
-	}
-	clampSigns(e.r.p, mu)
-	return !slices.Equal(before, mu)
 }

@@ -99,8 +99,8 @@ func TestBlocksBoundBelowBruteForce(t *testing.T) {
 // HiGHS's optimum.
 func TestStrengthenedBoundOfCounty(t *testing.T) {
 	t.Parallel()
-	p := countySpec{6000, 9, false, 0.01, 2}.problem()
-	s, err := Solve(context.Background(), p, Options{Gap: -1, TimeLimit: 20 * time.Second})
+	p := countySpec{2500, 4, false, 0.01, 2}.problem()
+	s, err := Solve(context.Background(), p, Options{Gap: -1, TimeLimit: 10 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,10 @@ type core struct {
 	nodes    int
 	upCost   []pseudo
 	downCost []pseudo
-	better   []bool // values of the best plan found, or nil
+	better   []bool         // values of the best plan found, or nil
+	seen     func(s []bool) // told of every plan met
+	collect  *collection    // lists plans instead of seeking the best
+	own      int            // rows that are not cuts
 	rootMu   []float64
 	rootX    []float64
 	rootD    []float64 // reduced costs of the cells, scaled
@@ -118,6 +121,7 @@ func newCore(pl *planner, base *plan, cells [][]int32) *core {
 		q := int32(n + len(r.flowRows) + 2*i)
 		c.lp.addRow([]lpEntry{{p.a, 1}, {p.b, -1}, {q, -1}, {q + 1, 1}}, Equal, 0)
 	}
+	c.own = c.lp.m
 	c.now = make([]int8, n)
 	c.rootFix = make([]int8, n)
 	for j := range n {
@@ -179,6 +183,9 @@ func (c *core) buildLP(cellCost, weights, activity []float64) {
 
 // cutoff is the scaled LP value from which a node holds nothing better.
 func (c *core) cutoff() float64 {
+	if c.collect != nil {
+		return c.collect.limit
+	}
 	return c.pl.target()/c.pl.sc.omega - c.fixed
 }
 
@@ -266,6 +273,11 @@ func (c *core) expand(node *bbNode, stop func() bool) (*bbNode, *bbNode) {
 		return nil, nil
 	}
 	cell, fraction := c.branchingCell()
+	if cell < 0 && c.collect != nil {
+		c.fixByReducedCost(node, y)
+		c.moveTo(node)
+		return c.branchBlindly(node)
+	}
 	if cell < 0 {
 		c.offer()
 		if node.bound >= c.cutoff() {
@@ -453,6 +465,13 @@ func (c *core) offer() {
 }
 
 func (c *core) tryPlan(s []bool) {
+	if c.collect != nil {
+		c.collect.plans = append(c.collect.plans, s)
+		return
+	}
+	if c.seen != nil {
+		c.seen(s)
+	}
 	if c.pl.offer(s) {
 		c.better = s
 	}

@@ -80,20 +80,12 @@ func (e *engine) searchOpen(maxNodes int) {
 	if len(cells) == len(s) || len(cells) > wholeLPUnits || borders+len(e.r.rhs) > wholeLPRows {
 		return
 	}
-	e.partly = true
+	e.provedOver = "the free units that reduced costs in blocks leave open"
 	c := newCore(e.pl, e.pl.start(s), cells)
 	c.cuts = true
 	e.exhausted = c.search(maxNodes, func() bool { return e.stop() || (c.nodes&63 == 63 && e.finished()) })
 	e.nodes += int64(c.nodes)
 	if !e.exhausted && c.proof && !math.IsInf(c.lower, 0) {
-		e.strengthened(min((c.lower+c.fixed)*e.sc.omega+e.r.constant, target), "open nodes of a branch and bound with rounding cuts over "+e.proofOver())
+		e.strengthened(min((c.lower+c.fixed)*e.sc.omega+e.r.constant, target), "open nodes of a branch and bound with rounding cuts over "+e.provedOver)
 	}
-}
-
-// proofOver names the units of the search that proves.
-func (e *engine) proofOver() string {
-	if e.partly {
-		return "the free units that reduced costs in blocks leave open"
-	}
-	return "all free units"
 }

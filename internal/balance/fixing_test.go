@@ -83,7 +83,7 @@ func TestFixingByBlocksEqualsBruteForce(t *testing.T) {
 		}
 		if e.pl.best != nil {
 			e.searchOpen(1 << 20)
-			if e.partly {
+			if e.provedOver != "" {
 				narrowed++
 			}
 			if e.exhausted {

@@ -37,7 +37,6 @@ type roundingRow struct {
 // bound no more, and drops those that are slack in the end. It gives the
 // relaxation's status.
 func (c *core) tighten(stop func() bool) lpStatus {
-	own := c.lp.m
 	last, idle := math.Inf(-1), 0
 	for range roundingRounds {
 		bound := c.lp.safeBound(c.lp.prices(c.lp.cost))
@@ -59,7 +58,7 @@ func (c *core) tighten(stop func() bool) lpStatus {
 	}
 	tight := make([]bool, c.lp.m)
 	for i := range tight {
-		tight[i] = i < own || c.lp.place[c.lp.n+i] < 0
+		tight[i] = i < c.own || c.lp.place[c.lp.n+i] < 0
 	}
 	c.lp.keepRows(func(i int) bool { return tight[i] })
 	return c.lp.run(c.cutoff(), 50*(c.lp.m+100), stop)

@@ -343,6 +343,14 @@ func (l *simplex) setBounds(j int, lo, up float64) {
 	}
 }
 
+// setCost changes a variable's cost.
+func (l *simplex) setCost(j int, cost float64) {
+	if l.cost[j] != cost {
+		l.cost[j], l.work[j] = cost, cost
+		l.ready = false
+	}
+}
+
 func (l *simplex) setRHS(i int, rhs float64) {
 	if v := rhs * l.rowScale[i]; l.rhs[i] != v {
 		l.rhs[i] = v

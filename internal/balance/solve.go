@@ -61,12 +61,13 @@ type engine struct {
 
 	multipliers []float64 // of the best certified bound
 	edgeFlows   []float64
-	bound       float64 // certified, with constant
-	tree        float64 // bound by branch and bound, with constant
-	treeFrom    string  // what tree rests on
-	exhausted   bool    // a branch and bound over all free units was exhausted
-	partly      bool    // that one was over the units that flips leave open
-	flips       []flip  // of the free units; nil where there are no blocks
+	bound       float64        // certified, with constant
+	tree        float64        // bound by branch and bound, with constant
+	treeFrom    string         // what tree rests on
+	exhausted   bool           // a branch and bound over all free units was exhausted
+	provedOver  string         // what that one was over
+	searches    []*blockSearch // of the blocks
+	flips       []flip         // of the free units; nil where there are no blocks
 	root        *rootFixing
 	nodes       int64
 	lastReport  time.Time
@@ -316,7 +317,7 @@ func (e *engine) wholeProblem() *core {
 }
 
 func (e *engine) searchWhole(whole *core, maxNodes int) {
-	e.partly = false
+	e.provedOver = "all free units"
 	e.exhausted = whole.search(maxNodes, func() bool { return e.stop() || (whole.nodes&63 == 63 && e.finished()) })
 	e.nodes += int64(whole.nodes)
 	e.keepRoot(whole)
@@ -389,7 +390,7 @@ func (e *engine) fillPlan(s *Solution) {
 	case e.exhausted:
 		s.Status = Optimal
 		if value := objective - optimalityTolerance(objective); s.Bound == nil || value > e.bound {
-			s.BoundStronger = &StrongerBound{value, "exhausted branch and bound with rounding cuts over " + e.proofOver()}
+			s.BoundStronger = &StrongerBound{value, "exhausted branch and bound with rounding cuts over " + e.provedOver}
 		}
 	case e.tree > e.bound:
 		s.BoundStronger = &StrongerBound{min(e.tree, objective), e.treeFrom}
