@@ -63,6 +63,31 @@ func newPriceModel(e *engine, linking []int32, mu, f []float64, list []block) *p
 // next adds the planes of the blocks' plans at mu and moves mu to the model's
 // optimum near the best prices; false when the model promises nothing more.
 func (m *priceModel) next(list []block, mu, f []float64) bool {
+	m.addPlanes(list, mu, f)
+	m.confine()
+	if status := m.lp.run(math.Inf(1), 5000, m.e.stop); status != lpOptimal {
+		m.lp.refactor(nil) // once more from a fresh basis
+		if m.lp.run(math.Inf(1), 5000, m.e.stop) != lpOptimal {
+			return false
+		}
+	}
+	e := m.e
+	m.model = e.r.constant - m.lp.objective()*e.sc.omega
+	before, flow := slices.Clone(mu), slices.Clone(f)
+	for i, x := range m.cross {
+		w := e.r.edgeWeight[x]
+		f[x] = min(max(m.lp.value(int32(len(m.linking)+i))*e.sc.omega, -w), w)
+	}
+	for j, k := range m.linking {
+		mu[k] = m.lp.value(int32(j)) * e.sc.omega / e.sc.sigma[k]
+	}
+	clampSigns(e.r.p, mu)
+	return !slices.Equal(before, mu) || !slices.Equal(flow, f)
+}
+
+// addPlanes adds one plane per block: what its plan at mu and f is worth at any
+// other prices, θ ≤ value − (ν − mu)·given.
+func (m *priceModel) addPlanes(list []block, mu, f []float64) {
 	e := m.e
 	crossAt := map[int32][]lpEntry{} // per unit its borders to other blocks
 	for i, x := range m.cross {
@@ -76,25 +101,8 @@ func (m *priceModel) next(list []block, mu, f []float64) bool {
 	}
 	for b := range list {
 		s := list[b].s
-		given := make([]float64, len(m.linking))
+		given := m.given(&list[b], at)
 		value := *s.Objective
-		for i, u := range list[b].units {
-			if s.Selected[i] {
-				for t := e.r.termStart[u]; t < e.r.termStart[u+1]; t++ {
-					if j, ok := at[e.r.termRow[t]]; ok {
-						given[j] += e.r.termVal[t]
-					}
-				}
-			}
-		}
-		for i, z := range list[b].flows {
-			for _, t := range e.r.flowRows[z] {
-				if j, ok := at[t.at]; ok {
-					given[j] += t.v * s.FlowValues[i]
-				}
-			}
-		}
-		// θ ≤ value − (ν − mu)·given
 		row := []lpEntry{{int32(len(m.linking) + len(m.cross) + b), 1}}
 		for i, u := range list[b].units {
 			if !s.Selected[i] {
@@ -111,6 +119,36 @@ func (m *priceModel) next(list []block, mu, f []float64) bool {
 		}
 		m.lp.addRow(row, AtMost, value/e.sc.omega)
 	}
+}
+
+// given is what a block's plan and its flows bring to the linking constraints; at
+// says where each of these stands.
+func (m *priceModel) given(b *block, at map[int32]int32) []float64 {
+	r := m.e.r
+	given := make([]float64, len(m.linking))
+	for i, u := range b.units {
+		if !b.s.Selected[i] {
+			continue
+		}
+		for t := r.termStart[u]; t < r.termStart[u+1]; t++ {
+			if j, ok := at[r.termRow[t]]; ok {
+				given[j] += r.termVal[t]
+			}
+		}
+	}
+	for i, z := range b.flows {
+		for _, t := range r.flowRows[z] {
+			if j, ok := at[t.at]; ok {
+				given[j] += t.v * b.s.FlowValues[i]
+			}
+		}
+	}
+	return given
+}
+
+// confine keeps the model's prices and flows near the best ones.
+func (m *priceModel) confine() {
+	e := m.e
 	largest := 0.0
 	for _, k := range m.linking {
 		largest = max(largest, math.Abs(m.center[k])*e.sc.sigma[k]/e.sc.omega)
@@ -132,21 +170,4 @@ func (m *priceModel) next(list []block, mu, f []float64) bool {
 		reach := min(1, 5*m.radius) * w
 		m.lp.setBounds(len(m.linking)+i, max(-w, m.held[x]-reach)/e.sc.omega, min(w, m.held[x]+reach)/e.sc.omega)
 	}
-	if status := m.lp.run(math.Inf(1), 5000, e.stop); status != lpOptimal {
-		m.lp.refactor(nil) // once more from a fresh basis
-		if m.lp.run(math.Inf(1), 5000, e.stop) != lpOptimal {
-			return false
-		}
-	}
-	m.model = e.r.constant - m.lp.objective()*e.sc.omega
-	before, flow := slices.Clone(mu), slices.Clone(f)
-	for i, x := range m.cross {
-		w := e.r.edgeWeight[x]
-		f[x] = min(max(m.lp.value(int32(len(m.linking)+i))*e.sc.omega, -w), w)
-	}
-	for j, k := range m.linking {
-		mu[k] = m.lp.value(int32(j)) * e.sc.omega / e.sc.sigma[k]
-	}
-	clampSigns(e.r.p, mu)
-	return !slices.Equal(before, mu) || !slices.Equal(flow, f)
 }

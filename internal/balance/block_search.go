@@ -99,6 +99,20 @@ type collection struct {
 	plans [][]bool
 }
 
+// tryPlan lists a plan that a search has met, or hands it to the planner.
+func (c *core) tryPlan(s []bool) {
+	if c.collect != nil {
+		c.collect.plans = append(c.collect.plans, s)
+		return
+	}
+	if c.seen != nil {
+		c.seen(s)
+	}
+	if c.pl.offer(s) {
+		c.better = s
+	}
+}
+
 // inBlocks runs f for every block, on as many threads as there are.
 func (e *engine) inBlocks(count int, f func(b int)) {
 	gate := make(chan struct{}, e.opt.Threads)

@@ -464,19 +464,6 @@ func (c *core) offer() {
 	c.tryPlan(s)
 }
 
-func (c *core) tryPlan(s []bool) {
-	if c.collect != nil {
-		c.collect.plans = append(c.collect.plans, s)
-		return
-	}
-	if c.seen != nil {
-		c.seen(s)
-	}
-	if c.pl.offer(s) {
-		c.better = s
-	}
-}
-
 // fixByReducedCost fixes the cells whose other value would pass the cutoff.
 func (c *core) fixByReducedCost(node *bbNode, y []float64) {
 	cutoff := c.cutoff()
