@@ -93,6 +93,7 @@ type storedVerdict struct {
 }
 
 type storedFinding struct {
+	seq     int32
 	clause  string
 	check   int // 0 where the net area cannot be computed
 	outcome string
@@ -125,12 +126,12 @@ func (j *job) readStored(ctx context.Context, tx pgx.Tx, b *base) (map[string]*s
 		return nil, fmt.Errorf("verdicts of run %s: %w", b.runID, err)
 	}
 	rows, err = tx.Query(ctx, `
-		SELECT direction || '/' || number, clause, check_no, outcome, severity = 'block' AND outcome = 'hit' AND geom IS NOT NULL
+		SELECT direction || '/' || number, seq, clause, check_no, outcome, severity = 'block' AND outcome = 'hit' AND geom IS NOT NULL
 		FROM finding WHERE county_code = $1 AND run_id = $2 ORDER BY seq`, j.county, b.runID)
 	if err != nil {
 		return nil, err
 	}
-	_, err = pgx.ForEachRow(rows, []any{&key, &f.clause, &f.check, &f.outcome, &cut}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&key, &f.seq, &f.clause, &f.check, &f.outcome, &cut}, func() error {
 		v := out[key]
 		v.findings, v.cut = append(v.findings, f), v.cut || cut
 		return nil
@@ -162,7 +163,7 @@ func (j *job) writeTaken(ctx context.Context, tx pgx.Tx, o *offer, t *tally) err
 	// place of the first finding of every candidate, and what is kept
 	var (
 		directions, numbers []string
-		offsets             []int32
+		kept                stretches
 		seq                 int32
 		next                = map[string]int32{}
 	)
@@ -180,11 +181,14 @@ func (j *job) writeTaken(ctx context.Context, tx pgx.Tx, o *offer, t *tally) err
 			continue
 		}
 		s := o.stored[c.key()]
-		directions, numbers, offsets = append(directions, string(c.direction)), append(numbers, c.number), append(offsets, seq)
-		seq += int32(len(s.findings))
+		directions, numbers = append(directions, string(c.direction)), append(numbers, c.number)
+		for _, f := range s.findings {
+			seq++
+			kept.add(f.seq, seq)
+		}
 		t.addStored(c.direction, s)
 	}
-	if err := j.copyKept(ctx, tx, o.base, o.kinds, directions, numbers, offsets); err != nil {
+	if err := j.copyKept(ctx, tx, o.base, o.kinds, directions, numbers, kept); err != nil {
 		return err
 	}
 	for _, jb := range judgedBatches {
@@ -200,9 +204,22 @@ func (j *job) writeTaken(ctx context.Context, tx pgx.Tx, o *offer, t *tally) err
 	return nil
 }
 
+// stretches are findings of a base run that follow each other and are all
+// numbered anew by the same shift, so that they are read in one go each, in order.
+type stretches struct{ first, last, shift []int32 }
+
+// add takes the next finding, by its number in the base run and in this one.
+func (s *stretches) add(old, now int32) {
+	if n := len(s.last) - 1; n >= 0 && s.last[n]+1 == old && s.shift[n] == now-old {
+		s.last[n] = old
+		return
+	}
+	s.first, s.last, s.shift = append(s.first, old), append(s.last, old), append(s.shift, now-old)
+}
+
 // copyKept takes over the rows of the candidates that nothing has touched. They
 // name the versions that are in force now: what they say holds of these too.
-func (j *job) copyKept(ctx context.Context, tx pgx.Tx, b *base, kinds, directions, numbers []string, offsets []int32) error {
+func (j *job) copyKept(ctx context.Context, tx pgx.Tx, b *base, kinds, directions, numbers []string, kept stretches) error {
 	_, err := tx.Exec(ctx, `
 		INSERT INTO verdict (county_code, run_id, direction, number, township_code, verdict, area_m2, usable_m2, net_m2, net_paddy_m2, kcxs,
 			slope_class, slope_source, quality, scores, reasons, remainder, exempt, covered)
@@ -225,12 +242,12 @@ func (j *job) copyKept(ctx context.Context, tx pgx.Tx, b *base, kinds, direction
 	_, err = tx.Exec(ctx, `
 		INSERT INTO finding (county_code, run_id, seq, direction, number, township_code, clause, check_no, severity, outcome, layer_kind,
 			layer_version, overlap_m2, share, features, message_zh, message_en, geom)
-		SELECT f.county_code, $3, k.place + row_number() OVER (PARTITION BY f.direction, f.number ORDER BY f.seq), f.direction, f.number,
-			f.township_code, f.clause, f.check_no, f.severity, f.outcome, f.layer_kind, coalesce(m.version, f.layer_version), f.overlap_m2,
-			f.share, f.features, f.message_zh, f.message_en, f.geom
-		FROM finding f JOIN unnest($4::text[], $5::text[], $6::integer[]) AS k (direction, number, place) ON k.direction = f.direction AND k.number = f.number
-		LEFT JOIN unnest($7::text[], $8::text[]) AS m (kind, version) ON m.kind = f.layer_kind
-		WHERE f.county_code = $1 AND f.run_id = $2`, j.county, b.runID, j.runID, directions, numbers, offsets, kinds, versions)
+		SELECT f.county_code, $3, f.seq + k.shift, f.direction, f.number, f.township_code, f.clause, f.check_no, f.severity, f.outcome,
+			f.layer_kind, coalesce(m.version, f.layer_version), f.overlap_m2, f.share, f.features, f.message_zh, f.message_en, f.geom
+		FROM unnest($4::integer[], $5::integer[], $6::integer[]) AS k (first, last, shift)
+		CROSS JOIN LATERAL (SELECT * FROM finding WHERE county_code = $1 AND run_id = $2 AND seq BETWEEN k.first AND k.last ORDER BY seq OFFSET 0) f
+		LEFT JOIN unnest($7::text[], $8::text[]) AS m (kind, version) ON m.kind = f.layer_kind`,
+		j.county, b.runID, j.runID, kept.first, kept.last, kept.shift, kinds, versions)
 	if err != nil {
 		return fmt.Errorf("take over the findings: %w", err)
 	}
