@@ -281,7 +281,7 @@ func (x *arithmetic) write(w *writer) {
 // otherwise powers of powers would be written out again and again.
 func (x *arithmetic) writePower(w *writer) {
 	w.raw(`(SELECT CASE
-		WHEN v.x = 'NaN' OR v.y = 'NaN' OR abs(v.x) > 1e200 OR abs(v.y) > 1e6 THEN NULL
+		WHEN v.x IS NULL OR v.y IS NULL OR v.x = 'NaN' OR v.y = 'NaN' OR abs(v.x) > 1e200 OR abs(v.y) > 1e6 THEN NULL
 		WHEN v.y = 0 OR v.x = 1 THEN 1
 		WHEN v.x = 0 THEN CASE WHEN v.y > 0 THEN 0 END
 		WHEN v.x < 0 AND v.y <> trunc(v.y) THEN NULL
