@@ -125,3 +125,20 @@ func (s *server) CancelCredit(c echo.Context, county CountyPath, credit uuid.UUI
 	}
 	return c.JSON(http.StatusOK, CreditID{CreditId: credit})
 }
+
+// SettleOwed pays what a township owes (归还欠账), so that it can lock quota again.
+func (s *server) SettleOwed(c echo.Context, county CountyPath, number YearPath) error {
+	var in SettleOwedJSONBody
+	if err := c.Bind(&in); err != nil {
+		return err
+	}
+	posted, err := s.yearOf(county, number).Settle(c.Request().Context(), in.Key, in.Township, in.Reason)
+	if err != nil {
+		return yearProblem(err)
+	}
+	status := http.StatusCreated
+	if posted.Again {
+		status = http.StatusOK
+	}
+	return c.JSON(status, LedgerPosted{TxId: posted.ID})
+}

@@ -226,3 +226,47 @@ func TestCredits_OfAnotherProgrammeAreRegisteredOnceAndCancelled(t *testing.T) {
 	d.expect(409, "冲销其验收", d.lead, "POST", "/credits/"+ours+"/cancellation", why)
 	d.whole()
 }
+
+// What is owed bars a township from locking; somebody of the bureau can pay it.
+func TestYear_WhatIsOwedIsSettledOverTheAPI(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.propose(d.plan("年度方案", `{"enforce":{"area":true}}`))
+	d.expect(200, "approved", d.government, "POST", "/years/2025/decision", approve)
+	d.accept(t)
+	transfer := func(key, from, to, m2 string) {
+		d.expect(201, "tx_id", d.government, "POST", "/years/2025/ledger/transfers",
+			`{"key":"`+key+`","from":"`+from+`","to":"`+to+`","area_m2":"`+m2+`","approval":"县调〔2025〕1号"}`)
+	}
+	transfer("调1", townA, townB, "8.00")
+	d.post(func(ctx context.Context, tx pgx.Tx) error { // the survey finds 5 m² of the 8 that were given away
+		_, err := ledger.Recognise(ctx, tx, at(townA, "J1"), "in", ledger.Amounts{Area: 500}, as("recognise"))
+		return err
+	})
+	settle := func(key, township, reason string) string {
+		return `{"key":"` + key + `","township":"` + township + `","reason":"` + reason + `"}`
+	}
+	const path = "/years/2025/ledger/settlements"
+	d.expect(409, "没有可用指标", d.lead, "POST", path, settle("还1", townA, "合成"))
+	transfer("调2", townB, townA, "4.00")
+	d.expect(403, "forbidden", d.clerk, "POST", path, settle("还1", townA, "合成"))
+	d.expect(403, "forbidden", d.bureau, "POST", path, settle("还1", townA, "合成"))
+	d.expect(400, "reason", d.lead, "POST", path, settle("还1", townA, ""))
+	d.expect(409, "ledger-reason", d.lead, "POST", path, settle("还1", townA, " "))
+	d.expect(409, "ledger-no-book", d.lead, "POST", path, settle("还1", ownCounty+"999", "合成"))
+	first := d.expect(201, "tx_id", d.lead, "POST", path, settle("还1", townA, "调剂转入归还"))
+	if again := d.expect(200, "tx_id", d.lead, "POST", path, settle("还1", townA, "调剂转入归还")); again != first {
+		t.Errorf("the same key posted %s, then %s", first, again)
+	}
+	d.expect(409, "没有欠账", d.lead, "POST", path, settle("还2", townA, "合成"))
+	for _, s := range d.reconciliation(d.bureau).Townships {
+		if s.Township == townA && s.Measure == ledger.Area && (s.Owed != 0 || s.Available.String() != "1.00") {
+			t.Errorf("%+v", s)
+		}
+	}
+	var n int
+	if err := d.db.Pool.QueryRow(t.Context(), `SELECT count(*) FROM audit_log WHERE action = 'ledger.settle' AND reason = '调剂转入归还'`).Scan(&n); err != nil || n != 1 {
+		t.Errorf("%d rows in the log, %v", n, err)
+	}
+	d.whole()
+}

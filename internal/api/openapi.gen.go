@@ -2710,7 +2710,7 @@ type AddUploadMultipartBody struct {
 
 // AddUploadParams defines parameters for AddUpload.
 type AddUploadParams struct {
-	// FileName 原文件名（表单上传时可省略） · The file's name; a form carries its own
+	// FileName 原文件名：请求体即文件时必填，表单上传时可省略（缺省取表单所带的） · The file's name: required where the body is the file; a form carries its own
 	FileName *string `form:"file_name,omitempty" json:"file_name,omitempty"`
 }
 
@@ -2721,6 +2721,7 @@ type WhatIfFileMultipartBody struct {
 
 // WhatIfFileParams defines parameters for WhatIfFile.
 type WhatIfFileParams struct {
+	// FileName 原文件名：请求体即文件时必填，表单上传时可省略（缺省取表单所带的） · The file's name: required where the body is the file; a form carries its own
 	FileName  *string   `form:"file_name,omitempty" json:"file_name,omitempty"`
 	Year      Year      `form:"year" json:"year"`
 	Direction Direction `form:"direction" json:"direction"`
@@ -2816,6 +2817,14 @@ type GetReconciliationParams struct {
 	Township *Township `form:"township,omitempty" json:"township,omitempty"`
 }
 
+// SettleOwedJSONBody defines parameters for SettleOwed.
+type SettleOwedJSONBody struct {
+	// Key 调用方给这笔归还的编号
+	Key      string   `json:"key"`
+	Reason   string   `json:"reason"`
+	Township Township `json:"township"`
+}
+
 // AddLedgerTransferJSONBody defines parameters for AddLedgerTransfer.
 type AddLedgerTransferJSONBody struct {
 	// Approval 批准文号
@@ -2903,7 +2912,9 @@ type AddRecordDocumentParams struct {
 
 	// Reference 文号
 	Reference *string `form:"reference,omitempty" json:"reference,omitempty"`
-	FileName  *string `form:"file_name,omitempty" json:"file_name,omitempty"`
+
+	// FileName 原文件名：请求体即文件时必填，表单上传时可省略（缺省取表单所带的） · The file's name: required where the body is the file; a form carries its own
+	FileName *string `form:"file_name,omitempty" json:"file_name,omitempty"`
 }
 
 // AddInspectionJSONBody defines parameters for AddInspection.
@@ -2926,6 +2937,7 @@ type AddRecordPhotoMultipartBody struct {
 
 // AddRecordPhotoParams defines parameters for AddRecordPhoto.
 type AddRecordPhotoParams struct {
+	// FileName 原文件名：请求体即文件时必填，表单上传时可省略（缺省取表单所带的） · The file's name: required where the body is the file; a form carries its own
 	FileName *string `form:"file_name,omitempty" json:"file_name,omitempty"`
 }
 
@@ -3009,6 +3021,9 @@ type CloseYearJSONRequestBody = Reason
 
 // DecidePlanJSONRequestBody defines body for DecidePlan for application/json ContentType.
 type DecidePlanJSONRequestBody DecidePlanJSONBody
+
+// SettleOwedJSONRequestBody defines body for SettleOwed for application/json ContentType.
+type SettleOwedJSONRequestBody SettleOwedJSONBody
 
 // AddLedgerTransferJSONRequestBody defines body for AddLedgerTransfer for application/json ContentType.
 type AddLedgerTransferJSONRequestBody AddLedgerTransferJSONBody
@@ -3207,6 +3222,9 @@ type ServerInterface interface {
 	// GetReconciliation 年度对账 · The year's reconciliation
 	// (GET /counties/{county}/years/{year}/ledger/reconciliation)
 	GetReconciliation(ctx echo.Context, county CountyPath, year YearPath, params GetReconciliationParams) error
+	// SettleOwed 归还欠账 · Pay what a township owes out of its quota
+	// (POST /counties/{county}/years/{year}/ledger/settlements)
+	SettleOwed(ctx echo.Context, county CountyPath, year YearPath) error
 	// AddLedgerTransfer 乡镇间调剂 · Move available quota between townships
 	// (POST /counties/{county}/years/{year}/ledger/transfers)
 	AddLedgerTransfer(ctx echo.Context, county CountyPath, year YearPath) error
@@ -5051,6 +5069,30 @@ func (w *ServerInterfaceWrapper) GetReconciliation(ctx echo.Context) error {
 	return err
 }
 
+// SettleOwed converts echo context to params.
+func (w *ServerInterfaceWrapper) SettleOwed(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year YearPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SettleOwed(ctx, county, year)
+	return err
+}
+
 // AddLedgerTransfer converts echo context to params.
 func (w *ServerInterfaceWrapper) AddLedgerTransfer(ctx echo.Context) error {
 	var err error
@@ -5631,6 +5673,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/counties/:county/credits/:credit/cancellation", wrapper.CancelCredit, options.OperationMiddlewares["cancelCredit"]...)
 	router.GET(options.BaseURL+"/counties/:county/years/:year/ledger/entries", wrapper.ListLedgerEntries, options.OperationMiddlewares["listLedgerEntries"]...)
 	router.POST(options.BaseURL+"/counties/:county/years/:year/ledger/transfers", wrapper.AddLedgerTransfer, options.OperationMiddlewares["addLedgerTransfer"]...)
+	router.POST(options.BaseURL+"/counties/:county/years/:year/ledger/settlements", wrapper.SettleOwed, options.OperationMiddlewares["settleOwed"]...)
 	router.GET(options.BaseURL+"/counties/:county/years/:year", wrapper.GetYear, options.OperationMiddlewares["getYear"]...)
 	router.PUT(options.BaseURL+"/counties/:county/years/:year", wrapper.PutYear, options.OperationMiddlewares["putYear"]...)
 	router.GET(options.BaseURL+"/counties/:county/years/:year/records", wrapper.ListRecords, options.OperationMiddlewares["listRecords"]...)

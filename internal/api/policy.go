@@ -119,6 +119,7 @@ var policy = map[string]rule{
 	"addCredit":         {bureaus, wholeCounty},
 	"cancelCredit":      {[]access.Role{access.Government, access.BureauLead}, wholeCounty},
 	"addLedgerTransfer": {[]access.Role{access.Government, access.BureauLead}, wholeCounty},
+	"settleOwed":        {[]access.Role{access.Government, access.BureauLead}, wholeCounty},
 
 	"getYear":           {everyone, filtered},
 	"putYear":           {[]access.Role{access.BureauLead, access.Admin}, wholeCounty},

@@ -2717,7 +2717,7 @@ type AddUploadMultipartBody struct {
 
 // AddUploadParams defines parameters for AddUpload.
 type AddUploadParams struct {
-	// FileName 原文件名（表单上传时可省略） · The file's name; a form carries its own
+	// FileName 原文件名：请求体即文件时必填，表单上传时可省略（缺省取表单所带的） · The file's name: required where the body is the file; a form carries its own
 	FileName *string `form:"file_name,omitempty" json:"file_name,omitempty"`
 }
 
@@ -2728,6 +2728,7 @@ type WhatIfFileMultipartBody struct {
 
 // WhatIfFileParams defines parameters for WhatIfFile.
 type WhatIfFileParams struct {
+	// FileName 原文件名：请求体即文件时必填，表单上传时可省略（缺省取表单所带的） · The file's name: required where the body is the file; a form carries its own
 	FileName  *string   `form:"file_name,omitempty" json:"file_name,omitempty"`
 	Year      Year      `form:"year" json:"year"`
 	Direction Direction `form:"direction" json:"direction"`
@@ -2823,6 +2824,14 @@ type GetReconciliationParams struct {
 	Township *Township `form:"township,omitempty" json:"township,omitempty"`
 }
 
+// SettleOwedJSONBody defines parameters for SettleOwed.
+type SettleOwedJSONBody struct {
+	// Key 调用方给这笔归还的编号
+	Key      string   `json:"key"`
+	Reason   string   `json:"reason"`
+	Township Township `json:"township"`
+}
+
 // AddLedgerTransferJSONBody defines parameters for AddLedgerTransfer.
 type AddLedgerTransferJSONBody struct {
 	// Approval 批准文号
@@ -2910,7 +2919,9 @@ type AddRecordDocumentParams struct {
 
 	// Reference 文号
 	Reference *string `form:"reference,omitempty" json:"reference,omitempty"`
-	FileName  *string `form:"file_name,omitempty" json:"file_name,omitempty"`
+
+	// FileName 原文件名：请求体即文件时必填，表单上传时可省略（缺省取表单所带的） · The file's name: required where the body is the file; a form carries its own
+	FileName *string `form:"file_name,omitempty" json:"file_name,omitempty"`
 }
 
 // AddInspectionJSONBody defines parameters for AddInspection.
@@ -2933,6 +2944,7 @@ type AddRecordPhotoMultipartBody struct {
 
 // AddRecordPhotoParams defines parameters for AddRecordPhoto.
 type AddRecordPhotoParams struct {
+	// FileName 原文件名：请求体即文件时必填，表单上传时可省略（缺省取表单所带的） · The file's name: required where the body is the file; a form carries its own
 	FileName *string `form:"file_name,omitempty" json:"file_name,omitempty"`
 }
 
@@ -3016,6 +3028,9 @@ type CloseYearJSONRequestBody = Reason
 
 // DecidePlanJSONRequestBody defines body for DecidePlan for application/json ContentType.
 type DecidePlanJSONRequestBody DecidePlanJSONBody
+
+// SettleOwedJSONRequestBody defines body for SettleOwed for application/json ContentType.
+type SettleOwedJSONRequestBody SettleOwedJSONBody
 
 // AddLedgerTransferJSONRequestBody defines body for AddLedgerTransfer for application/json ContentType.
 type AddLedgerTransferJSONRequestBody AddLedgerTransferJSONBody
@@ -3719,6 +3734,30 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /counties/{county}/years/{year}/ledger/reconciliation (the `GetReconciliation` operationId).
 	GetReconciliation(ctx context.Context, county CountyPath, year YearPath, params *GetReconciliationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SettleOwedWithBody 归还欠账 · Pay what a township owes out of its quota
+	//
+	// 认定少于验收而指标已用完的记为欠账，还清前该乡镇不能锁定指标。以该乡镇的可用指标（补充转进验收的，或调剂转入的）归还，
+	// 各计量以可用者为限；没有欠账或没有可用指标的拒绝。key 相同的只记一次。
+	// What a township owes bars it from locking quota. It is paid out of its available quota, each measure as far as that goes; refused
+	// where nothing is owed or nothing is there. The same key is posted once.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/ledger/settlements (the `SettleOwed` operationId).
+	SettleOwedWithBody(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SettleOwed 归还欠账 · Pay what a township owes out of its quota
+	//
+	// 认定少于验收而指标已用完的记为欠账，还清前该乡镇不能锁定指标。以该乡镇的可用指标（补充转进验收的，或调剂转入的）归还，
+	// 各计量以可用者为限；没有欠账或没有可用指标的拒绝。key 相同的只记一次。
+	// What a township owes bars it from locking quota. It is paid out of its available quota, each measure as far as that goes; refused
+	// where nothing is owed or nothing is there. The same key is posted once.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/ledger/settlements (the `SettleOwed` operationId).
+	SettleOwed(ctx context.Context, county CountyPath, year YearPath, body SettleOwedJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AddLedgerTransferWithBody 乡镇间调剂 · Move available quota between townships
 	//
@@ -5264,6 +5303,50 @@ func (c *Raw) ListLedgerEntries(ctx context.Context, county CountyPath, year Yea
 // Corresponds with GET /counties/{county}/years/{year}/ledger/reconciliation (the `GetReconciliation` operationId).
 func (c *Raw) GetReconciliation(ctx context.Context, county CountyPath, year YearPath, params *GetReconciliationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetReconciliationRequest(c.Server, county, year, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SettleOwedWithBody 归还欠账 · Pay what a township owes out of its quota
+//
+// 认定少于验收而指标已用完的记为欠账，还清前该乡镇不能锁定指标。以该乡镇的可用指标（补充转进验收的，或调剂转入的）归还，
+// 各计量以可用者为限；没有欠账或没有可用指标的拒绝。key 相同的只记一次。
+// What a township owes bars it from locking quota. It is paid out of its available quota, each measure as far as that goes; refused
+// where nothing is owed or nothing is there. The same key is posted once.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /counties/{county}/years/{year}/ledger/settlements (the `SettleOwed` operationId).
+func (c *Raw) SettleOwedWithBody(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSettleOwedRequestWithBody(c.Server, county, year, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SettleOwed 归还欠账 · Pay what a township owes out of its quota
+//
+// 认定少于验收而指标已用完的记为欠账，还清前该乡镇不能锁定指标。以该乡镇的可用指标（补充转进验收的，或调剂转入的）归还，
+// 各计量以可用者为限；没有欠账或没有可用指标的拒绝。key 相同的只记一次。
+// What a township owes bars it from locking quota. It is paid out of its available quota, each measure as far as that goes; refused
+// where nothing is owed or nothing is there. The same key is posted once.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /counties/{county}/years/{year}/ledger/settlements (the `SettleOwed` operationId).
+func (c *Raw) SettleOwed(ctx context.Context, county CountyPath, year YearPath, body SettleOwedJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSettleOwedRequest(c.Server, county, year, body)
 	if err != nil {
 		return nil, err
 	}
@@ -9282,6 +9365,60 @@ func NewGetReconciliationRequest(server string, county CountyPath, year YearPath
 	return req, nil
 }
 
+// NewSettleOwedRequest calls the generic SettleOwed builder with application/json body
+func NewSettleOwedRequest(server string, county CountyPath, year YearPath, body SettleOwedJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSettleOwedRequestWithBody(server, county, year, "application/json", bodyReader)
+}
+
+// NewSettleOwedRequestWithBody constructs an http.Request for the SettleOwed method, with any body, and a specified content type
+func NewSettleOwedRequestWithBody(server string, county CountyPath, year YearPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "year", year, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/years/%s/ledger/settlements", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewAddLedgerTransferRequest calls the generic AddLedgerTransfer builder with application/json body
 func NewAddLedgerTransferRequest(server string, county CountyPath, year YearPath, body AddLedgerTransferJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -10907,6 +11044,30 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /counties/{county}/years/{year}/ledger/reconciliation (the `GetReconciliation` operationId).
 	GetReconciliationWithResponse(ctx context.Context, county CountyPath, year YearPath, params *GetReconciliationParams, reqEditors ...RequestEditorFn) (*GetReconciliationResponse, error)
+
+	// SettleOwedWithBodyWithResponse 归还欠账 · Pay what a township owes out of its quota
+	//
+	// 认定少于验收而指标已用完的记为欠账，还清前该乡镇不能锁定指标。以该乡镇的可用指标（补充转进验收的，或调剂转入的）归还，
+	// 各计量以可用者为限；没有欠账或没有可用指标的拒绝。key 相同的只记一次。
+	// What a township owes bars it from locking quota. It is paid out of its available quota, each measure as far as that goes; refused
+	// where nothing is owed or nothing is there. The same key is posted once.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/ledger/settlements (the `SettleOwed` operationId).
+	SettleOwedWithBodyWithResponse(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SettleOwedResponse, error)
+
+	// SettleOwedWithResponse 归还欠账 · Pay what a township owes out of its quota
+	//
+	// 认定少于验收而指标已用完的记为欠账，还清前该乡镇不能锁定指标。以该乡镇的可用指标（补充转进验收的，或调剂转入的）归还，
+	// 各计量以可用者为限；没有欠账或没有可用指标的拒绝。key 相同的只记一次。
+	// What a township owes bars it from locking quota. It is paid out of its available quota, each measure as far as that goes; refused
+	// where nothing is owed or nothing is there. The same key is posted once.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/years/{year}/ledger/settlements (the `SettleOwed` operationId).
+	SettleOwedWithResponse(ctx context.Context, county CountyPath, year YearPath, body SettleOwedJSONRequestBody, reqEditors ...RequestEditorFn) (*SettleOwedResponse, error)
 
 	// AddLedgerTransferWithBodyWithResponse 乡镇间调剂 · Move available quota between townships
 	//
@@ -13807,6 +13968,61 @@ func (r GetReconciliationResponse) ContentType() string {
 	return ""
 }
 
+type SettleOwedResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LedgerPosted
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *LedgerPosted
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SettleOwedResponse) GetJSON200() *LedgerPosted {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r SettleOwedResponse) GetJSON201() *LedgerPosted {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SettleOwedResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SettleOwedResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SettleOwedResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SettleOwedResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SettleOwedResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type AddLedgerTransferResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -15675,6 +15891,42 @@ func (c *ClientWithResponses) GetReconciliationWithResponse(ctx context.Context,
 		return nil, err
 	}
 	return ParseGetReconciliationResponse(rsp)
+}
+
+// SettleOwedWithBodyWithResponse 归还欠账 · Pay what a township owes out of its quota
+//
+// 认定少于验收而指标已用完的记为欠账，还清前该乡镇不能锁定指标。以该乡镇的可用指标（补充转进验收的，或调剂转入的）归还，
+// 各计量以可用者为限；没有欠账或没有可用指标的拒绝。key 相同的只记一次。
+// What a township owes bars it from locking quota. It is paid out of its available quota, each measure as far as that goes; refused
+// where nothing is owed or nothing is there. The same key is posted once.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/years/{year}/ledger/settlements (the `SettleOwed` operationId).
+func (c *ClientWithResponses) SettleOwedWithBodyWithResponse(ctx context.Context, county CountyPath, year YearPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SettleOwedResponse, error) {
+	rsp, err := c.SettleOwedWithBody(ctx, county, year, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSettleOwedResponse(rsp)
+}
+
+// SettleOwedWithResponse 归还欠账 · Pay what a township owes out of its quota
+//
+// 认定少于验收而指标已用完的记为欠账，还清前该乡镇不能锁定指标。以该乡镇的可用指标（补充转进验收的，或调剂转入的）归还，
+// 各计量以可用者为限；没有欠账或没有可用指标的拒绝。key 相同的只记一次。
+// What a township owes bars it from locking quota. It is paid out of its available quota, each measure as far as that goes; refused
+// where nothing is owed or nothing is there. The same key is posted once.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/years/{year}/ledger/settlements (the `SettleOwed` operationId).
+func (c *ClientWithResponses) SettleOwedWithResponse(ctx context.Context, county CountyPath, year YearPath, body SettleOwedJSONRequestBody, reqEditors ...RequestEditorFn) (*SettleOwedResponse, error) {
+	rsp, err := c.SettleOwed(ctx, county, year, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSettleOwedResponse(rsp)
 }
 
 // AddLedgerTransferWithBodyWithResponse 乡镇间调剂 · Move available quota between townships
@@ -17854,6 +18106,46 @@ func ParseGetReconciliationResponse(rsp *http.Response) (*GetReconciliationRespo
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseSettleOwedResponse parses an HTTP response from a SettleOwedWithResponse call
+func ParseSettleOwedResponse(rsp *http.Response) (*SettleOwedResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SettleOwedResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LedgerPosted
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest LedgerPosted
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Error

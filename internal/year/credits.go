@@ -3,6 +3,7 @@ package year
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -44,4 +45,31 @@ func (y Year) CancelCredit(ctx context.Context, credit uuid.UUID, reason, approv
 		return access.Record(ctx, tx, access.Entry{County: y.County, Action: "ledger.credit_cancel", Kind: "ledger_credit", ID: credit.String(), Reason: reason,
 			After: map[string]any{"approval": approval}})
 	})
+}
+
+// Settle pays what a township owes out of its available quota (归还欠账), as far
+// as that goes. key is the caller's name for it: the same is posted once.
+func (y Year) Settle(ctx context.Context, key, township, reason string) (ledger.Posted, error) {
+	a, err := actor(ctx)
+	if err != nil {
+		return ledger.Posted{}, err
+	}
+	if reason = strings.TrimSpace(reason); reason == "" {
+		return ledger.Posted{}, &ledger.Error{Code: ledger.ReasonMissing, Detail: "归还欠账须说明理由（reason）。 Say why (reason)."}
+	}
+	id, as := by(a)
+	var out ledger.Posted
+	err = y.inTx(ctx, func(tx pgx.Tx) error {
+		book := ledger.Book{County: y.County, Year: y.Number, Township: township}
+		if err := ledger.KnowsTownship(ctx, tx, book); err != nil {
+			return err
+		}
+		out, err = ledger.Settle(ctx, tx, book, ledger.Note{Key: "settle " + township + " " + key, By: ledger.By{ID: id, As: as}, Reason: reason})
+		if err != nil || out.Again {
+			return err
+		}
+		return access.Record(ctx, tx, access.Entry{County: y.County, Action: "ledger.settle", Kind: "ledger_transaction", ID: out.ID.String(), Reason: reason,
+			After: map[string]any{"township": township, "year": y.Number}})
+	})
+	return out, err
 }
