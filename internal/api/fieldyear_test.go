@@ -216,6 +216,36 @@ func (k *clerk) refusedBeforeIn(out record) {
 	}
 }
 
+// refusedInTheField: what is sent from the field is refused by its own name,
+// with what to do.
+func (k *clerk) refusedInTheField(clerk, head string, r record, photo []byte) {
+	k.t.Helper()
+	damaged := photo[:bytes.Index(photo, []byte("Exif"))+30] // cut in the middle of the directory
+	for _, tc := range []struct {
+		who, path string
+		in        any
+		status    int
+		says      []string
+		not       string
+	}{
+		{clerk, "/photos?file_name=b.jpg", damaged, 400, []string{"b.jpg", "重新导出", "重拍"}, "nil"},
+		{clerk, "/photos", photo, 400, []string{"file_name", ".jpg"}, "DLTB"},
+		{clerk, "/documents?kind=consent", []byte("合成"), 400, []string{"file_name", ".pdf"}, "DLTB"},
+		{head, "/inspections", map[string]any{"kind": "township", "geometry": map[string]any{"type": "Point", "coordinates": []float64{1, 2}}},
+			422, []string{"geometry：", "Point"}, "declarations"},
+	} {
+		text := k.role(tc.who, "POST", path(r, tc.path), tc.in, tc.status, nil)
+		for _, says := range tc.says {
+			if !strings.Contains(text, says) {
+				k.t.Errorf("%s: %s does not say %q", tc.path, text, says)
+			}
+		}
+		if strings.Contains(text, tc.not) {
+			k.t.Errorf("%s: %s says %q", tc.path, text, tc.not)
+		}
+	}
+}
+
 // accepted works on a parcel until the county has accepted it.
 func (k *clerk) accepted(r record) record {
 	k.t.Helper()
@@ -241,6 +271,7 @@ func (k *clerk) accepted(r record) record {
 		k.t.Fatal(err)
 	}
 	k.role(clerk, "POST", path(r, "/photos?file_name=a.jpg"), raw, 201, nil)
+	k.refusedInTheField(clerk, head, r, raw)
 	k.file(r, "acceptance_form", "")
 	k.role(head, "POST", path(r, "/inspections"), measured, 201, nil)
 	k.sign(r, head, "township")

@@ -39,7 +39,7 @@ func (s *server) AddInspection(c echo.Context, county CountyPath, number YearPat
 	if err != nil {
 		return err
 	}
-	d, err := s.declaration(ctx, 0, WhatIfDeclaration{Direction: direction, Number: &parcel, Geometry: in.Geometry}, project)
+	d, err := s.declaration(ctx, 0, "geometry", WhatIfDeclaration{Direction: direction, Number: &parcel, Geometry: in.Geometry}, project)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (s *server) AddRecordPhoto(c echo.Context, county CountyPath, number YearPa
 	if err := s.mayFile(ctx, key); err != nil {
 		return err
 	}
-	d, err := s.receive(c, params.FileName)
+	d, err := s.receive(c, params.FileName, "J1-1.jpg")
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (s *server) AddRecordPhoto(c echo.Context, county CountyPath, number YearPa
 	case errors.Is(err, photo.ErrNotJPEG):
 		return badRequest("photo", fmt.Sprintf("%s 不是 JPEG 照片，请发送相机拍摄的原文件。 Send the JPEG as the camera wrote it.", d.FileName))
 	case err != nil:
-		return badRequest("photo", err.Error())
+		return badRequest("photo", fmt.Sprintf("%[1]s 的 EXIF 已损坏，读不出位置、方位角和时间（%[2]v）。照片没有保存；请从相机或手机重新导出原文件（不要经聊天软件转发或修图软件另存），仍不行则重拍。 The EXIF of %[1]s is damaged; nothing was saved. Export the original from the camera again, unedited and not through a chat program, or take the photo again.", d.FileName, err))
 	}
 	p, err := s.yearOf(county, number).AddPhoto(ctx, string(direction), parcel, d, meta)
 	if err != nil {

@@ -264,7 +264,7 @@ func (s *server) AddRecordDocument(c echo.Context, county CountyPath, number Yea
 	if err := s.mayFile(ctx, key); err != nil {
 		return err
 	}
-	d, err := s.receive(c, params.FileName)
+	d, err := s.receive(c, params.FileName, "consent.pdf")
 	if err != nil {
 		return err
 	}
@@ -292,10 +292,10 @@ func (s *server) mayFile(ctx context.Context, key workflow.Key) error {
 	return nil
 }
 
-// receive stores the request's file.
-func (s *server) receive(c echo.Context, name *string) (d workflow.Document, err error) {
+// receive stores the request's file; example is a name that would do.
+func (s *server) receive(c echo.Context, name *string, example string) (d workflow.Document, err error) {
 	c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, maxUpload+(1<<20))
-	body, file, err := uploadedFile(c.Request(), AddUploadParams{FileName: name})
+	body, file, err := uploadedFile(c.Request(), name, example)
 	if err != nil {
 		return d, err
 	}

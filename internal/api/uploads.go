@@ -23,7 +23,7 @@ func (s *server) AddUpload(c echo.Context, county CountyPath, params AddUploadPa
 		return err
 	}
 	c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, maxUpload+(1<<20))
-	body, name, err := uploadedFile(c.Request(), params)
+	body, name, err := uploadedFile(c.Request(), params.FileName, "DLTB.zip")
 	if err != nil {
 		return err
 	}
@@ -67,19 +67,17 @@ func uploadProblem(err error) error {
 }
 
 // uploadedFile finds the file in the request: the body itself, or the part
-// "file" of a form. Nothing is buffered.
-func uploadedFile(r *http.Request, params AddUploadParams) (io.Reader, string, error) {
+// "file" of a form. Nothing is buffered. given is the parameter file_name;
+// example is a name that would do, for who gave none.
+func uploadedFile(r *http.Request, given *string, example string) (io.Reader, string, error) {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || (kind != "multipart/form-data" && kind != "application/octet-stream") {
 		return nil, "", &problem{Status: http.StatusUnsupportedMediaType, kind: "media-type", Title: "请求体类型不支持 · Unsupported media type",
 			Detail: "请用 application/octet-stream（请求体即文件，文件名放在 file_name）或 multipart/form-data（字段 file）。 Send the file as the body, or as the part `file` of a form."}
 	}
-	name := ""
-	if params.FileName != nil {
-		name = *params.FileName
-	}
+	name := value(given)
 	if kind == "application/octet-stream" {
-		return named(r.Body, name)
+		return named(r.Body, name, example)
 	}
 	form, err := r.MultipartReader()
 	if err != nil {
@@ -96,16 +94,16 @@ func uploadedFile(r *http.Request, params AddUploadParams) (io.Reader, string, e
 		if name == "" {
 			name = part.FileName()
 		}
-		return named(part, name)
+		return named(part, name, example)
 	}
 }
 
 // named keeps the last element of the client's file name: it is shown to
 // people and says nothing about where the file is stored.
-func named(r io.Reader, name string) (io.Reader, string, error) {
+func named(r io.Reader, name, example string) (io.Reader, string, error) {
 	name = path.Base(strings.ReplaceAll(name, `\`, "/"))
 	if name == "." || name == ".." || name == "/" || name == "" || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return nil, "", badRequest("file-name", "缺少文件名，或文件名含控制字符。请在 file_name 中给出，如 DLTB.zip。 Give the file's name in file_name.")
+		return nil, "", badRequest("file-name", fmt.Sprintf("缺少文件名，或文件名含控制字符。请在地址参数 file_name 中给出，如 ?file_name=%[1]s。 Give the file's name in the parameter file_name, as in ?file_name=%[1]s.", example))
 	}
 	return r, name, nil
 }

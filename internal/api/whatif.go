@@ -49,7 +49,7 @@ func (s *server) WhatIf(c echo.Context, county CountyPath) error {
 		if d.TownshipCode, err = tried(ctx, county, d.TownshipCode); err != nil {
 			return err
 		}
-		if list[i], err = s.declaration(ctx, i, d, project); err != nil {
+		if list[i], err = s.declaration(ctx, i, fmt.Sprintf("declarations/%d/geometry", i), d, project); err != nil {
 			return err
 		}
 	}
@@ -75,8 +75,8 @@ func tried(ctx context.Context, county string, asked *string) (*string, error) {
 }
 
 // declaration takes one of the request's, its boundary brought to the county's
-// plane.
-func (s *server) declaration(ctx context.Context, i int, d WhatIfDeclaration, project func(orb.Point) orb.Point) (screening.Declaration, error) {
+// plane. field is where the geometry stands in the request, for who sent it.
+func (s *server) declaration(ctx context.Context, i int, field string, d WhatIfDeclaration, project func(orb.Point) orb.Point) (screening.Declaration, error) {
 	out := screening.Declaration{Direction: rulebook.Direction(d.Direction), Number: value(d.Number), Township: value(d.TownshipCode),
 		BaseBSM: value(d.BaseBsm), BaseDLBM: value(d.BaseDlbm), Target: value(d.TargetDlbm), Purpose: value(d.Purpose),
 		Method: value(d.Method), Actor: value(d.Actor)}
@@ -94,7 +94,7 @@ func (s *server) declaration(ctx context.Context, i int, d WhatIfDeclaration, pr
 		return out, fmt.Errorf("geometry: %w", err)
 	}
 	bad := func(detail string) error {
-		p := badRequest("geometry", fmt.Sprintf("declarations/%d/geometry：%s", i, detail))
+		p := badRequest("geometry", field+"："+detail)
 		p.Status = http.StatusUnprocessableEntity
 		return p
 	}
@@ -240,7 +240,7 @@ func (s *server) WhatIfFile(c echo.Context, county CountyPath, params WhatIfFile
 		return screeningProblem(err)
 	}
 	c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, maxUpload+(1<<20))
-	body, name, err := uploadedFile(c.Request(), AddUploadParams{FileName: params.FileName})
+	body, name, err := uploadedFile(c.Request(), params.FileName, "declaration.zip")
 	if err != nil {
 		return err
 	}
