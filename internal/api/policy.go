@@ -149,6 +149,9 @@ var policy = map[string]rule{
 	"ogcCollection":  {everyone, filtered},
 	"ogcItems":       {everyone, filtered},
 	"ogcFeature":     {everyone, filtered},
+	"ogcAPI":         {everyone, filtered},
+	"ogcQueryables":  {everyone, filtered},
+	"ogcSchema":      {everyone, filtered},
 }
 
 // checkPolicy refuses a contract and a table that do not match; gis are the

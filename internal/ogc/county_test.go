@@ -225,3 +225,7 @@ func (s *service) in(t *testing.T) *service {
 	v.t = t
 	return &v
 }
+
+func accept(media string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set("Accept", media) }
+}

@@ -49,7 +49,7 @@ func (s *Service) items(c *Call) error {
 		return q.read(ctx, db, c.Scope == "", &page)
 	})
 	if err != nil {
-		return tooSlow(err)
+		return q.spoken(err)
 	}
 	// the connection is given back before a slow reader gets the page
 	return q.sendPage(c, &page)
@@ -62,9 +62,14 @@ func cmpErr(err, other error) error {
 	return other
 }
 
-// tooSlow turns the statement timeout into 503.
-func tooSlow(err error) error {
+// spoken turns what the database refused for the caller's sake into a problem:
+// the statement timeout, and coordinates of a filter that lie where the county's
+// projection ends.
+func (q *query) spoken(err error) error {
 	var pg *pgconn.PgError
+	if q != nil && q.filtered && errors.As(err, &pg) && pg.Code == "XX000" {
+		return bad("filter-geometry", "filter 中的坐标无法换算到本县坐标系；请核对坐标范围、filter-crs 及其轴序。 Coordinates of the filter cannot be brought to the county's plane; check filter-crs and its axis order.")
+	}
 	if errors.As(err, &pg) && pg.Code == "57014" || errors.Is(err, context.DeadlineExceeded) {
 		return &Problem{Status: http.StatusServiceUnavailable, Kind: "too-slow", Title: "查询超时 · The query took too long",
 			Detail: "请缩小范围（bbox、filter）或减小 limit 后重试。 Narrow the request or ask for less, then try again."}
@@ -199,7 +204,7 @@ func (s *Service) feature(c *Call) error {
 		return err
 	})
 	if err != nil {
-		return tooSlow(err)
+		return q.spoken(err)
 	}
 	at := c.Root + "/collections/" + url.PathEscape(q.col.id)
 	links, err := plainJSON([]link{{at + "/items/" + url.PathEscape(c.Feature) + search(c.R.URL.Query(), "", ""), "self", mediaGeoJSON, ""}, {at, "collection", mediaJSON, q.col.title}})

@@ -99,7 +99,7 @@ type Service struct {
 // first: what it sets, bbox needs.
 func New() *Service {
 	s := &Service{extents: map[string]*[4]float64{}, names: map[string]map[string]string{}}
-	s.classes = []class{crsClass(), s.core(), geoJSON()}
+	s.classes = []class{crsClass(), s.core(), geoJSON(), s.openAPI(), s.queryables(), filter(), s.schemas()}
 	return s
 }
 

@@ -33,6 +33,7 @@ type query struct {
 	where         []string
 	args          []any // $1 and $2 are the collection's own
 	only          []string
+	filtered      bool // by a filter of the caller's
 }
 
 func newQuery(col *collection) *query {
