@@ -26,6 +26,9 @@ type candidateMaker struct {
 	others []attribute
 	// workbook is the 申报表 by number; nil if there is none
 	workbook map[string]*declaration
+	// sheet is the 申报表 that the rows are read from; nil where they come from a
+	// file with boundaries
+	sheet *declarationTable
 }
 
 var candidateColumns = []string{
@@ -111,7 +114,10 @@ func (m *candidateMaker) make(f *geodata.Feature, out *made) {
 	out.issues = append(out.issues, d.issues...)
 	number := d.text[fields.SBBH]
 	out.number, out.label = number, number
-	if number == "" {
+	if m.sheet != nil {
+		out.issues = append(out.issues, m.sheet.formulaIssues(d)...)
+	}
+	if number == "" && (m.sheet == nil || m.sheet.formulaIn(f.Row, fields.SBBH) == "") {
 		issue := errorOf(IssueNumberMissing)
 		issue.Field = "SBBH"
 		out.say(issue, "申报编号（SBBH）为空。请给每个地块编号，且在本次申报中不重复。", "the number (SBBH) is empty; number every parcel, each once.")

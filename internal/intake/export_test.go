@@ -32,3 +32,21 @@ func ReadDeclarationTable(path string) (int, error) {
 	}
 	return len(t.list), nil
 }
+
+// ReadDeclarationAreas counts the rows of a 申报表 with an area, and says what is
+// wrong with them.
+func ReadDeclarationAreas(path string) (n int, says string) {
+	t, problem := readDeclarations(path, "t.xlsx")
+	if problem != nil {
+		return 0, problem.Error()
+	}
+	for _, d := range t.list {
+		if d.area.Valid {
+			n++
+		}
+		for _, issue := range d.issues {
+			says += issue.ZH
+		}
+	}
+	return n, says
+}

@@ -209,6 +209,52 @@ func TestFormFaultsNameTheCell(t *testing.T) {
 	}
 }
 
+// Ensure that a formula which was never worked out is not taken for an empty
+// cell, alone or with boundaries, whoever wrote it; and that one which was is its
+// value.
+func TestFormSaysThatAFormulaHasNoValue(t *testing.T) {
+	c := surveyed(t)
+	f := c.form("in", true)
+	fill(t, f, "in", 5, map[string]any{"申报编号": "好", "标识码": "149901100000000004", "拟整治后地类": "0103"})
+	fill(t, f, "in", 6, map[string]any{"标识码": "149901100000000001", "拟整治后地类": "0103"})
+	at := cell(t, "in", "申报编号", 6)
+	if err := f.SetCellFormula(f.GetSheetName(0), at, `"进-"&ROW()`); err != nil {
+		t.Fatal(err)
+	}
+	refused := func(req intake.Request) {
+		t.Helper()
+		c.refuse(req)
+		says := c.rows(`SELECT code || ' ' || message_zh FROM dataset_issue WHERE dataset_id = $1 AND severity = 'error' ORDER BY seq`, req.DatasetID)
+		if len(says) != 1 || !strings.HasPrefix(says[0], "formula_no_value ") || !strings.Contains(says[0], "单元格 "+at) || !strings.Contains(says[0], "公式") || strings.Contains(says[0], "为空") {
+			t.Errorf("says %q", says)
+		}
+	}
+	alone := c.sent("CANDIDATE_IN", f)
+	refused(alone)
+	with := c.request("CANDIDATE_IN", shapefile(t, "declared", []feature{declared("好", box(0, 0, 250, 200))}))
+	c.setScope(&with, westTown)
+	with.Options.Workbook = alone.Path
+	refused(with)
+
+	for name, tc := range map[string]struct {
+		cell string
+		rows int // with an area that is known
+		says string
+	}{
+		"as openpyxl writes it": {`<c r="B2"><f>1+1</f><v></v></c>`, 0, "B2"},
+		"nothing but a formula": {`<c r="B2"><f>1+1</f></c>`, 0, "B2"},
+		"of a shared formula":   {`<c r="B2"><f t="shared" si="0"/><v/></c>`, 0, "B2"},
+		"with its value":        {`<c r="B2"><f>1+1</f><v>2</v></c>`, 1, ""},
+		"that gives empty text": {`<c r="B2" t="str"><f>""</f><v></v></c>`, 0, ""},
+	} {
+		path := packed(t, strings.NewReader(sheetOf(oneHeader+`<row r="2"><c r="A2" t="inlineStr"><is><t>1</t></is></c>`+tc.cell+`</row>`)))
+		rows, says := intake.ReadDeclarationAreas(path)
+		if rows != tc.rows || (tc.says == "") != (says == "") || !strings.Contains(says, tc.says) {
+			t.Errorf("%s: %d areas, %q", name, rows, says)
+		}
+	}
+}
+
 // Ensure that a number of another township does not lend its boundary.
 func TestFormKeepsNoBoundaryOfOthers(t *testing.T) {
 	c := surveyed(t)

@@ -43,6 +43,7 @@ const (
 	IssueCode            = "code_invalid"       // 代码不对
 	IssueLevel           = "level_missing"      // 级别为空
 	IssueNumberMissing   = "number_missing"     // 申报编号为空
+	IssueFormula         = "formula_no_value"   // 单元格是公式，没有保存计算结果
 	IssueNumberTwice     = "number_duplicate"   // 申报编号重复
 	IssueTownship        = "township_invalid"   // 乡镇代码不对
 	IssueUnmatched       = "unmatched"          // 表与图对不上

@@ -55,6 +55,8 @@ type table struct {
 	file, sheet string
 	columns     []string
 	rows        []tableRow
+	// formulas are the cells that hold a formula without a value; see uncomputed
+	formulas map[string]bool
 	// encoding of a CSV, "" of a workbook
 	encoding string
 }
@@ -92,7 +94,9 @@ func readTable(path, name string, want fields.Table) (*table, *Problem) {
 		if names, workbook := zipNames(data); !workbook {
 			return nil, unreadable("这是 zip 压缩包，不是工作簿，里面是：%[1]s。", "This is a zip archive and no workbook; it holds %[1]s.", names)
 		}
-		err = t.readWorkbook(data, want)
+		if err = t.readWorkbook(data, want); err == nil {
+			t.formulas = uncomputed(data, t.sheet)
+		}
 	case kindOfBinary(data) != "":
 		return nil, unreadable("这是 %[1]s 文件，不是表格。", "This is a %[1]s file and no table.", kindOfBinary(data))
 	case bytes.HasPrefix(data, []byte("\xd0\xcf\x11\xe0")):

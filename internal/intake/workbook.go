@@ -67,7 +67,9 @@ func readDeclarations(path, name string) (*declarationTable, *Problem) {
 	out.binding.Renamed = slices.DeleteFunc(out.binding.Renamed, func(r [2]string) bool { return fields.OnForm(r[0]) })
 	t.dropFurniture(&out.binding)
 	for _, row := range t.rows {
-		out.list = append(out.list, declare(row.number, &out.binding, t.columns, row.values(len(t.columns)), out.areas))
+		d := declare(row.number, &out.binding, t.columns, row.values(len(t.columns)), out.areas)
+		d.issues = append(d.issues, out.formulaIssues(d)...)
+		out.list = append(out.list, d)
 	}
 	return out, nil
 }
@@ -140,6 +142,10 @@ func (l *load) attachWorkbook(m *candidateMaker) *Problem {
 	for _, d := range t.list {
 		number := d.text[fields.SBBH]
 		switch first := m.workbook[number]; {
+		case number == "" && t.formulaIn(d.row, fields.SBBH) != "":
+			issue := t.formulaIssues(d)[0] // SBBH is the first field
+			places.prefix(&issue, d.row, "")
+			l.report.add(issue)
 		case number == "":
 			l.report.addf(Issue{Severity: survey.Error, Code: IssueNumberMissing, Field: "SBBH", fatal: true},
 				"申报表第 %d 行没有申报编号。请补填。", "row %d of the workbook has no number; fill it in.", d.row)
@@ -198,6 +204,7 @@ func (l *load) loadWorkbook(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	maker := newCandidateMaker(l, rows.columns, t.binding, t.areas)
+	maker.sheet = t
 	maker.others = slices.DeleteFunc(maker.others, func(a attribute) bool {
 		return a.column < len(t.columns) && (fields.ShownOnForm(t.columns[a.column]) || t.columns[a.column] == "")
 	})
