@@ -45,6 +45,7 @@ type adminCreateCmd struct {
 	Issuer  string `help:"登录账号的签发方（iss） · Issuer of the person's account." placeholder:"URL"`
 	Subject string `help:"登录账号的编号（sub） · Its subject." placeholder:"SUB"`
 	Days    int    `help:"密钥有效天数 · Days until the key expires." default:"30"`
+	Another bool   `help:"县里已有系统管理员时仍另建一名，记入操作日志 · Make a further one where the county has an administrator; it is logged."`
 }
 
 // Run makes the administrator. Who can run this program on the database can do
@@ -61,8 +62,11 @@ func (c *adminCreateCmd) Run(ctx context.Context) error {
 	var key access.Key
 	err := c.with(ctx, func(db *store.DB) error {
 		return db.InTx(ctx, func(tx pgx.Tx) error {
-			p, err := access.Create(ctx, tx, access.Identity{County: c.County, Kind: "person", Name: c.Name, Issuer: c.Issuer, Subject: c.Subject,
-				Capacities: []access.Capacity{{Role: access.Admin}}})
+			p, err := access.CreateAdmin(ctx, tx, access.Identity{County: c.County, Kind: "person", Name: c.Name, Issuer: c.Issuer, Subject: c.Subject}, c.Another)
+			var held *access.AdminsError
+			if errors.As(err, &held) {
+				return fmt.Errorf("%w；没有另建。他们可经接口增发密钥；若确需再建一名（如密钥都已遗失），请加 --another · the county has an administrator and no other was made; give --another if a further one is meant", held)
+			}
 			if err != nil {
 				return err
 			}

@@ -146,6 +146,54 @@ func BySubject(ctx context.Context, db *store.DB, issuer, subject string) (Ident
 // Create enters an identity with its capacities, which must be of its county,
 // and logs it.
 func Create(ctx context.Context, tx pgx.Tx, p Identity) (Identity, error) {
+	return create(ctx, tx, p, "")
+}
+
+// AdminsError says that a county has administrators already.
+type AdminsError struct {
+	County string
+	Admins []Identity
+}
+
+func (e *AdminsError) Error() string {
+	return fmt.Sprintf("县 %s 已有系统管理员 %s", e.County, e.names())
+}
+
+// names lists who they are and since when.
+func (e *AdminsError) names() string {
+	list := make([]string, len(e.Admins))
+	for i, p := range e.Admins {
+		list[i] = fmt.Sprintf("%s（%s 建立）", p.Name, p.CreatedAt.Format(time.DateTime))
+	}
+	return strings.Join(list, "、")
+}
+
+// CreateAdmin enters a person as a county's administrator. Where there are others
+// who are not disabled it is refused with an *AdminsError, so that the same
+// command given twice makes no second one unnoticed; another says that a further
+// one is meant, and the log then names the others.
+func CreateAdmin(ctx context.Context, tx pgx.Tx, p Identity, another bool) (Identity, error) {
+	if err := lockRoles(ctx, tx, p.County); err != nil {
+		return p, err
+	}
+	admins, err := identities(ctx, tx, `WHERE i.county_code = $1 AND i.disabled_at IS NULL AND EXISTS (SELECT FROM identity_role r
+		WHERE r.county_code = i.county_code AND r.identity_id = i.identity_id AND r.role = 'admin') ORDER BY i.created_at, i.identity_id`, p.County)
+	if err != nil {
+		return p, err
+	}
+	reason := ""
+	if len(admins) > 0 {
+		e := &AdminsError{County: p.County, Admins: admins}
+		if !another {
+			return p, e
+		}
+		reason = "另建系统管理员；已有 " + e.names()
+	}
+	p.Capacities = []Capacity{{Role: Admin}}
+	return create(ctx, tx, p, reason)
+}
+
+func create(ctx context.Context, tx pgx.Tx, p Identity, reason string) (Identity, error) {
 	p.ID = uuid.New()
 	_, err := tx.Exec(ctx, `INSERT INTO identity (county_code, identity_id, kind, name, issuer, subject) VALUES ($1, $2, $3, $4, $5, $6)`,
 		p.County, p.ID, p.Kind, p.Name, p.Issuer, p.Subject)
@@ -163,7 +211,7 @@ func Create(ctx context.Context, tx pgx.Tx, p Identity) (Identity, error) {
 	if err != nil {
 		return p, err
 	}
-	return made, Record(ctx, tx, Entry{County: p.County, Action: "identity.create", Kind: "identity", ID: p.ID.String(), After: logged(made)})
+	return made, Record(ctx, tx, Entry{County: p.County, Action: "identity.create", Kind: "identity", ID: p.ID.String(), After: logged(made), Reason: reason})
 }
 
 func grant(ctx context.Context, tx pgx.Tx, county string, id uuid.UUID, list []Capacity) error {
@@ -195,13 +243,21 @@ func logged(p Identity) map[string]any {
 	return map[string]any{"name": p.Name, "kind": p.Kind, "issuer": p.Issuer, "subject": p.Subject, "roles": held, "disabled": p.DisabledAt != nil}
 }
 
+// lockRoles lets the admins of a county change one after another, so that the
+// last one stays, and the first one is known to be.
+func lockRoles(ctx context.Context, tx pgx.Tx, county string) error {
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('gengheng-roles-' || $1, 0))`, county); err != nil {
+		return fmt.Errorf("lock roles: %w", err)
+	}
+	return nil
+}
+
 // Change replaces an identity's capacities, and disables or enables it; nil
 // leaves as it is. A disabled identity's sessions end; its keys are refused
 // while it is disabled. The last admin of a county is kept.
 func Change(ctx context.Context, tx pgx.Tx, county string, id uuid.UUID, roles *[]Capacity, disabled *bool, reason string) (Identity, error) {
-	// admins of a county change one after another, so that the last one stays
-	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('gengheng-roles-' || $1, 0))`, county); err != nil {
-		return Identity{}, fmt.Errorf("lock roles: %w", err)
+	if err := lockRoles(ctx, tx, county); err != nil {
+		return Identity{}, err
 	}
 	was, err := IdentityOf(ctx, tx, county, id)
 	if err != nil {
