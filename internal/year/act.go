@@ -46,7 +46,7 @@ func (y Year) Act(ctx context.Context, action workflow.Action, items []Item, rea
 		var refused Refusals
 		out = nil
 		if err := y.running(ctx, tx); err != nil {
-			return err
+			return errors.Join(y.unseen(ctx, tx, a, items), err)
 		}
 		for _, item := range items {
 			r, err := y.step(ctx, tx, a, action, item, reason, exempt)
@@ -81,6 +81,25 @@ func (y Year) running(ctx context.Context, tx pgx.Tx) error {
 			Detail: fmt.Sprintf("%d 年度已结转，不能再办；请在下一年度申报。 The year %d is closed; declare it in the next.", y.Number, y.Number)}
 	}
 	return nil
+}
+
+// unseen refuses the records among items that are not the actor's to see, as if
+// they were not there: whose they are comes before how the year stands.
+func (y Year) unseen(ctx context.Context, tx pgx.Tx, a access.Actor, items []Item) error {
+	var refused Refusals
+	for _, item := range items {
+		r, err := workflow.Read(ctx, tx, y.key(item))
+		var missing *workflow.Refusal
+		switch {
+		case errors.As(err, &missing): // none to see: the year's state says enough
+			continue
+		case err != nil:
+			return err
+		case !a.Sees(y.County, r.Township) && refused.collect(workflow.Unseen(r.Key)):
+			return refused.err()
+		}
+	}
+	return refused.err()
 }
 
 // Given is a department's opinion on a parcel.

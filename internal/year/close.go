@@ -24,6 +24,11 @@ func (y Year) Close(ctx context.Context, reason string) (ledger.Posted, error) {
 	if err != nil {
 		return ledger.Posted{}, err
 	}
+	// also where it is closed already: the same request is answered the same way
+	if reason = strings.TrimSpace(reason); reason == "" {
+		return ledger.Posted{}, &workflow.Refusal{Code: workflow.ReasonMissing, Missing: []string{"reason"},
+			Detail: fmt.Sprintf("%d 年度结转须说明理由（reason）。 Say why the year %d is closed (reason).", y.Number, y.Number)}
+	}
 	id, as := by(a)
 	var posted ledger.Posted
 	err = y.inTx(ctx, func(tx pgx.Tx) error {

@@ -284,5 +284,17 @@ func (b *bed) close() {
 	if got := codes(b.act(access.TownshipClerk, workflow.Declare, "in/J7")); got != "ledger-closed" {
 		b.t.Errorf("declared in a closed year: %s", got)
 	}
+	for _, reason := range []string{"", " \t"} {
+		if _, err := b.y.Close(b.as(access.Government), reason); codes(err) != "record-reason " {
+			b.t.Errorf("closed again with the reason %q: %v", reason, err)
+		}
+	}
+	other := b.people[access.TownshipClerk] // whose records they are comes before how the year stands
+	other.Township = west
+	for _, action := range []workflow.Action{workflow.Withdraw, workflow.Start} {
+		if _, err := b.y.Act(access.With(b.t.Context(), other), action, b.items("in/J1", "in/J7"), "合成", workflow.Balanced); codes(err) != "record-not-found in/J1, record-not-found in/J7" {
+			b.t.Errorf("%s by another township: %v", action, err)
+		}
+	}
 	b.sound()
 }
