@@ -2,6 +2,7 @@ package cql_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -37,10 +38,14 @@ func candidates(t testing.TB) *store.DB {
 		`CREATE EXTENSION IF NOT EXISTS postgis`,
 		`CREATE TABLE candidates (id bigint PRIMARY KEY, zone_code text, dlmc text, area_mu numeric(18,2), slope float8,
 			paddy boolean, surveyed date, updated_at timestamptz, geom geometry(MultiPolygon, 4523))`,
+		// Before the rows, for an index made after an UPDATE must wait for all
+		// older transactions of the server.
+		`CREATE INDEX by_place ON candidates USING gist (geom)`,
+		`CREATE INDEX by_zone ON candidates (zone_code)`,
 		`INSERT INTO candidates VALUES
 			(1, 'P1', '水田', 1.50, 0.1, true, '2026-01-01', '2025-12-31T17:00:00Z', NULL),
 			(2, 'p12', '水浇地', 0.50, 2.5, false, '2026-03-01', '2026-01-01T00:00:00Z', NULL),
-			(3, 'P7', '旱地', 2.00, 6, false, '2026-06-01', '2026-02-01T12:00:00Z', NULL),
+			(3, 'P7', '旱地', 2.00, 6.000000000000001, false, '2026-06-01', '2026-02-01T12:00:00Z', NULL),
 			(4, 'a\b''c', '果园 50%', 100.00, 25, true, '1999-12-31', '2026-12-31T23:59:59Z', NULL),
 			(5, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)`,
 		`UPDATE candidates SET geom = ST_Multi(ST_MakeEnvelope(x, y, x + 1000, y + 1000, 4523))
@@ -103,6 +108,43 @@ func TestSelect(t *testing.T) {
 		}
 		if got := selected(t, db, f); !slices.Equal(got, test.want) {
 			t.Errorf("%s selects %v, want %v", test.filter, got, test.want)
+		}
+	}
+}
+
+// TestIndex makes sure that the spatial index serves a filter whose geometry
+// must be transformed, and the index of a text or integer column a comparison.
+func TestIndex(t *testing.T) {
+	db := candidates(t)
+	for filter, index := range map[string]string{
+		`S_INTERSECTS(geom, BBOX(106,26,107,27))`:                "by_place",
+		`S_WITHIN(geom, POLYGON((106 26,107 26,107 27,106 26)))`: "by_place",
+		`zone_code = 'P1'`:          "by_zone",
+		`zone_code IN ('P1', 'P7')`: "by_zone",
+		`id = 3`:                    "candidates_pkey",
+		`id BETWEEN 2 AND 3`:        "candidates_pkey",
+	} {
+		f, err := cql.Parse(filter, fields, cql.Options{StorageSRID: zone35, FilterSRID: 4490})
+		if err != nil {
+			t.Fatal(err)
+		}
+		condition, args := f.SQL(nil)
+		err = db.InTx(t.Context(), func(tx pgx.Tx) error {
+			if _, err := tx.Exec(t.Context(), `SET LOCAL enable_seqscan = off`); err != nil {
+				return err
+			}
+			rows, err := tx.Query(t.Context(), `EXPLAIN SELECT 1 FROM candidates c WHERE `+condition, args...)
+			if err != nil {
+				return err
+			}
+			plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			if text := strings.Join(plan, "\n"); !strings.Contains(text, index) || !strings.Contains(text, "Index Cond") {
+				t.Errorf("%s does not use %s:\n%s", filter, index, text)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 }
