@@ -186,8 +186,8 @@ func TestDeclarationAgainstTheMaps(t *testing.T) {
 		{"less than half of it elsewhere", box(700, 0, 1200, 200), "", "", "", ""},
 		{"another patch", box(0, 0, 250, 200), "149901100000000007", "0201", "warning base_patch 1 BSM", "149901100000000001"},
 		{"no such patch", box(0, 0, 250, 200), "149901109999999999", "0201", "warning base_patch 1 BSM", "100%"},
-		{"another class", box(0, 200, 250, 400), "149901100000000002", "0201", "warning base_class 1 DLBM", "1006 农村道路 50000 m²（100%）"},
-		{"partly another class", box(0, 0, 250, 250), "149901100000000001", "0201", "warning base_class 1 DLBM", "（20%）"},
+		{"another class", box(0, 200, 250, 400), "149901100000000002", "0201", "warning base_class 1 DLBM", "1006 农村道路 占 100.0%"},
+		{"partly another class", box(0, 0, 250, 250), "149901100000000001", "0201", "warning base_class 1 DLBM", "占 20.0%"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := declared("1", tt.rings)

@@ -13,7 +13,8 @@ import (
 
 // A declaration says where its parcel lies and what is there. checkGround holds
 // that against the maps: the townships and the current survey. What differs is
-// a warning, for the maps may be the ones at fault.
+// a warning, for the maps may be the ones at fault. Areas are of the plane here:
+// only shares of one parcel are shown, which are the same on the ellipsoid.
 
 // sqlTownships: how much of each declared parcel lies in which township, in m²
 // of the plane, the most first.
@@ -149,8 +150,8 @@ func (u *underlying) finish(l *load, s *staged) {
 	for _, class := range p.classes {
 		if area := p.areas[class]; class != p.class && area > sliver(p.parcel) {
 			c, _ := land.ClassOf(class)
-			zh = append(zh, fmt.Sprintf("%s %s %.0f m²（%.0f%%）", class, c.Name, area, 100*area/p.parcel))
-			en = append(en, fmt.Sprintf("%s on %.0f m² (%.0f%%)", class, area, 100*area/p.parcel))
+			zh = append(zh, fmt.Sprintf("%s %s 占 %.1f%%", class, c.Name, 100*area/p.parcel))
+			en = append(en, fmt.Sprintf("%s on %.1f%% of it", class, 100*area/p.parcel))
 		}
 	}
 	if len(zh) > 0 {

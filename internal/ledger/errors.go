@@ -1,12 +1,15 @@
 package ledger
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/paulmach/orb"
+	"github.com/paulmach/orb/encoding/ewkb"
 
 	"gengheng/internal/land"
 )
@@ -47,7 +50,7 @@ type Error struct {
 	Programme string
 	Year      int
 	Number    string
-	Overlap   string // m²
+	Overlap   string // m² on the ellipsoid, additive
 }
 
 func (e *Error) Error() string { return string(e.Code) + ": " + e.Detail }
@@ -115,19 +118,51 @@ func shortage(pg *pgconn.PgError) error {
 	return e
 }
 
+// double says which land was credited already, and how much of it: the additive
+// area on the ellipsoid, as the overlaps of a screening are given.
 func double(pg *pgconn.PgError) error {
 	var d struct {
-		Programme string      `json:"programme"`
-		Year      int         `json:"year"`
-		Number    string      `json:"number"`
-		Overlap   json.Number `json:"overlap_m2"`
+		Programme string `json:"programme"`
+		Year      int    `json:"year"`
+		Number    string `json:"number"`
+		Overlap   string `json:"overlap"` // EWKB, hexadecimal
 	}
 	if err := json.Unmarshal([]byte(pg.Detail), &d); err != nil {
 		return fmt.Errorf("%s: %w", pg.Message, pg)
 	}
-	return &Error{Code: DoubleCredit, Programme: d.Programme, Year: d.Year, Number: d.Number, Overlap: d.Overlap.String(),
+	overlap, err := areaOf(d.Overlap)
+	if err != nil {
+		return fmt.Errorf("%s: overlap: %w", pg.Message, errors.Join(err, pg))
+	}
+	return &Error{Code: DoubleCredit, Programme: d.Programme, Year: d.Year, Number: d.Number, Overlap: overlap.String(),
 		Detail: fmt.Sprintf("与 %d 年度%s地块 %s 重叠 %s m²，同一土地不得重复认定（IN-09）；请剔除重叠部分。 The land overlaps %s of %d (%s) by %s m² and is credited once only.",
-			d.Year, d.Programme, d.Number, d.Overlap, d.Number, d.Year, d.Programme, d.Overlap)}
+			d.Year, d.Programme, d.Number, overlap, d.Number, d.Year, d.Programme, overlap)}
+}
+
+// areaOf is the additive area of a polygon in a plane of CGCS2000.
+func areaOf(hexEWKB string) (land.Area, error) {
+	raw, err := hex.DecodeString(hexEWKB)
+	if err != nil {
+		return 0, err
+	}
+	shape, srid, err := ewkb.Unmarshal(raw)
+	if err != nil {
+		return 0, err
+	}
+	zone, ok := land.ByEPSG(srid)
+	if !ok {
+		return 0, fmt.Errorf("EPSG %d is no plane of CGCS2000", srid)
+	}
+	var mp orb.MultiPolygon
+	switch g := shape.(type) {
+	case orb.Polygon:
+		mp = orb.MultiPolygon{g}
+	case orb.MultiPolygon:
+		mp = g
+	default:
+		return 0, fmt.Errorf("%s is no polygon", shape.GeoJSONType())
+	}
+	return land.RoundArea(land.AdditiveArea(mp, zone))
 }
 
 var stageZH = map[string]string{"": "未纳入方案", "planned": "纳入方案", "accepted": "验收合格", "locked": "指标锁定", "released": "准予实施",

@@ -268,6 +268,21 @@ func TestLandIsCreditedOnce(t *testing.T) {
 	b.must(err)
 	_, err = b.accept(parcel(east, "J2"), m2(100), box(9.8, 20))
 	refused(t, err, ledger.DoubleCredit, "重叠 2.00 m²")
+	// Beside the central meridian the plane's areas differ from the ellipsoid's by
+	// less than a hundredth here; a degree and a half away by 0.5 ‰ and more.
+	wide := orb.MultiPolygon{{{{630000, 4013000}, {631000, 4013000}, {631000, 4014000}, {630000, 4014000}, {630000, 4013000}}}}
+	b.must(b.tx(func(tx pgx.Tx) error {
+		return ledger.RegisterCredit(t.Context(), tx, county, "占补平衡", 2018, "B1", wide)
+	}))
+	zone, _ := land.ByEPSG(4546)
+	common, err := land.RoundArea(land.AdditiveArea(wide, zone))
+	if err != nil || common > 99_970_000 {
+		t.Fatalf("%s m², %v: the plane's 1000000.00 would not be told from it", common, err)
+	}
+	err = b.tx(func(tx pgx.Tx) error {
+		return ledger.RegisterCredit(t.Context(), tx, county, "增减挂钩", 2019, "Z1", wide)
+	})
+	refused(t, err, ledger.DoubleCredit, "重叠 "+common.String()+" m²")
 	_, err = b.accept(parcel(east, "J2"), m2(100), box(9.95, 20)) // 0.5 m²: two drawings of one line
 	b.must(err)
 	register := func(geom orb.MultiPolygon) error {

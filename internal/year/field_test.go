@@ -108,13 +108,20 @@ func TestAccept_CreditsWhatWasMeasuredOnce(t *testing.T) {
 
 	// What the screening takes off is not credited: of 100 m × 100 m 90 remain.
 	j := &judge{verdict: screening.Verdict{Verdict: "eligible_after_clip", Net: 890000, NetPaddy: 100000, Quality: six(), Remainder: box(0, 0, 90, 100)}}
+	// 5000 m² of the plane too much, 60 km from its meridian: 0.44 m² less on the ellipsoid
+	beyond, err := b.y.Inspect(b.as(access.TownshipLead), j, "in", "J1", workflow.TownshipInspection, box(0, 0, 100, 150), "")
+	b.must(err)
+	if beyond.Outside < 499950 || beyond.Outside > 499960 {
+		t.Errorf("outside the plan %s m²", beyond.Outside)
+	}
+	j.asked = nil
 	b.checked(j, "J1", box(0, 0, 100, 100))
 	if d := j.asked[0]; d.Number != "J1" || d.Township != east || d.Target != "0103" || len(d.Geometry) != 1 {
 		t.Errorf("judged %+v", d)
 	}
 	i, err := workflow.Inspections(t.Context(), b.db.Pool, b.key("in/J1"))
 	b.must(err)
-	if len(i) != 2 || i[1].Planned != 900000 || i[1].Outside != 0 || i[1].Gross < 999000 || i[1].Gross > 1001000 || *i[1].Grade != 6000 {
+	if len(i) != 3 || i[2].Planned != 900000 || i[2].Outside != 0 || i[2].Gross < 999000 || i[2].Gross > 1001000 || *i[2].Grade != 6000 {
 		t.Errorf("%+v", i)
 	}
 	b.must(b.act(access.BureauLead, workflow.Accept, "in/J1"))

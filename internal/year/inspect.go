@@ -93,11 +93,12 @@ func (y Year) planned(ctx context.Context, tx pgx.Tx, a access.Actor, key workfl
 	if err != nil {
 		return d, fmt.Errorf("boundary of %s: %w", key, err)
 	}
-	var outside float64
-	if err := tx.QueryRow(ctx, `SELECT ST_Area(ST_Difference(ST_GeomFromEWKB($1), ST_GeomFromEWKB($2)))`, shape, planned).Scan(&outside); err != nil {
+	var outside orb.MultiPolygon
+	if err := tx.QueryRow(ctx, `SELECT ST_AsBinary(ST_Multi(ST_CollectionExtract(ST_Difference(ST_GeomFromEWKB($1), ST_GeomFromEWKB($2)), 3)))`, shape, planned).
+		Scan(ewkb.Scanner(&outside)); err != nil {
 		return d, fmt.Errorf("compare the boundary of %s with the plan: %w", key, err)
 	}
-	if m.Outside, err = land.RoundArea(outside); err != nil {
+	if m.Outside, err = onEllipsoid(outside, m.SRID); err != nil {
 		return d, fmt.Errorf("compare the boundary of %s with the plan: %w", key, err)
 	}
 	d = screening.Declaration{Direction: rulebook.In, Number: key.Number}
@@ -108,6 +109,15 @@ func (y Year) planned(ctx context.Context, tx pgx.Tx, a access.Actor, key workfl
 		return d, fmt.Errorf("declaration of %s: %w", key, err)
 	}
 	return d, nil
+}
+
+// onEllipsoid is the additive area of an overlay's result (叠加面积).
+func onEllipsoid(g orb.MultiPolygon, srid int) (land.Area, error) {
+	zone, ok := land.ByEPSG(srid)
+	if !ok {
+		return 0, fmt.Errorf("EPSG %d is no plane of CGCS2000", srid)
+	}
+	return land.RoundArea(land.AdditiveArea(g, zone))
 }
 
 // credit books an accepted parcel by the inspection that it was accepted by. r

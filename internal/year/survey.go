@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/encoding/ewkb"
-	"github.com/paulmach/orb/planar"
 
 	"gengheng/internal/land"
 	"gengheng/internal/ledger"
@@ -70,6 +69,10 @@ func (y Year) geometry(ctx context.Context, tx pgx.Tx, key workflow.Key, sql str
 // (0101), and weighted by its grade (GDDB; unknown is the worst). It refuses a
 // survey that does not cover the boundary.
 func (y Year) cultivated(ctx context.Context, tx pgx.Tx, key workflow.Key, dataset uuid.UUID, g orb.MultiPolygon, srid int) (sum ledger.Amounts, err error) {
+	zone, ok := land.ByEPSG(srid)
+	if !ok {
+		return sum, fmt.Errorf("EPSG %d is no plane of CGCS2000", srid)
+	}
 	shape, err := ewkb.Marshal(g, srid)
 	if err != nil {
 		return sum, fmt.Errorf("boundary of %s: %w", key, err)
@@ -81,16 +84,17 @@ func (y Year) cultivated(ctx context.Context, tx pgx.Tx, key workflow.Key, datas
 	var (
 		p             surveyed
 		covered       float64
-		inside, whole float64
+		inside, whole orb.MultiPolygon
 	)
-	_, err = pgx.ForEachRow(rows, []any{&p.class, &p.tbmj, &p.area, &p.kcxs, &p.grade, &inside, &whole}, func() error {
-		covered += inside
-		return p.add(&sum, inside, whole)
+	_, err = pgx.ForEachRow(rows, []any{&p.class, &p.tbmj, &p.area, &p.kcxs, &p.grade, ewkb.Scanner(&inside), ewkb.Scanner(&whole)}, func() error {
+		part := land.AdditiveArea(inside, zone)
+		covered += part
+		return p.add(&sum, part, land.AdditiveArea(whole, zone))
 	})
 	if err != nil {
 		return sum, fmt.Errorf("survey under %s: %w", key, err)
 	}
-	if area := planar.Area(g); covered < 0.99*area {
+	if area := land.AdditiveArea(g, zone); covered < 0.99*area {
 		return sum, &workflow.Refusal{Code: workflow.BadInput, Record: key.String(), Missing: []string{"DLTB"},
 			Detail: fmt.Sprintf("地块 %s：国土调查只覆盖 %.2f m² 中的 %.2f m²，不能认定；请检查调查数据的范围。 The survey covers %.2f of %.2f m² of parcel %s.", key, area, covered, covered, area, key)}
 	}
