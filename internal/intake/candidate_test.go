@@ -96,7 +96,7 @@ func TestCandidateFaults(t *testing.T) {
 		{"number twice", "", func(f []feature) { f[1].props["SBBH"] = "1" }, []string{"error number_duplicate 2 SBBH"}, true},
 		{"no township", "", func(f []feature) { f[0].props["XZDM"] = "" }, []string{"error township_invalid 1 XZDM"}, true},
 		{"the township that declares", westTown, func(f []feature) { f[0].props["XZDM"] = "" }, nil, false},
-		{"another township", eastTown, func(f []feature) { f[0].props["XZDM"] = eastTown }, []string{"warning township_elsewhere 1 XZDM", "error township_invalid 2 XZDM"}, true},
+		{"another township", eastTown, func(f []feature) { f[0].props["XZDM"] = eastTown }, []string{"error number_duplicate 1 SBBH", "warning township_elsewhere 1 XZDM", "error township_invalid 2 XZDM"}, true}, // 1 is in force of the western one
 		{"unknown township", "", func(f []feature) { f[0].props["XZDM"] = "149901999" }, []string{"error township_invalid 1 XZDM"}, true},
 		{"a village's code", "", func(f []feature) { f[0].props["XZDM"] = westTown + "201" }, nil, false},
 		{"class in words", "", func(f []feature) { f[0].props["NZDL"] = "良田" }, []string{"warning class_unknown 1 NZDL"}, false},

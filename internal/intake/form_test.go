@@ -209,6 +209,34 @@ func TestFormFaultsNameTheCell(t *testing.T) {
 	}
 }
 
+// Ensure that two townships do not use one number in one direction, since records
+// name a parcel by it; that the other direction may, and the same township again,
+// and the other township once the first has withdrawn its own.
+func TestNumberOfAnotherTownshipIsRefused(t *testing.T) {
+	c := surveyed(t)
+	west, east := declared("1", box(0, 0, 250, 200)), declared("1", box(1010, 10, 1100, 100))
+	east.props["XZDM"], east.props["BSM"], east.props["TBBH"] = eastTown, "", ""
+	other := declared("2", box(1110, 10, 1200, 100))
+	other.props["XZDM"], other.props["BSM"], other.props["TBBH"] = eastTown, "", ""
+	send := func(kind intake.Kind, scope string, list ...feature) intake.Request {
+		req := c.request(kind, shapefile(t, "declared", list))
+		c.setScope(&req, scope)
+		return req
+	}
+	c.load(send("CANDIDATE_IN", westTown, west))
+	req := send("CANDIDATE_IN", eastTown, other, east)
+	c.refuse(req)
+	says := c.rows(`SELECT concat_ws(' ', row_no, code, field, message_zh) FROM dataset_issue WHERE dataset_id = $1 AND severity = 'error'`, req.DatasetID)
+	if len(says) != 1 || !strings.HasPrefix(says[0], "2 number_duplicate SBBH ") || !strings.Contains(says[0], westTown) || !strings.Contains(says[0], eastTown+"-1") {
+		t.Errorf("says %q", says)
+	}
+	c.load(send("CANDIDATE_OUT", eastTown, east))
+	c.load(send("CANDIDATE_IN", westTown, west))
+	renumbered := declared("西-1", box(0, 0, 250, 200))
+	c.load(send("CANDIDATE_IN", westTown, renumbered))
+	c.load(send("CANDIDATE_IN", eastTown, other, east))
+}
+
 // Ensure that a formula which was never worked out is not taken for an empty
 // cell, alone or with boundaries, whoever wrote it; and that one which was is its
 // value.

@@ -139,6 +139,9 @@ func (l *load) checkStaged(ctx context.Context, tx pgx.Tx, s *staged) error {
 	}
 	l.checkUnmatched(s)
 	l.checkScatter(s)
+	if err := l.checkNumbers(ctx, tx, s); err != nil {
+		return err
+	}
 	if err := l.checkValidity(ctx, tx, s); err != nil {
 		return err
 	}
