@@ -322,7 +322,7 @@ func (c *columnSearch) pop(open *columnHeap) *columnNode {
 // take first, or done.
 func (c *columnSearch) expand(list []block, node *columnNode, stop func() bool) (branch columnNode, done bool) {
 	c.moveTo(node)
-	switch c.lp.run(c.cutoff(), 50*(c.lp.m+200), stop) {
+	switch c.lp.runAgain(c.cutoff(), stop) {
 	case lpInfeasible:
 		if c.lp.provesInfeasible() {
 			return branch, true

@@ -132,7 +132,8 @@ func (e *engine) inBlocks(count int, f func(b int)) {
 // Effort of proveByColumns.
 const (
 	columnRounds = 60
-	mixNodes     = 300 // of the searches for better plans
+	mixNodes     = 300  // of the searches for better plans
+	listedNodes  = 3000 // of those after a listing
 	proofNodes   = 20000
 )
 
@@ -145,22 +146,11 @@ func (e *engine) proveByColumns(m *priceModel, mu, f []float64) {
 	if slices.Contains(e.searches, nil) {
 		return
 	}
-	reach, failed := math.Inf(1), 0
-	part := 1.0
+	d := newDominance(e, m.list)
+	level, failedAt, part := 0, math.Inf(1), 1.0
 	for range columnRounds {
-		pool := make([][][]bool, len(m.list))
-		for b, bs := range e.searches {
-			pool[b] = bs.pool
-		}
-		c := newColumnSearch(e, m.list, pool)
-		c.dives = true
-		c.search(m.list, mixNodes, e.stop)
-		e.nodes += int64(c.nodes)
-		if c.better {
-			e.polish()
-		}
-		target := e.pl.target() + e.r.constant
-		left := target - m.best
+		c := e.mixColumns(m, d, mixNodes)
+		left := e.pl.target() + e.r.constant - m.best
 		if left <= 0 {
 			e.exhausted, e.provedOver = true, byColumns
 			return
@@ -178,28 +168,59 @@ func (e *engine) proveByColumns(m *priceModel, mu, f []float64) {
 			continue
 		}
 		part = 1
-		if math.IsInf(reach, 1) {
-			reach = left / 16
+		reach := left
+		if level < len(reaches) {
+			reach *= reaches[level]
 		}
-		if e.listAll(m, min(left, reach), left, pool) {
-			if reach >= left {
-				c = newColumnSearch(e, m.list, pool)
-				e.exhausted = c.search(m.list, proofNodes, e.stop)
-				e.nodes += int64(c.nodes)
-				if e.exhausted {
-					e.provedOver = byColumns
-				} else if !math.IsInf(c.lower, 0) {
-					e.strengthened(min((c.lower+c.fixed)*e.sc.omega+e.r.constant, target), "open nodes of a branch and bound over "+byColumns)
-				}
+		pool := make([][][]bool, len(m.list))
+		listed := e.listAll(m, d, reach, reach == left, pool)
+		if listed && reach == left {
+			e.finishColumns(m, pool)
+			return
+		}
+		if level >= len(reaches) {
+			if left > 0.8*failedAt {
 				return
 			}
-			reach *= 4
-		} else {
-			reach /= 4
-			if failed++; failed > 1 {
-				return
-			}
+			failedAt = left
 		}
+		level++
+		e.mixColumns(m, d, listedNodes)
+	}
+}
+
+// reaches are the shares of what the bound leaves, up to which plans are listed
+// for the sake of better plans before all of them are.
+var reaches = [2]float64{1. / 16, 1. / 4}
+
+// mixColumns searches the plans put together from those that the blocks have met.
+func (e *engine) mixColumns(m *priceModel, d *dominance, nodes int) *columnSearch {
+	pool := make([][][]bool, len(m.list))
+	e.inBlocks(len(m.list), func(b int) {
+		e.searches[b].pool = d.keep(b, e.searches[b].pool)
+		pool[b] = e.searches[b].pool
+	})
+	c := newColumnSearch(e, m.list, pool)
+	c.dives = nodes == mixNodes
+	c.search(m.list, nodes, e.stop)
+	e.nodes += int64(c.nodes)
+	if c.better {
+		e.polish()
+	}
+	return c
+}
+
+// finishColumns searches the plans put together from all plans of each block that
+// a better plan may have.
+func (e *engine) finishColumns(m *priceModel, pool [][][]bool) {
+	c := newColumnSearch(e, m.list, pool)
+	e.exhausted = c.search(m.list, proofNodes, e.stop)
+	e.nodes += int64(c.nodes)
+	if e.exhausted {
+		e.provedOver = byColumns
+	} else if !math.IsInf(c.lower, 0) {
+		target := e.pl.target() + e.r.constant
+		e.strengthened(min((c.lower+c.fixed)*e.sc.omega+e.r.constant, target), "open nodes of a branch and bound over "+byColumns)
 	}
 }
 
@@ -211,17 +232,18 @@ func (e *engine) polish() {
 }
 
 // listAll lists in every block the plans that cost less than its optimum and
-// reach; false where there are too many.
-func (e *engine) listAll(m *priceModel, reach, left float64, pool [][][]bool) bool {
-	complete := make([]bool, len(m.list))
+// reach, but for those that others of them replace; false where there are too many.
+func (e *engine) listAll(m *priceModel, d *dominance, reach float64, all bool, pool [][][]bool) bool {
 	most := columnsSome
-	if reach >= left {
+	if all {
 		most = columnsMost
 	}
+	complete := make([]bool, len(m.list))
 	e.inBlocks(len(m.list), func(b int) {
 		limit := m.list[b].value + reach
-		limit += 1e-12 * (math.Abs(m.best) + math.Abs(left) + math.Abs(m.list[b].value))
+		limit += 1e-12 * (math.Abs(m.best) + math.Abs(reach) + math.Abs(m.list[b].value))
 		pool[b], complete[b] = e.searches[b].collect(m.list[b].p, limit, most)
+		pool[b] = d.keep(b, pool[b])
 	})
 	for _, bs := range e.searches {
 		e.nodes += int64(bs.whole.nodes)

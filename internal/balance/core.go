@@ -238,7 +238,7 @@ func (c *core) openBound(open nodeHeap) float64 {
 // one first, or nil when the node is done.
 func (c *core) expand(node *bbNode, stop func() bool) (*bbNode, *bbNode) {
 	c.moveTo(node)
-	status := c.lp.run(c.cutoff(), 50*(c.lp.m+100), stop)
+	status := c.lp.runAgain(c.cutoff(), stop)
 	switch status {
 	case lpInfeasible:
 		if !c.lp.provesInfeasible() {

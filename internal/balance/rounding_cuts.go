@@ -52,7 +52,7 @@ func (c *core) tighten(stop func() bool) lpStatus {
 		if idle > 2 || stop() || c.separate() == 0 {
 			break
 		}
-		if status := c.lp.run(c.cutoff(), 50*(c.lp.m+100), stop); status != lpOptimal {
+		if status := c.lp.runAgain(c.cutoff(), stop); status != lpOptimal {
 			return status
 		}
 	}
@@ -61,7 +61,7 @@ func (c *core) tighten(stop func() bool) lpStatus {
 		tight[i] = i < c.own || c.lp.place[c.lp.n+i] < 0
 	}
 	c.lp.keepRows(func(i int) bool { return tight[i] })
-	return c.lp.run(c.cutoff(), 50*(c.lp.m+100), stop)
+	return c.lp.runAgain(c.cutoff(), stop)
 }
 
 // separate adds the cuts that the relaxation's optimum violates and gives their

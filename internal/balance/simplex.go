@@ -455,6 +455,17 @@ func (l *simplex) run(cutoff float64, limit int, stop func() bool) lpStatus {
 	}
 }
 
+// runAgain is run for a program much like the last one; where that takes far
+// longer than it should, the pivots go round in circles, and it begins afresh.
+func (l *simplex) runAgain(cutoff float64, stop func() bool) lpStatus {
+	status := l.run(cutoff, 3*(l.m+100), stop)
+	if status == lpLimit && (stop == nil || !stop()) {
+		l.refactor(nil)
+		return l.run(cutoff, 10*(l.m+100), stop)
+	}
+	return status
+}
+
 func (l *simplex) dualPhase(cutoff float64, limit int, stop func() bool) lpStatus {
 	for it := 0; ; it++ {
 		if l.pivots >= lpRefactor {
