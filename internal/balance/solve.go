@@ -10,7 +10,7 @@ import (
 )
 
 // Version names the engine in certificates; it changes when answers may.
-const Version = "gengheng-balance 0.3"
+const Version = "gengheng-balance 0.4"
 
 // Options steers Solve. The zero value means the defaults of the command line:
 // 60 s, a gap of 0.0001, all processors, seed 0.
