@@ -14,12 +14,11 @@ type Mosaic struct {
 	tree  boxTree
 }
 
-// MosaicBuilder takes the polygons one by one, so that they need not be in
-// memory twice. The zero value is empty.
+// MosaicBuilder takes the polygons one by one. The zero value is empty.
 type MosaicBuilder struct{ areas []area }
 
-// Add takes the next polygon; its number is how many came before it. The
-// coordinates are copied.
+// Add takes the next polygon; its number is how many came before it. Its
+// coordinates must not change afterwards.
 func (b *MosaicBuilder) Add(polygon orb.MultiPolygon) { b.areas = append(b.areas, newArea(polygon)) }
 
 // Append takes what another builder has, after what was added before. The other
@@ -80,42 +79,65 @@ const edgesPerBand = 16
 
 func newArea(polygons orb.MultiPolygon) area {
 	a := area{box: polygons.Bound()}
-	var edges []int32
+	var (
+		few  [64]int32
+		ends = few[:0] // of the rings among the points
+	)
 	for _, polygon := range polygons {
 		for _, ring := range polygon {
-			for i, p := range ring {
-				if i+1 < len(ring) {
-					edges = append(edges, int32(len(a.points)))
-				}
-				a.points = append(a.points, p)
+			if len(ring) == 0 {
+				continue
+			}
+			if len(a.points) == 0 { // as a rule it is the only one, and need not be copied
+				a.points = slices.Clip([]orb.Point(ring))
+			} else {
+				a.points = append(a.points, ring...)
+			}
+			ends = append(ends, int32(len(a.points)))
+		}
+	}
+	a.sort(ends)
+	return a
+}
+
+// sort puts the edges of the rings, which end at these points, into bands.
+func (a *area) sort(ends []int32) {
+	bands := max(1, (len(a.points)-len(ends))/edgesPerBand)
+	a.band = make([]int32, bands+1)
+	var few [256]int32
+	at := few[:] // the band of every point
+	if len(a.points) > len(few) {
+		at = make([]int32, len(a.points))
+	}
+	for i, p := range a.points {
+		at[i] = int32(a.bandOf(p[1]))
+	}
+	from := int32(0)
+	for _, end := range ends {
+		for e := from; e < end-1; e++ {
+			for b := min(at[e], at[e+1]); b <= max(at[e], at[e+1]); b++ {
+				a.band[b]++
 			}
 		}
+		from = end
 	}
-	bands := max(1, len(edges)/edgesPerBand)
-	a.band = make([]int32, bands+1)
-	span := func(e int32) (int, int) {
-		y1, y2 := a.points[e][1], a.points[e+1][1]
-		return a.bandOf(min(y1, y2)), a.bandOf(max(y1, y2))
-	}
-	for _, e := range edges {
-		from, to := span(e)
-		for b := from; b <= to; b++ {
-			a.band[b+1]++
-		}
-	}
+	// where each band ends, and as it fills from there, where it begins
 	for b := range bands {
 		a.band[b+1] += a.band[b]
 	}
 	a.refs = make([]int32, a.band[bands])
-	next := slices.Clone(a.band)
-	for _, e := range edges {
-		from, to := span(e)
-		for b := from; b <= to; b++ {
-			a.refs[next[b]] = e
-			next[b]++
+	for r := len(ends) - 1; r >= 0; r-- {
+		from := int32(0)
+		if r > 0 {
+			from = ends[r-1]
+		}
+		for e := ends[r] - 2; e >= from; e-- {
+			for b := min(at[e], at[e+1]); b <= max(at[e], at[e+1]); b++ {
+				a.band[b]--
+				a.refs[a.band[b]] = e
+			}
 		}
 	}
-	return a
 }
 
 func (a *area) bandOf(y float64) int {
