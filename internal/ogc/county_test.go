@@ -200,8 +200,15 @@ func (a answer) number(name string) int {
 	return int(v)
 }
 
-// key is that of a program in a capacity.
+// key lets requests in as a program of a capacity, as desktop GIS do: its key is the
+// password.
 func (s *service) key(held access.Capacity) func(*http.Request) {
+	s.t.Helper()
+	secret := s.secret(held)
+	return func(r *http.Request) { r.SetBasicAuth("qgis", secret) }
+}
+
+func (s *service) secret(held access.Capacity) string {
 	s.t.Helper()
 	var secret string
 	ctx := access.With(s.t.Context(), access.Actor{Name: "test", Role: access.Admin, County: held.County, Via: "cli"})
@@ -216,7 +223,7 @@ func (s *service) key(held access.Capacity) func(*http.Request) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return func(r *http.Request) { r.SetBasicAuth("qgis", secret) }
+	return secret
 }
 
 // in is the service as a subtest uses it.

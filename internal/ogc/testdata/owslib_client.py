@@ -1,0 +1,20 @@
+"""Reads the service by OWSLib and prints what it saw as JSON."""
+import json
+import sys
+
+from owslib.ogcapi.features import Features
+
+service = Features(sys.argv[1] + "/")
+page = service.collection_items("parcels", limit=1000)
+filtered = service.collection_items("parcels", limit=5, DLBM="0305")
+print(json.dumps({
+    "conformance": len(service.conformance()["conformsTo"]),
+    "collections": sorted(service.feature_collections()),
+    "title": service.collection("parcels")["title"],
+    "page": len(page["features"]),
+    "matched": page["numberMatched"],
+    "filtered": filtered["numberMatched"],
+    "queryables": "DLBM" in service.collection_queryables("parcels")["properties"],
+    "api": service.api()["openapi"],
+    "one": service.collection_item("parcels", page["features"][0]["id"])["id"] == page["features"][0]["id"],
+}))
