@@ -2,6 +2,7 @@ package ogc
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -42,7 +43,7 @@ func (s *Service) items(c *Call) error {
 		}
 		if q.after != nil {
 			if ok, err := col.repin(ctx, db, q.after.Pin); err != nil || !ok {
-				return cmpErr(err, bad("cursor", "cursor 所指的数据版本已撤回或不存在，请从第一页重新开始。 The version that the cursor names is gone; begin again."))
+				return cmp.Or[error](err, bad("cursor", "cursor 所指的数据版本已撤回或不存在，请从第一页重新开始。 The version that the cursor names is gone; begin again."))
 			}
 			q.args[1] = col.args()[1]
 		}
@@ -53,13 +54,6 @@ func (s *Service) items(c *Call) error {
 	}
 	// the connection is given back before a slow reader gets the page
 	return q.sendPage(c, &page)
-}
-
-func cmpErr(err, other error) error {
-	if err != nil {
-		return err
-	}
-	return other
 }
 
 // spoken turns what the database refused for the caller's sake into a problem:
@@ -190,7 +184,7 @@ func (s *Service) feature(c *Call) error {
 			return none
 		}
 		if ok, err := col.repin(ctx, db, pin); err != nil || !ok {
-			return cmpErr(err, none)
+			return cmp.Or[error](err, none)
 		}
 		q = newQuery(col)
 		if err := q.apply(s.params(col, true), c.R.URL.Query()); err != nil {
