@@ -88,7 +88,7 @@ func roomOf(table map[string][]string, pkg string) string {
 }
 
 func forTestsOnly(pkg string) bool {
-	return strings.HasSuffix(pkg, "/storetest") || strings.HasSuffix(pkg, "/geodatatest")
+	return strings.HasSuffix(pkg, "/storetest") || strings.HasSuffix(pkg, "/geodatatest") || strings.HasSuffix(pkg, "/desktoptest")
 }
 
 // violations lists the imports that the table does not allow, sorted.

@@ -6,18 +6,20 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
-
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"gengheng/internal/access"
 	"gengheng/internal/api"
 	"gengheng/internal/rulebook"
 	"gengheng/internal/store"
 	"gengheng/internal/store/storetest"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 )
 
 const (
@@ -38,6 +40,14 @@ type service struct {
 	db   *store.DB
 	plan uuid.UUID
 	run  uuid.UUID
+
+	requests *requests
+}
+
+// requests remembers the path and query of every request.
+type requests struct {
+	mu    sync.Mutex
+	asked []string
 }
 
 func newService(t *testing.T, open bool) *service {
@@ -51,10 +61,39 @@ func newService(t *testing.T, open bool) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &service{Server: httptest.NewServer(h), t: t, db: db, plan: uuid.New(), run: uuid.New()}
+	s := &service{t: t, db: db, plan: uuid.New(), run: uuid.New(), requests: &requests{}}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.requests.add(r.URL)
+		h.ServeHTTP(w, r)
+	}))
 	t.Cleanup(s.Close)
 	s.fill()
 	return s
+}
+
+// add remembers a request as a person reads it.
+func (r *requests) add(u *url.URL) {
+	query, err := url.QueryUnescape(u.RawQuery)
+	if err != nil {
+		query = u.RawQuery
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked = append(r.asked, u.Path+"?"+query)
+}
+
+// all is every request so far.
+func (r *requests) all() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.asked)
+}
+
+// wasAsked says whether one request had all of the words.
+func (s *service) wasAsked(words ...string) bool {
+	return slices.ContainsFunc(s.requests.all(), func(asked string) bool {
+		return !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(asked, word) })
+	})
 }
 
 func (s *service) exec(sql string, args ...any) {
