@@ -3,6 +3,7 @@ module gengheng
 go 1.26.3
 
 require (
+	github.com/agnivade/levenshtein v1.2.2
 	github.com/alecthomas/kong v1.17.0
 	github.com/bep/imagemeta v1.0.1
 	github.com/compose-spec/compose-go/v2 v2.16.2

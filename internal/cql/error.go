@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/agnivade/levenshtein"
 )
 
 // Code says what kind of mistake a filter has.
@@ -58,34 +60,12 @@ func nearest(name string, all []string) []string {
 	if utf8.RuneCountInString(name) > longest {
 		name = string([]rune(name)[:longest])
 	}
-	want := []rune(strings.ToLower(name))
+	want := strings.ToLower(name)
 	distance := map[string]int{}
 	for _, n := range all {
-		distance[n] = editDistance(want, []rune(strings.ToLower(n)))
+		distance[n] = levenshtein.ComputeDistance(want, strings.ToLower(n))
 	}
 	names := slices.Clone(all)
 	slices.SortStableFunc(names, func(a, b string) int { return distance[a] - distance[b] })
 	return names[:min(most, len(names))]
-}
-
-// editDistance is Levenshtein's: how many characters must be put in, taken
-// out or changed.
-func editDistance(a, b []rune) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i, x := range a {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j, y := range b {
-			change := diagonal
-			if x != y {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/agnivade/levenshtein"
 	"golang.org/x/text/width"
 )
 
@@ -137,7 +138,7 @@ func (f Field) Nearest(columns []string) []string {
 		best := 1 << 30
 		for _, name := range slices.Concat([]string{f.Name, f.Chinese}, f.Aliases) {
 			w, _ := Normalize(name)
-			if d := distance(n, w); d*2 <= max(utf8.RuneCountInString(w), 4) {
+			if d := levenshtein.ComputeDistance(n, w); d*2 <= max(utf8.RuneCountInString(w), 4) {
 				best = min(best, d)
 			}
 		}
@@ -151,26 +152,4 @@ func (f Field) Nearest(columns []string) []string {
 		out = append(out, s.column)
 	}
 	return out
-}
-
-// distance is the Levenshtein distance in characters.
-func distance(a, b string) int {
-	x, y := []rune(a), []rune(b)
-	row := make([]int, len(y)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i, r := range x {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j, s := range y {
-			substitute := diagonal
-			if r != s {
-				substitute++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(row[j]+1, row[j+1]+1, substitute)
-		}
-	}
-	return row[len(y)]
 }
