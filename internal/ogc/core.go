@@ -2,11 +2,9 @@ package ogc
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/url"
 
-	"github.com/jackc/pgx/v5"
+	"gengheng/internal/collection"
 )
 
 // core is OGC 17-069r4, Requirements Class "Core": landing page, conformance,
@@ -34,7 +32,7 @@ func geoJSON() class {
 
 func (s *Service) landing(c *Call) error {
 	return c.Read(c.R.Context(), func(q Querier) error {
-		county, err := readCounty(c.R.Context(), q, c.County)
+		county, err := collection.ReadCounty(c.R.Context(), q, c.County)
 		if err != nil {
 			return err
 		}
@@ -43,14 +41,14 @@ func (s *Service) landing(c *Call) error {
 			Description string `json:"description"`
 			Attribution string `json:"attribution,omitempty"`
 			Links       []link `json:"links"`
-		}{Title: "耕衡 · " + county.name + "（" + county.code + "）",
+		}{Title: "耕衡 · " + county.Name + "（" + county.Code + "）",
 			Description: "三调图斑、约束图层、进出平衡申报地块、筛查结论与年度方案。 Survey, constraint layers, declarations, findings and plan of the county, by OGC API – Features.",
 			Links: []link{
 				{c.Root, "self", mediaJSON, "本页 · this page"},
 				{c.Root + "/conformance", "conformance", mediaJSON, "符合性声明 · conformance"},
 				{c.Root + "/collections", "data", mediaJSON, "图层清单 · the collections"},
 			}}
-		if county.synthetic {
+		if county.Synthetic {
 			v.Attribution = "合成数据，并非真实县 · synthetic data, no real county"
 		}
 		for _, cl := range s.classes {
@@ -98,17 +96,17 @@ type extent struct {
 
 // describe makes a collection's description; its extent is real, of what the
 // caller may see.
-func (s *Service) describe(ctx context.Context, c *Call, q Querier, col *collection) (description, error) {
-	at := c.Root + "/collections/" + url.PathEscape(col.id)
-	v := description{ID: col.id, Title: col.title, Description: col.text, ItemType: "feature", CRS: []string{crs84.uri},
-		Links: []link{{at, "self", mediaJSON, ""}, {at + "/items", "items", mediaGeoJSON, col.title}}}
-	box, err := s.extent(ctx, c, q, col)
+func (s *Service) describe(ctx context.Context, c *Call, q Querier, col *collection.Collection) (description, error) {
+	at := c.Root + "/collections/" + url.PathEscape(col.ID)
+	v := description{ID: col.ID, Title: col.Title, Description: col.Text, ItemType: "feature", CRS: []string{collection.CRS84.URI},
+		Links: []link{{at, "self", mediaJSON, ""}, {at + "/items", "items", mediaGeoJSON, col.Title}}}
+	box, err := s.registry.Extent(ctx, q, col, c.Scope)
 	if err != nil {
 		return v, err
 	}
 	if box != nil {
 		v.Extent = &extent{}
-		v.Extent.Spatial.BBox, v.Extent.Spatial.CRS = [][]float64{box[:]}, crs84.uri
+		v.Extent.Spatial.BBox, v.Extent.Spatial.CRS = [][]float64{box[:]}, collection.CRS84.URI
 	}
 	for _, cl := range s.classes {
 		if cl.describe != nil {
@@ -124,12 +122,12 @@ func (s *Service) describe(ctx context.Context, c *Call, q Querier, col *collect
 func (s *Service) collections(c *Call) error {
 	ctx := c.R.Context()
 	return c.Read(ctx, func(q Querier) error {
-		cat, err := s.catalogue(ctx, q, c.County)
+		cat, err := s.registry.Catalogue(ctx, q, c.County)
 		if err != nil {
 			return err
 		}
 		list := []description{}
-		for _, col := range cat.collections {
+		for _, col := range cat.Collections {
 			v, err := s.describe(ctx, c, q, col)
 			if err != nil {
 				return err
@@ -137,7 +135,7 @@ func (s *Service) collections(c *Call) error {
 			list = append(list, v)
 		}
 		out := map[string]any{"collections": list, "links": []link{{c.Root + "/collections", "self", mediaJSON, ""}}}
-		if list := s.globalCRS(cat.county); list != nil {
+		if list := s.globalCRS(cat.County); list != nil {
 			out["crs"] = list
 		}
 		return send(c, mediaJSON, out)
@@ -145,11 +143,11 @@ func (s *Service) collections(c *Call) error {
 }
 
 // globalCRS is the list that every collection refers to; nil without the class.
-func (s *Service) globalCRS(county countyRow) []string {
+func (s *Service) globalCRS(county collection.County) []string {
 	probe := description{}
 	for _, cl := range s.classes {
 		if cl.describe != nil {
-			cl.describe(&collection{county: county}, &probe)
+			cl.describe(&collection.Collection{County: county}, &probe)
 		}
 	}
 	return probe.CRS
@@ -158,7 +156,7 @@ func (s *Service) globalCRS(county countyRow) []string {
 func (s *Service) collection(c *Call) error {
 	ctx := c.R.Context()
 	return c.Read(ctx, func(q Querier) error {
-		col, err := s.open(ctx, q, c.County, c.Collection)
+		col, err := s.registry.Open(ctx, q, c.County, c.Collection)
 		if err != nil {
 			return err
 		}
@@ -168,37 +166,4 @@ func (s *Service) collection(c *Call) error {
 		}
 		return send(c, mediaJSON, v)
 	})
-}
-
-// extent is the bounding box in degrees of what the caller sees of a
-// collection; nil if that is nothing. What belongs to a version is kept.
-func (s *Service) extent(ctx context.Context, c *Call, q Querier, col *collection) (*[4]float64, error) {
-	key := fmt.Sprint(c.County, "/", col.id, "/", c.Scope, "/", col.source)
-	s.mu.Lock()
-	box, ok := s.extents[key]
-	s.mu.Unlock()
-	if ok {
-		return box, nil
-	}
-	// the box's edges are bent in degrees, so they get vertices every 2 km
-	sql := fmt.Sprintf(`SELECT ST_XMin(b), ST_YMin(b), ST_XMax(b), ST_YMax(b) FROM (
-		SELECT ST_Transform(ST_Segmentize(ST_SetSRID(ST_Extent(%s)::geometry, %d), 2000), 4490) AS b FROM %s WHERE %s) e
-		WHERE b IS NOT NULL AND NOT ST_IsEmpty(b)`, col.geom, col.county.srid, col.from, col.where)
-	var v [4]float64
-	err := q.QueryRow(ctx, sql, col.args()...).Scan(&v[0], &v[1], &v[2], &v[3])
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		box = nil
-	case err != nil:
-		return nil, fmt.Errorf("extent of %s: %w", col.id, err)
-	default:
-		box = &v
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.extents) >= 4096 {
-		clear(s.extents)
-	}
-	s.extents[key] = box
-	return box, nil
 }

@@ -7,7 +7,7 @@ import (
 
 // PageSQL is the statement of a page, for a look at its plan.
 func (s *Service) PageSQL(ctx context.Context, db Querier, county, collection string, values url.Values) (string, []any, error) {
-	col, err := s.open(ctx, db, county, collection)
+	col, err := s.registry.Open(ctx, db, county, collection)
 	if err != nil {
 		return "", nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"gengheng/internal/collection"
 	"gengheng/internal/cql"
 )
 
@@ -19,7 +20,7 @@ func filter() class {
 		params: []param{
 			{name: "filter-crs", text: "filter 中坐标的坐标系与轴序 · the CRS and axis order of coordinates in filter", schema: map[string]any{"type": "string", "format": "uri"},
 				set: func(q *query, value string) error {
-					v, err := q.system("filter-crs", value)
+					v, err := q.col.County.System("filter-crs", value)
 					q.filterCRS = v
 					return err
 				}},
@@ -35,14 +36,17 @@ func filter() class {
 	}
 }
 
+// cqlKinds are the kinds of fields that filters may name.
+var cqlKinds = map[collection.Kind]cql.Kind{collection.Text: cql.Text, collection.Integer: cql.Integer, collection.Number: cql.Number, collection.Boolean: cql.Boolean}
+
 func setFilter(q *query, value string) error {
-	list := []cql.Queryable{{Name: geometryName, Kind: cql.Geometry, Column: q.col.geom}}
-	for _, f := range q.col.fields {
-		if k, ok := map[kind]cql.Kind{text: cql.Text, integer: cql.Integer, number: cql.Number, boolean: cql.Boolean}[f.kind]; ok {
-			list = append(list, cql.Queryable{Name: f.name, Kind: k, Column: f.sql})
+	list := []cql.Queryable{{Name: geometryName, Kind: cql.Geometry, Column: q.col.Geom}}
+	for _, f := range q.col.Fields {
+		if k, ok := cqlKinds[f.Kind]; ok {
+			list = append(list, cql.Queryable{Name: f.Name, Kind: k, Column: f.SQL})
 		}
 	}
-	parsed, err := cql.Parse(value, list, cql.Options{StorageSRID: q.col.county.srid, FilterSRID: q.filterCRS.srid, FilterInverted: q.filterCRS.inverted})
+	parsed, err := cql.Parse(value, list, cql.Options{StorageSRID: q.col.County.SRID, FilterSRID: q.filterCRS.SRID, FilterInverted: q.filterCRS.Inverted})
 	var wrong *cql.Error
 	if errors.As(err, &wrong) {
 		return bad(string(wrong.Code), wrong.Error())

@@ -33,7 +33,7 @@ func (s *Service) items(c *Call) error {
 	var q *query
 	var page found
 	err := c.Read(ctx, func(db Querier) error {
-		col, err := s.open(ctx, db, c.County, c.Collection)
+		col, err := s.registry.Open(ctx, db, c.County, c.Collection)
 		if err != nil {
 			return err
 		}
@@ -42,10 +42,10 @@ func (s *Service) items(c *Call) error {
 			return err
 		}
 		if q.after != nil {
-			if ok, err := col.repin(ctx, db, q.after.Pin); err != nil || !ok {
+			if ok, err := col.Repin(ctx, db, q.after.Pin); err != nil || !ok {
 				return cmp.Or[error](err, bad("cursor", "cursor 所指的数据版本已撤回或不存在，请从第一页重新开始。 The version that the cursor names is gone; begin again."))
 			}
-			q.args[1] = col.args()[1]
+			q.args[1] = col.Args()[1]
 		}
 		return q.read(ctx, db, c.Scope == "", &page)
 	})
@@ -73,11 +73,11 @@ func (q *query) spoken(err error) error {
 
 // read counts and reads a page. whole: the caller sees every row.
 func (q *query) read(ctx context.Context, db Querier, whole bool, page *found) error {
-	page.matched = q.col.total
+	page.matched = q.col.Total
 	if page.matched < 0 || len(q.where) > 0 || !whole {
 		sql, args := q.count()
 		if err := db.QueryRow(ctx, sql, args...).Scan(&page.matched); err != nil {
-			return fmt.Errorf("count %s: %w", q.col.id, err)
+			return fmt.Errorf("count %s: %w", q.col.ID, err)
 		}
 		if page.matched > maxCount {
 			page.matched = -1
@@ -86,19 +86,19 @@ func (q *query) read(ctx context.Context, db Querier, whole bool, page *found) e
 	sql, args := q.page()
 	rows, err := db.Query(ctx, sql, args...)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", q.col.id, err)
+		return fmt.Errorf("read %s: %w", q.col.ID, err)
 	}
 	defer rows.Close()
 	var last, keys []string
 	var feature []byte
 	for rows.Next() {
 		if page.n == q.limit || page.n > 0 && page.features.Len() > maxPage {
-			page.next = cursor{q.col.pin, last}.String()
+			page.next = cursor{q.col.Pin, last}.String()
 			rows.Close() // what is left is not fetched
 			break
 		}
 		if err := rows.Scan(&keys, &feature); err != nil {
-			return fmt.Errorf("read %s: %w", q.col.id, err)
+			return fmt.Errorf("read %s: %w", q.col.ID, err)
 		}
 		if page.n > 0 {
 			page.features.WriteByte(',')
@@ -109,7 +109,7 @@ func (q *query) read(ctx context.Context, db Querier, whole bool, page *found) e
 		last = slices.Clone(keys)
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("read %s: %w", q.col.id, err)
+		return fmt.Errorf("read %s: %w", q.col.ID, err)
 	}
 	if page.next != "" && page.n < q.limit && q.offset > 0 {
 		// who counts by offset would miss the rest without knowing
@@ -119,8 +119,8 @@ func (q *query) read(ctx context.Context, db Querier, whole bool, page *found) e
 }
 
 func (q *query) sendPage(c *Call, page *found) error {
-	at := c.Root + "/collections/" + url.PathEscape(q.col.id)
-	links := []link{{at + "/items" + search(c.R.URL.Query(), "", ""), "self", mediaGeoJSON, ""}, {at, "collection", mediaJSON, q.col.title}}
+	at := c.Root + "/collections/" + url.PathEscape(q.col.ID)
+	links := []link{{at + "/items" + search(c.R.URL.Query(), "", ""), "self", mediaGeoJSON, ""}, {at, "collection", mediaJSON, q.col.Title}}
 	if page.next != "" {
 		links = append(links, link{at + "/items" + search(c.R.URL.Query(), "cursor", page.next), "next", mediaGeoJSON, "下一页 · next page"})
 	}
@@ -142,7 +142,7 @@ func (q *query) sendPage(c *Call, page *found) error {
 }
 
 // contentCRS says what the coordinates are in (Part 2, /req/crs/ogc-crs-header).
-func (q *query) contentCRS(c *Call) { c.W.Header().Set("Content-Crs", "<"+q.out.uri+">") }
+func (q *query) contentCRS(c *Call) { c.W.Header().Set("Content-Crs", "<"+q.out.URI+">") }
 
 // search is the query string of a link: the request's own, with one value put in
 // and the place that the request began at taken out.
@@ -173,17 +173,17 @@ func (s *Service) feature(c *Call) error {
 	var q *query
 	var body []byte
 	err := c.Read(ctx, func(db Querier) error {
-		col, err := s.open(ctx, db, c.County, c.Collection)
+		col, err := s.registry.Open(ctx, db, c.County, c.Collection)
 		if err != nil {
 			return err
 		}
-		none := missing("feature", fmt.Sprintf("图层 %s 没有要素 %s。 No such feature.", col.id, excerpt(c.Feature)))
-		pin, parts, ok := col.split(c.Feature)
-		keys, fine := col.values(parts)
+		none := missing("feature", fmt.Sprintf("图层 %s 没有要素 %s。 No such feature.", col.ID, excerpt(c.Feature)))
+		pin, parts, ok := col.Split(c.Feature)
+		keys, fine := col.Values(parts)
 		if !ok || !fine {
 			return none
 		}
-		if ok, err := col.repin(ctx, db, pin); err != nil || !ok {
+		if ok, err := col.Repin(ctx, db, pin); err != nil || !ok {
 			return cmp.Or[error](err, none)
 		}
 		q = newQuery(col)
@@ -200,13 +200,13 @@ func (s *Service) feature(c *Call) error {
 	if err != nil {
 		return q.spoken(err)
 	}
-	at := c.Root + "/collections/" + url.PathEscape(q.col.id)
-	links, err := plainJSON([]link{{at + "/items/" + url.PathEscape(c.Feature) + search(c.R.URL.Query(), "", ""), "self", mediaGeoJSON, ""}, {at, "collection", mediaJSON, q.col.title}})
+	at := c.Root + "/collections/" + url.PathEscape(q.col.ID)
+	links, err := plainJSON([]link{{at + "/items/" + url.PathEscape(c.Feature) + search(c.R.URL.Query(), "", ""), "self", mediaGeoJSON, ""}, {at, "collection", mediaJSON, q.col.Title}})
 	if err != nil {
 		return err
 	}
 	body = append(append(append(body, `,"links":`...), links...), '}', '\n')
-	sum := sha256.Sum256(append([]byte(q.out.uri), body...))
+	sum := sha256.Sum256(append([]byte(q.out.URI), body...))
 	tag := `"` + hex.EncodeToString(sum[:12]) + `"`
 	c.W.Header().Set("ETag", tag)
 	q.contentCRS(c)

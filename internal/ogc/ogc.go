@@ -23,17 +23,16 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
-	"github.com/jackc/pgx/v5"
+	"gengheng/internal/collection"
 )
 
 // Querier reads.
-type Querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}
+type Querier = collection.Querier
+
+// Problem is an error that the caller is meant to see: RFC 9457.
+type Problem = collection.Problem
 
 // Call is one request, as the service that it came through knows it.
 type Call struct {
@@ -69,11 +68,11 @@ type class struct {
 	routes   []Route
 	params   []param
 	// fields are parameters that a collection's own fields make.
-	fields func(col *collection) []param
+	fields func(col *collection.Collection) []param
 	// links are what the class adds to a collection's links, by the collection's address.
 	links func(root string) []link
 	// describe adds the class's members to the description of a collection.
-	describe func(col *collection, v *description)
+	describe func(col *collection.Collection, v *description)
 }
 
 // param is a query parameter of items; set is called in the order in which the
@@ -85,20 +84,16 @@ type param struct {
 	set        func(q *query, value string) error
 }
 
-// Service answers. It keeps what never changes of a version: extents, the names
-// of layers.
+// Service answers.
 type Service struct {
-	classes []class
-
-	mu      sync.Mutex
-	extents map[string]*[4]float64
-	names   map[string]map[string]string
+	classes  []class
+	registry *collection.Registry
 }
 
 // New makes the service with every class that there is. The CRS class stands
 // first: what it sets, bbox needs.
 func New() *Service {
-	s := &Service{extents: map[string]*[4]float64{}, names: map[string]map[string]string{}}
+	s := &Service{registry: collection.NewRegistry()}
 	s.classes = []class{crsClass(), s.core(), geoJSON(), s.openAPI(), s.queryables(), filter(), s.schemas()}
 	return s
 }
@@ -116,7 +111,7 @@ func (s *Service) Routes() []Route {
 }
 
 // params are the query parameters of a collection's items, or of one feature.
-func (s *Service) params(col *collection, feature bool) []param {
+func (s *Service) params(col *collection.Collection, feature bool) []param {
 	var out []param
 	for _, c := range s.classes {
 		for _, p := range c.params {
@@ -195,29 +190,11 @@ func unknownParam(name string, known []string) error {
 	return bad("parameter-unknown", fmt.Sprintf("没有参数 %s；可用的：%s。 No such parameter.", excerpt(name), list))
 }
 
-// Problem is an error that the caller is meant to see: RFC 9457.
-type Problem struct {
-	Status              int
-	Kind, Title, Detail string
-}
+func bad(kind, detail string) *Problem { return collection.Bad(kind, detail) }
 
-func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
+func missing(kind, detail string) *Problem { return collection.Missing(kind, detail) }
 
-func bad(kind, detail string) *Problem {
-	return &Problem{Status: http.StatusBadRequest, Kind: "ogc-" + kind, Title: "请求有误 · Bad request", Detail: detail}
-}
-
-func missing(kind, detail string) *Problem {
-	return &Problem{Status: http.StatusNotFound, Kind: kind + "-not-found", Title: "未找到 · Not found", Detail: detail}
-}
-
-// excerpt shortens what a user wrote, for a message.
-func excerpt(s string) string {
-	if utf8.RuneCountInString(s) <= 60 {
-		return s
-	}
-	return string([]rune(s)[:60]) + "…"
-}
+func excerpt(s string) string { return collection.Excerpt(s) }
 
 // link is a link of RFC 8288.
 type link struct {

@@ -3,6 +3,8 @@ package ogc
 import (
 	"net/url"
 	"strings"
+
+	"gengheng/internal/collection"
 )
 
 // openAPI is Requirements Class "OpenAPI 3.0": the definition of what is
@@ -21,7 +23,7 @@ type tree = map[string]any
 func (s *Service) showAPI(c *Call) error {
 	ctx := c.R.Context()
 	return c.Read(ctx, func(q Querier) error {
-		cat, err := s.catalogue(ctx, q, c.County)
+		cat, err := s.registry.Catalogue(ctx, q, c.County)
 		if err != nil {
 			return err
 		}
@@ -29,7 +31,7 @@ func (s *Service) showAPI(c *Call) error {
 	})
 }
 
-func (s *Service) definition(root string, cat *catalogue) tree {
+func (s *Service) definition(root string, cat *collection.Catalogue) tree {
 	components := tree{"f": parameter(param{name: "f", text: "格式 · format", schema: tree{"type": "string", "enum": []string{"json", "geojson"}}}),
 		"featureId": tree{"name": "featureId", "in": "path", "required": true, "description": "要素编号 · a feature's id", "schema": tree{"type": "string"}}}
 	for _, cl := range s.classes {
@@ -43,13 +45,13 @@ func (s *Service) definition(root string, cat *catalogue) tree {
 			paths[at(r.Path)] = tree{"get": operation(r, r.ID, r.summary, []any{reference("f")})}
 			continue
 		}
-		for _, col := range cat.collections {
-			path := strings.NewReplacer("{collection}", url.PathEscape(col.id), "{feature}", "{featureId}").Replace(r.Path)
-			paths[path] = tree{"get": operation(r, r.ID+"_"+col.id, col.title+"："+r.summary, s.references(r, col, components))}
+		for _, col := range cat.Collections {
+			path := strings.NewReplacer("{collection}", url.PathEscape(col.ID), "{feature}", "{featureId}").Replace(r.Path)
+			paths[path] = tree{"get": operation(r, r.ID+"_"+col.ID, col.Title+"："+r.summary, s.references(r, col, components))}
 		}
 	}
 	return tree{"openapi": "3.0.3",
-		"info":    tree{"title": "耕衡 · " + cat.county.name + "（" + cat.county.code + "）", "version": "1.0.0", "description": "OGC API – Features，只读。 Read-only."},
+		"info":    tree{"title": "耕衡 · " + cat.County.Name + "（" + cat.County.Code + "）", "version": "1.0.0", "description": "OGC API – Features，只读。 Read-only."},
 		"servers": []any{tree{"url": root}}, "paths": paths,
 		"components": tree{"parameters": components, "securitySchemes": tree{"key": tree{"type": "http", "scheme": "bearer"}, "basic": tree{"type": "http", "scheme": "basic"}}},
 		"security":   []any{tree{"basic": []string{}}, tree{"key": []string{}}}}
@@ -75,7 +77,7 @@ func reference(name string) tree { return tree{"$ref": "#/components/parameters/
 
 // references are the parameters of an address of a collection. Those of a
 // collection's fields stand with the path, the others are shared.
-func (s *Service) references(r Route, col *collection, components tree) []any {
+func (s *Service) references(r Route, col *collection.Collection, components tree) []any {
 	list := []any{reference("f")}
 	if r.feature {
 		list = append(list, reference("featureId"))

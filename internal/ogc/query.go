@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"gengheng/internal/collection"
 )
 
 // Bounds of a page. maxOffset serves programs that only know offset; whoever
@@ -25,19 +27,19 @@ const (
 
 // query is what one request asks of a collection.
 type query struct {
-	col           *collection
+	col           *collection.Collection
 	limit, offset int
 	after         *cursor
-	out, boxCRS   crs
-	filterCRS     crs
+	out, boxCRS   collection.CRS
+	filterCRS     collection.CRS
 	where         []string
 	args          []any // $1 and $2 are the collection's own
 	only          []string
 	filtered      bool // by a filter of the caller's
 }
 
-func newQuery(col *collection) *query {
-	return &query{col: col, limit: defaultLimit, out: crs84, boxCRS: crs84, filterCRS: crs84, args: col.args()}
+func newQuery(col *collection.Collection) *query {
+	return &query{col: col, limit: defaultLimit, out: collection.CRS84, boxCRS: collection.CRS84, filterCRS: collection.CRS84, args: col.Args()}
 }
 
 // arg adds a parameter and gives its name.
@@ -120,13 +122,13 @@ func setBBox(q *query, value string) error {
 	if len(v) == 6 {
 		v = []float64{v[0], v[1], v[3], v[4]} // land has no height here
 	}
-	list, err := q.boxCRS.boxes([4]float64(v), q.col.county)
+	list, err := q.boxCRS.Boxes([4]float64(v), q.col.County)
 	if err != nil {
 		return err
 	}
 	var any []string
 	for _, b := range list {
-		any = append(any, q.inside(b))
+		any = append(any, q.col.Within(b, q.arg))
 	}
 	if len(any) == 0 {
 		any = []string{"false"}
@@ -135,42 +137,20 @@ func setBBox(q *query, value string) error {
 	return nil
 }
 
-// inside is the condition that a feature meets a box. The box is made once, not
-// for every row.
-func (q *query) inside(b box) string {
-	srid := q.col.county.srid
-	low := fmt.Sprintf("ST_MakePoint(%s, %s)", q.arg(b.minX), q.arg(b.minY))
-	shape := low
-	if b.minX < b.maxX || b.minY < b.maxY {
-		high := fmt.Sprintf("ST_MakePoint(%s, %s)", q.arg(b.maxX), q.arg(b.maxY))
-		shape = fmt.Sprintf("ST_MakeLine(%s, %s)", low, high)
-		if b.minX < b.maxX && b.minY < b.maxY { // else a rectangle would be no polygon
-			shape = fmt.Sprintf("ST_Envelope(%s)", shape)
-		}
-	}
-	envelope := fmt.Sprintf("ST_SetSRID(%s, %d)", shape, srid)
-	if b.degrees {
-		// its edges are bent in the plane
-		step := max(b.maxX-b.minX, b.maxY-b.minY, 1e-6) / 32
-		envelope = fmt.Sprintf("ST_Transform(ST_SetSRID(ST_Segmentize(%s, %s), 4490), %d)", shape, q.arg(step), srid)
-	}
-	return fmt.Sprintf("(%[1]s && (SELECT %[2]s) AND ST_Intersects(%[1]s, (SELECT %[2]s)))", q.col.geom, envelope)
-}
-
 func setProperties(q *query, value string) error {
 	for name := range strings.SplitSeq(value, ",") {
-		if !slices.ContainsFunc(q.col.fields, func(f field) bool { return f.name == name }) {
-			return bad("properties", fmt.Sprintf("图层 %s 没有字段 %s；字段：%s。 The collection has no such field.", q.col.id, excerpt(name), strings.Join(fieldNames(q.col), "、")))
+		if !slices.ContainsFunc(q.col.Fields, func(f collection.Field) bool { return f.Name == name }) {
+			return bad("properties", fmt.Sprintf("图层 %s 没有字段 %s；字段：%s。 The collection has no such field.", q.col.ID, excerpt(name), strings.Join(fieldNames(q.col), "、")))
 		}
 		q.only = append(q.only, name)
 	}
 	return nil
 }
 
-func fieldNames(c *collection) []string {
-	out := make([]string, len(c.fields))
-	for i, f := range c.fields {
-		out[i] = f.name
+func fieldNames(c *collection.Collection) []string {
+	out := make([]string, len(c.Fields))
+	for i, f := range c.Fields {
+		out[i] = f.Name
 	}
 	return out
 }
@@ -204,9 +184,9 @@ func setCursor(q *query, value string) error {
 		ok = ok && plainText(k)
 	}
 	if ok {
-		_, ok = q.col.values(c.Keys)
+		_, ok = q.col.Values(c.Keys)
 	}
-	if !ok || (c.Pin == "") != (q.col.pin == "") {
+	if !ok || (c.Pin == "") != (q.col.Pin == "") {
 		return bad("cursor", "cursor 应为上一页 next 链接中的值，且属于同一图层。 cursor is from a next link of the same collection.")
 	}
 	q.after = &c
@@ -218,12 +198,12 @@ func setCursor(q *query, value string) error {
 func (q *query) page() (string, []any) {
 	where := q.conditions()
 	var order, texts []string
-	for _, k := range q.col.keys {
-		order = append(order, k.sql)
-		texts = append(texts, k.sql+"::text")
+	for _, k := range q.col.Keys {
+		order = append(order, k.SQL)
+		texts = append(texts, k.SQL+"::text")
 	}
 	if q.after != nil {
-		values, _ := q.col.values(q.after.Keys) // checked by setCursor
+		values, _ := q.col.Values(q.after.Keys) // checked by setCursor
 		marks := make([]string, len(values))
 		for i, v := range values {
 			marks[i] = q.arg(v)
@@ -232,36 +212,36 @@ func (q *query) page() (string, []any) {
 	}
 	by := strings.Join(order, ", ")
 	return fmt.Sprintf("SELECT ARRAY[%s], %s FROM (SELECT t.* FROM %s WHERE %s ORDER BY %s LIMIT %s OFFSET %s) t ORDER BY %s",
-		strings.Join(texts, ", "), q.body(), q.col.from, where, by, q.arg(q.limit+1), q.arg(q.offset), by), q.args
+		strings.Join(texts, ", "), q.body(), q.col.From, where, by, q.arg(q.limit+1), q.arg(q.offset), by), q.args
 }
 
 func (q *query) conditions() string {
-	return strings.Join(append([]string{q.col.where}, q.where...), " AND ")
+	return strings.Join(append([]string{q.col.Where}, q.where...), " AND ")
 }
 
 // count is the statement that counts what matches, up to one more than maxCount.
 func (q *query) count() (string, []any) {
 	args := slices.Clone(q.args)
-	return fmt.Sprintf("SELECT count(*) FROM (SELECT FROM %s WHERE %s LIMIT %d) n", q.col.from, q.conditions(), maxCount+1), args
+	return fmt.Sprintf("SELECT count(*) FROM (SELECT FROM %s WHERE %s LIMIT %d) n", q.col.From, q.conditions(), maxCount+1), args
 }
 
 // one is the statement that gives one feature.
 func (q *query) one(keys []any) (string, []any) {
 	where := q.conditions()
-	for i, k := range q.col.keys {
-		where += " AND " + k.sql + " = " + q.arg(keys[i])
+	for i, k := range q.col.Keys {
+		where += " AND " + k.SQL + " = " + q.arg(keys[i])
 	}
-	return fmt.Sprintf("SELECT %s FROM %s WHERE %s", q.body(), q.col.from, where), q.args
+	return fmt.Sprintf("SELECT %s FROM %s WHERE %s", q.body(), q.col.From, where), q.args
 }
 
 // body is the expression of a row as a GeoJSON feature, without its closing brace.
 func (q *query) body() string {
 	var pairs []string
-	for _, f := range q.col.fields {
-		if q.only == nil || slices.Contains(q.only, f.name) {
-			pairs = append(pairs, "'"+f.name+"', "+f.sql) // names are the program's own
+	for _, f := range q.col.Fields {
+		if q.only == nil || slices.Contains(q.only, f.Name) {
+			pairs = append(pairs, "'"+f.Name+"', "+f.SQL) // names are the program's own
 		}
 	}
 	return fmt.Sprintf(`'{"type":"Feature","id":' || to_json(%s)::text || ',"geometry":' || %s || ',"properties":' || json_build_object(%s)::text`,
-		q.col.idSQL(q.arg(q.col.prefix())+"::text"), q.out.geometry(q.col), strings.Join(pairs, ", "))
+		q.col.IDSQL(q.arg(q.col.Prefix())+"::text"), q.out.GeoJSON(q.col), strings.Join(pairs, ", "))
 }

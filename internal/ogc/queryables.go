@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+
+	"gengheng/internal/collection"
 )
 
 // geometryName is the queryable of every collection's geometry.
@@ -16,11 +18,11 @@ func (s *Service) queryables() class {
 		conforms: []string{"http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables",
 			"http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables-query-parameters"},
 		routes: []Route{{ID: "ogcQueryables", Path: "/collections/{collection}/queryables", Handle: s.showQueryables, summary: "可查询字段 · the queryables", media: mediaSchema}},
-		fields: func(col *collection) []param {
+		fields: func(col *collection.Collection) []param {
 			var out []param
-			for _, f := range col.fields {
-				if f.kind != object {
-					out = append(out, param{name: f.name, text: f.title, schema: f.schema(), set: func(q *query, value string) error { return q.equals(f, value) }})
+			for _, f := range col.Fields {
+				if f.Kind != collection.Object {
+					out = append(out, param{name: f.Name, text: f.Title, schema: schemaOf(f), set: func(q *query, value string) error { return q.equals(f, value) }})
 				}
 			}
 			return out
@@ -31,11 +33,11 @@ func (s *Service) queryables() class {
 	}
 }
 
-// schema is a field as JSON Schema, with its Chinese title.
-func (f field) schema() map[string]any {
-	v := map[string]any{"title": f.title, "type": map[kind]string{text: "string", integer: "integer", number: "number", boolean: "boolean", object: "object"}[f.kind]}
-	if f.unit != "" {
-		v["x-ogc-unit"], v["x-ogc-unitLang"] = f.unit, "UCUM"
+// schemaOf is a field as JSON Schema, with its Chinese title.
+func schemaOf(f collection.Field) map[string]any {
+	v := map[string]any{"title": f.Title, "type": map[collection.Kind]string{collection.Text: "string", collection.Integer: "integer", collection.Number: "number", collection.Boolean: "boolean", collection.Object: "object"}[f.Kind]}
+	if f.Unit != "" {
+		v["x-ogc-unit"], v["x-ogc-unitLang"] = f.Unit, "UCUM"
 	}
 	return v
 }
@@ -53,18 +55,18 @@ func geometrySchema(ref bool) map[string]any {
 func (s *Service) showQueryables(c *Call) error {
 	ctx := c.R.Context()
 	return c.Read(ctx, func(q Querier) error {
-		col, err := s.open(ctx, q, c.County, c.Collection)
+		col, err := s.registry.Open(ctx, q, c.County, c.Collection)
 		if err != nil {
 			return err
 		}
 		properties := map[string]any{geometryName: geometrySchema(true)}
-		for _, f := range col.fields {
-			if f.kind != object {
-				properties[f.name] = f.schema()
+		for _, f := range col.Fields {
+			if f.Kind != collection.Object {
+				properties[f.Name] = schemaOf(f)
 			}
 		}
-		return send(c, mediaSchema, map[string]any{"$schema": schemaDialect, "$id": c.Root + "/collections/" + col.id + "/queryables",
-			"type": "object", "title": col.title, "description": col.text, "properties": properties, "additionalProperties": false})
+		return send(c, mediaSchema, map[string]any{"$schema": schemaDialect, "$id": c.Root + "/collections/" + col.ID + "/queryables",
+			"type": "object", "title": col.Title, "description": col.Text, "properties": properties, "additionalProperties": false})
 	})
 }
 
@@ -73,20 +75,20 @@ const schemaDialect = "https://json-schema.org/draft/2020-12/schema"
 var decimal = regexp.MustCompile(`^[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})$`)
 
 // equals adds the condition that a field has a value.
-func (q *query) equals(f field, value string) error {
+func (q *query) equals(f collection.Field, value string) error {
 	var v any = value
 	var err error
 	cast := ""
-	switch f.kind {
-	case integer:
+	switch f.Kind {
+	case collection.Integer:
 		v, err = strconv.ParseInt(value, 10, 64)
 		cast = "::bigint"
-	case number:
+	case collection.Number:
 		cast = "::text::numeric" // exact: areas are decimals of the database
 		if !decimal.MatchString(value) {
 			err = strconv.ErrSyntax
 		}
-	case boolean:
+	case collection.Boolean:
 		v, err = strconv.ParseBool(value)
 		cast = "::boolean"
 		if value != "true" && value != "false" {
@@ -96,9 +98,9 @@ func (q *query) equals(f field, value string) error {
 		cast = "::text"
 	}
 	if err != nil {
-		want := map[kind]string{integer: "整数 · a whole number", number: "十进制数 · a decimal number", boolean: "true 或 false"}[f.kind]
-		return bad("value", fmt.Sprintf("%s=%s 应为%s。 The value is of the wrong type.", f.name, excerpt(value), want))
+		want := map[collection.Kind]string{collection.Integer: "整数 · a whole number", collection.Number: "十进制数 · a decimal number", collection.Boolean: "true 或 false"}[f.Kind]
+		return bad("value", fmt.Sprintf("%s=%s 应为%s。 The value is of the wrong type.", f.Name, excerpt(value), want))
 	}
-	q.where = append(q.where, f.sql+" = "+q.arg(v)+cast)
+	q.where = append(q.where, f.SQL+" = "+q.arg(v)+cast)
 	return nil
 }

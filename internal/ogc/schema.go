@@ -17,7 +17,7 @@ func (s *Service) schemas() class {
 func (s *Service) showSchema(c *Call) error {
 	ctx := c.R.Context()
 	return c.Read(ctx, func(q Querier) error {
-		col, err := s.open(ctx, q, c.County, c.Collection)
+		col, err := s.registry.Open(ctx, q, c.County, c.Collection)
 		if err != nil {
 			return err
 		}
@@ -25,13 +25,13 @@ func (s *Service) showSchema(c *Call) error {
 			"id":       map[string]any{"title": "要素编号", "type": "string", "readOnly": true, "x-ogc-role": "id", "x-ogc-propertySeq": 1},
 			"geometry": geometrySchema(false),
 		}
-		for i, f := range col.fields {
-			v := f.schema()
+		for i, f := range col.Fields {
+			v := schemaOf(f)
 			v["x-ogc-propertySeq"] = i + 2
 			v["readOnly"] = true // nothing is written through these addresses
-			properties[f.name] = v
+			properties[f.Name] = v
 		}
-		return send(c, mediaSchema, map[string]any{"$schema": schemaDialect, "$id": c.Root + "/collections/" + col.id + "/schema",
-			"type": "object", "title": col.title, "description": col.text, "properties": properties})
+		return send(c, mediaSchema, map[string]any{"$schema": schemaDialect, "$id": c.Root + "/collections/" + col.ID + "/schema",
+			"type": "object", "title": col.Title, "description": col.Text, "properties": properties})
 	})
 }

@@ -1,0 +1,43 @@
+package collection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Extent is the bounding box in degrees (west, south, east, north) of what a
+// caller whose sight ends at the township scope sees of a collection; nil if that
+// is nothing. What belongs to a version is kept.
+func (s *Registry) Extent(ctx context.Context, q Querier, col *Collection, scope string) (*[4]float64, error) {
+	key := fmt.Sprint(col.County.Code, "/", col.ID, "/", scope, "/", col.Sources)
+	s.mu.Lock()
+	box, ok := s.extents[key]
+	s.mu.Unlock()
+	if ok {
+		return box, nil
+	}
+	// the box's edges are bent in degrees, so they get vertices every 2 km
+	sql := fmt.Sprintf(`SELECT ST_XMin(b), ST_YMin(b), ST_XMax(b), ST_YMax(b) FROM (
+		SELECT ST_Transform(ST_Segmentize(ST_SetSRID(ST_Extent(%s)::geometry, %d), 2000), 4490) AS b FROM %s WHERE %s) e
+		WHERE b IS NOT NULL AND NOT ST_IsEmpty(b)`, col.Geom, col.County.SRID, col.From, col.Where)
+	var v [4]float64
+	err := q.QueryRow(ctx, sql, col.Args()...).Scan(&v[0], &v[1], &v[2], &v[3])
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		box = nil
+	case err != nil:
+		return nil, fmt.Errorf("extent of %s: %w", col.ID, err)
+	default:
+		box = &v
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.extents) >= 4096 {
+		clear(s.extents)
+	}
+	s.extents[key] = box
+	return box, nil
+}

@@ -1,0 +1,144 @@
+package collection
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"gengheng/internal/intake/fields"
+)
+
+// Kind is the type of a field.
+type Kind int
+
+// Kinds of fields.
+
+const (
+	Text Kind = iota + 1
+	Integer
+	Number
+	Boolean
+	Object // JSON; not queryable
+)
+
+// Field is a property of features: its standard name, Chinese title and the
+// expression over t.
+type Field struct {
+	Name, Title, SQL string
+	Kind             Kind
+	// Unit is a code of UCUM; "" where there is none.
+	Unit string
+}
+
+const squareMetres = "m2"
+
+func f(name, title, column string, k Kind) Field { return Field{name, title, "t." + column, k, ""} }
+
+func area(name, title, column string) Field {
+	return Field{name, title, "t." + column, Number, squareMetres}
+}
+
+// standard are fields of a delivered table, under the survey's names.
+func standard(table fields.Table, column func(name string) string) []Field {
+	var out []Field
+	for _, v := range table {
+		c := column(v.Name)
+		if c == "" {
+			continue
+		}
+		k := Text
+		switch v.Type {
+		case fields.Integer:
+			k = Integer
+		case fields.Decimal:
+			k = Number
+		}
+		one := f(v.Name, v.Chinese, c, k)
+		if strings.HasSuffix(v.Name, "MJ") && k == Number {
+			one.Unit = squareMetres
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+// declared are the columns of a candidate by the declaration's standard names.
+var declared = map[string]string{
+	"SBBH": "number", "XZDM": "township_code", "XZMC": "township_name", "CUN": "village", "BSM": "base_bsm", "DLBM": "base_dlbm",
+	"SBMJ": "declared_m2", "NZDL": "target_dlbm", "YT": "purpose", "HFFS": "method", "GDLX": "gdlx", "ZTLX": "actor",
+}
+
+const ownRows = "t.county_code = $1 AND t."
+
+// collectionsOf makes the collections that a source gives.
+func collectionsOf(v Source, names map[string]string) []*Collection {
+	switch v.Kind {
+	case kindSurvey:
+		return []*Collection{{ID: "parcels", Title: "地类图斑 DLTB", Text: fmt.Sprintf("%d 年国土变更调查地类图斑，版本 %s。 Parcels of the land survey.", v.Year, v.Version),
+			Pin: v.Version, From: "parcel t", Where: ownRows + "dataset_id = $2", Geom: "t.geom", Keys: []Key{{"t.fid", true}}, Total: v.Features,
+			Fields: append(standard(fields.DLTB, strings.ToLower), area("area_m2", "椭球面积", "area_m2"))}}
+	case kindIn:
+		return []*Collection{candidates("candidates_in", "转进申报地块", "in", "Declared parcels to become cultivated land, versions in force.")}
+	case kindOut:
+		return []*Collection{candidates("candidates_out", "转出申报地块", "out", "Declared parcels to leave cultivated land, versions in force.")}
+	case kindRun:
+		return ofRun(v)
+	case kindPlan:
+		return []*Collection{ofPlan(v)}
+	}
+	return []*Collection{layer(v, names)}
+}
+
+func candidates(id, title, direction, english string) *Collection {
+	return &Collection{ID: id, Title: title, Text: title + "：各年度、各乡镇现行版本。 " + english,
+		From: `(SELECT c.*, d.year FROM candidate c JOIN dataset d ON d.county_code = c.county_code AND d.dataset_id = c.dataset_id) t`,
+		// the direction follows from the declaration's kind; it is said for the reader
+		Where: ownRows + "dataset_id = ANY ($2::uuid[]) AND t.direction = '" + direction + "'",
+		Geom:  "t.geom", Keys: []Key{{"t.year", true}, {"t.number", false}}, Total: -1,
+		Fields: append(append([]Field{f("year", "年度", "year", Integer)}, standard(fields.Declaration, func(n string) string { return declared[n] })...),
+			area("area_m2", "椭球面积", "area_m2"), f("documents", "附件文号", "documents", Object))}
+}
+
+func ofRun(v Source) []*Collection {
+	direction, no := f("direction", "方向（in 转进，out 转出）", "direction", Text), f("number", "申报编号", "number", Text)
+	township := f("township_code", "乡镇代码", "township_code", Text)
+	where := ownRows + "run_id = $2"
+	return []*Collection{
+		{ID: "findings", Title: "筛查发现", Text: fmt.Sprintf("%d 年最近一次筛查的发现；没有图形的发现（缺图层、坡度等）几何为空。 Findings of the newest finished screening.", v.Year),
+			Pin: v.Version, From: "finding t", Where: where, Geom: "t.geom", Keys: []Key{{"t.seq", true}}, Total: -1,
+			Fields: []Field{f("seq", "序号", "seq", Integer), direction, no, township, f("clause", "条款", "clause", Text),
+				f("check_no", "检查号", "check_no", Integer), f("severity", "程度", "severity", Text), f("outcome", "结果", "outcome", Text),
+				f("layer_kind", "图层代码", "layer_kind", Text), f("layer_version", "图层版本", "layer_version", Text),
+				area("overlap_m2", "重叠面积", "overlap_m2"), f("share", "占比", "share", Number),
+				f("message_zh", "说明", "message_zh", Text), f("message_en", "说明（英文）", "message_en", Text)}},
+		{ID: "remainders", Title: "可用部分", Text: fmt.Sprintf("%d 年最近一次筛查中申报地块扣除禁止部分后的范围。 What of each candidate remains usable.", v.Year),
+			Pin: v.Version, From: "verdict t", Where: where + " AND t.remainder IS NOT NULL", Geom: "t.remainder",
+			Keys: []Key{{"t.direction", false}, {"t.number", false}}, Total: -1,
+			Fields: []Field{direction, no, township, f("verdict", "结论", "verdict", Text), area("area_m2", "申报面积（椭球）", "area_m2"),
+				area("usable_m2", "可用面积", "usable_m2"), area("net_m2", "净面积", "net_m2"), area("net_paddy_m2", "其中水田净面积", "net_paddy_m2"),
+				f("KCXS", "扣除地类系数", "kcxs", Number), f("slope_class", "坡度级别", "slope_class", Text), f("quality", "等别", "quality", Number)}},
+	}
+}
+
+func ofPlan(v Source) *Collection {
+	return &Collection{ID: "plan_parcels", Title: "年度方案地块", Text: fmt.Sprintf("%d 年方案的地块：已批准的，否则报批中的，否则最近一个可行方案。 Parcels of the year's plan.", v.Year),
+		Pin: v.Version, From: "plan_parcel t", Where: ownRows + "plan_id = $2", Geom: "t.geom",
+		Keys: []Key{{"t.direction", false}, {"t.number", false}}, Total: -1,
+		Fields: []Field{f("direction", "方向（in 转进，out 转出）", "direction", Text), f("number", "申报编号", "number", Text),
+			f("township_code", "乡镇代码", "township_code", Text), f("chosen", "是否选用", "chosen", Boolean),
+			area("net_m2", "净面积", "net_m2"), area("net_paddy_m2", "其中水田净面积", "net_paddy_m2"),
+			f("quality", "等别", "quality", Number), f("reason_zh", "理由", "reason_zh", Text)}}
+}
+
+func layer(v Source, names map[string]string) *Collection {
+	c := &Collection{ID: v.Kind, Title: strings.TrimSpace(names[v.Kind] + " " + v.Kind),
+		Text: fmt.Sprintf("%s，%d 年，版本 %s。 Constraint layer.", cmp.Or(names[v.Kind], v.Kind), v.Year, v.Version),
+		Pin:  v.Version, From: "layer_feature t", Where: ownRows + "dataset_id = $2", Geom: "t.geom", Keys: []Key{{"t.fid", true}}, Total: v.Features,
+		Fields: []Field{f("BSM", "标识码", "bsm", Text), f("code", "代码", "code", Text), f("name", "名称", "name", Text), f("level", "级别", "level", Text),
+			area("area_m2", "椭球面积", "area_m2"), f("attrs", "其他属性", "attrs", Object)}}
+	if v.Kind == kindTownships {
+		c.ID, c.Title = "townships", "乡镇 "+kindTownships
+		c.Fields[1], c.Fields[2] = f("XZQDM", "行政区代码", "code", Text), f("XZQMC", "行政区名称", "name", Text)
+	}
+	return c
+}
