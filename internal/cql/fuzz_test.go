@@ -22,7 +22,7 @@ var ours = regexp.MustCompile(`^(?:` +
 	`'method=structure keepcollapsed=false'|4523|1e200|1e-200|1e6|500|[01]|` +
 	`c\.(?:id|zone_code|dlmc|area_mu|slope|paddy|surveyed|updated_at|geom)|v\.[xy]|[vxy]|` +
 	`\$[0-9]+::(?:text|numeric|bigint|date|timestamptz|bytea)|::(?:text|numeric|float8|date|timestamptz)|` +
-	`<>|<=|>=|[-+*/%<>=(),]|\s+)*$`)
+	`<>|<=|>=|&&|[-+*/%<>=(),]|\s+)*$`)
 
 // FuzzParse gives any text to both readers. Nothing panics; what is refused is
 // refused with a place in the text; and what is understood becomes SQL that is
