@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -115,7 +116,7 @@ func operations(t *testing.T) map[string][2]string {
 	}
 	out := map[string][2]string{}
 	for _, r := range ogc.New().Routes() {
-		out[r.ID] = [2]string{http.MethodGet, "/ogc/" + ownCounty + strings.NewReplacer("{collection}", "parcels", "{feature}", "1").Replace(r.Path)}
+		out[r.ID] = [2]string{cmp.Or(r.Method, http.MethodGet), "/ogc/" + ownCounty + strings.NewReplacer("{collection}", "parcels", "{feature}", "1").Replace(r.Path)}
 	}
 	for path, item := range spec.Paths.Map() {
 		for method, op := range item.Operations() {

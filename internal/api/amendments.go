@@ -17,11 +17,14 @@ import (
 	"github.com/paulmach/orb/encoding/wkb"
 
 	"gengheng/internal/access"
+	"gengheng/internal/collection"
 	"gengheng/internal/geodata"
 	"gengheng/internal/intake"
 	"gengheng/internal/intake/fields"
 	"gengheng/internal/jobs"
 	"gengheng/internal/land"
+	"gengheng/internal/rulebook"
+	"gengheng/internal/workflow"
 )
 
 // amendment is one parcel's change under way, from whoever sends it to the new
@@ -32,9 +35,17 @@ type amendment struct {
 	direction Direction
 	scope     string // whose declaration
 	change    intake.Amendment
-	action    string // of the audit log
+	further   []intake.Amendment // of the same version
+	action    string             // of the audit log
 	reason    string
 	screen    bool
+	book      *rulebook.Rulebook // the county's: read before the transaction, which takes no second connection
+
+	positions []int // of the request's changes that are of this version
+
+	dataset uuid.UUID  // the new version
+	run     *uuid.UUID // the screening that follows
+	issues  []intake.Issue
 }
 
 // PutCandidate draws a parcel or changes one.
@@ -171,9 +182,9 @@ func drawnIn(county countyRow, geometry *GeoJSON, crs *string) (orb.MultiPolygon
 	if err != nil {
 		return nil, fmt.Errorf("geometry: %w", err)
 	}
-	mp, fault := polygonsOf(raw)
+	mp, fault := collection.PolygonsOf(raw)
 	if fault == "" {
-		fault = misplaced(mp, project)
+		fault = collection.Misplaced(mp, project)
 	}
 	if fault != "" {
 		p := badRequest("geometry", "geometry："+fault)
@@ -220,59 +231,108 @@ func (s *server) clip(ctx context.Context, a *amendment) error {
 	return nil
 }
 
-// amend makes the new version, its entry in the log and the screening that
-// follows: all or nothing. Whatever else must hold before a declaration is taken
-// one parcel at a time belongs into the same transaction, beside the entry.
+// amend makes the new version in a transaction of its own.
 func (s *server) amend(c echo.Context, a amendment) error {
 	ctx := c.Request().Context()
-	document, err := json.Marshal(map[string]any{"direction": a.direction, "number": a.change.Number, "amends": a.change.Base, "fields": a.change.Text,
-		"withdraw": a.change.Withdraw, "srid": a.county.srid, "coordinates": a.change.Geometry, "reason": a.reason})
+	var err error
+	if a.book, err = s.rulebookOf(ctx, a.county.rulebook); err != nil {
+		return err
+	}
+	err = s.db.InTx(ctx, func(tx pgx.Tx) error { return s.amendIn(ctx, tx, &a) })
 	if err != nil {
-		return fmt.Errorf("document of the change: %w", err)
+		return s.amendProblem(err)
 	}
-	size := int64(0)
-	if a.change.SHA256, size, err = s.files.put(bytes.NewReader(document)); err != nil {
-		return uploadProblem(err)
-	}
-	a.change.Size = int(size)
-	book, err := s.rulebookOf(ctx, a.county.rulebook)
+	d, err := s.dataset(ctx, a.county.code, a.dataset)
 	if err != nil {
 		return err
 	}
-	req := intake.Request{County: a.county.code, DatasetID: uuid.New(), Kind: intake.Kind(a.kind()), Year: a.year, Scope: a.scope,
-		FileName: a.change.Number + ".json", Purposes: book.Purposes, Actors: book.Actors}
-	var run *uuid.UUID
+	out := CandidateChange{Dataset: d, Issues: []Issue{}, RunId: a.run}
+	for i := range a.issues[:min(len(a.issues), 1000)] {
+		out.Issues = append(out.Issues, issueOf(i, &a.issues[i]))
+	}
+	return c.JSON(http.StatusOK, out)
+}
+
+// amendIn makes the new version, its entries in the log and the screening that
+// follows: all or nothing. Every door goes this way, so here is what must hold
+// before a declaration is taken one parcel at a time: nobody decides by it yet.
+func (s *server) amendIn(ctx context.Context, tx pgx.Tx, a *amendment) error {
+	list := append([]intake.Amendment{a.change}, a.further...)
+	for i := range list {
+		if err := workflow.Editable(ctx, tx, workflow.Key{County: a.county.code, Year: a.year, Direction: string(a.direction), Number: list[i].Number}); err != nil {
+			return err
+		}
+	}
+	document, err := a.document(list)
+	if err != nil {
+		return err
+	}
+	sum, size, err := s.files.put(bytes.NewReader(document))
+	if err != nil {
+		return uploadProblem(err)
+	}
+	list[0].SHA256, list[0].Size = sum, int(size)
+	a.dataset = uuid.New()
+	req := intake.Request{County: a.county.code, DatasetID: a.dataset, Kind: intake.Kind(a.kind()), Year: a.year, Scope: a.scope,
+		FileName: a.change.Number + ".json", Purposes: a.book.Purposes, Actors: a.book.Actors}
 	req.Committing = func(ctx context.Context, tx pgx.Tx) error {
 		if a.screen {
 			id, err := jobs.ScreenArrival(ctx, tx, s.queue, a.county.code, a.year)
 			if err != nil {
 				return err
 			}
-			run = &id
+			a.run = &id
 		}
-		return access.Record(ctx, tx, access.Entry{County: a.county.code, Action: a.action, Kind: "candidate", ID: string(a.direction) + "/" + a.change.Number,
-			Before: map[string]any{"dataset_id": a.change.Base}, Reason: a.reason,
-			After: map[string]any{"dataset_id": req.DatasetID, "sha256": a.change.SHA256, "fields": a.change.Text, "boundary": a.change.Geometry != nil, "withdrawn": a.change.Withdraw}})
+		for i := range list {
+			if err := a.record(ctx, tx, &list[i], sum); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	_, issues, err := intake.Amend(ctx, s.db, req, a.change)
+	_, a.issues, err = intake.AmendIn(ctx, tx, s.db, req, list...)
+	return err
+}
+
+// document is what is kept of a change, as an uploaded file is.
+func (a *amendment) document(list []intake.Amendment) ([]byte, error) {
+	of := func(c *intake.Amendment) map[string]any {
+		return map[string]any{"direction": a.direction, "number": c.Number, "fields": c.Text, "withdraw": c.Withdraw, "coordinates": c.Geometry}
+	}
+	v := of(&list[0])
+	v["amends"], v["srid"], v["reason"] = a.change.Base, a.county.srid, a.reason
+	for i := range list[1:] {
+		further, _ := v["further"].([]any)
+		v["further"] = append(further, of(&list[i+1]))
+	}
+	document, err := json.Marshal(v)
 	if err != nil {
-		return s.amendProblem(err)
+		return nil, fmt.Errorf("document of the change: %w", err)
 	}
-	d, err := s.dataset(ctx, a.county.code, req.DatasetID)
-	if err != nil {
-		return err
+	return document, nil
+}
+
+// record enters a change in the log.
+func (a *amendment) record(ctx context.Context, tx pgx.Tx, c *intake.Amendment, sum string) error {
+	action := a.action
+	if action == "" {
+		action = "candidate.put"
+		if c.Withdraw {
+			action = "candidate.withdraw"
+		}
 	}
-	out := CandidateChange{Dataset: d, Issues: []Issue{}, RunId: run}
-	for i := range issues[:min(len(issues), 1000)] {
-		out.Issues = append(out.Issues, issueOf(i, &issues[i]))
-	}
-	return c.JSON(http.StatusOK, out)
+	return access.Record(ctx, tx, access.Entry{County: a.county.code, Action: action, Kind: "candidate", ID: string(a.direction) + "/" + c.Number,
+		Before: map[string]any{"dataset_id": a.change.Base}, Reason: a.reason,
+		After: map[string]any{"dataset_id": a.dataset, "sha256": sum, "fields": c.Text, "boundary": c.Geometry != nil, "withdrawn": c.Withdraw}})
 }
 
 // amendProblem gives a refused change its status.
 func (s *server) amendProblem(err error) error {
 	var stale *intake.StaleError
+	var refused *workflow.Refusal
 	switch {
+	case errors.As(err, &refused):
+		return workflowProblem(refused)
 	case errors.As(err, &stale):
 		return conflict("declaration-changed", stale.Error())
 	case errors.Is(err, intake.ErrNoParcel):

@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/paulmach/orb"
 
+	"gengheng/internal/collection"
 	"gengheng/internal/land"
 	"gengheng/internal/ledger"
 	"gengheng/internal/overlay/polygon"
@@ -94,11 +95,11 @@ func (s *server) creditedLand(c echo.Context, srid int, crs string, geometry Geo
 		p.Status = http.StatusUnprocessableEntity
 		return p
 	}
-	shape, fault := polygonsOf(raw)
+	shape, fault := collection.PolygonsOf(raw)
 	if fault != "" {
 		return nil, bad(fault)
 	}
-	if detail := misplaced(shape, project); detail != "" {
+	if detail := collection.Misplaced(shape, project); detail != "" {
 		return nil, bad(detail)
 	}
 	prepared, err := polygon.Prepare(shape)

@@ -1,9 +1,11 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"gengheng/internal/access"
+	"gengheng/internal/collection"
 	"gengheng/internal/ogc"
 )
 
@@ -24,7 +27,7 @@ func (s *server) mountOGC(e *echo.Echo) {
 	for _, r := range s.gis.Routes() {
 		path := ogcBase + "/:county" + strings.NewReplacer("{collection}", ":collection", "{feature}", ":feature").Replace(r.Path)
 		h := s.admitted(r.ID, s.ogcHandler(r))
-		e.GET(path, h)
+		e.Add(cmp.Or(r.Method, http.MethodGet), path, h)
 		if r.Path == "" {
 			e.GET(path+"/", h)
 		}
@@ -39,7 +42,7 @@ func (s *server) admitted(id string, next echo.HandlerFunc) echo.HandlerFunc {
 func (s *server) ogcHandler(r ogc.Route) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		actor, _ := access.From(c.Request().Context())
-		collection, err := pathText(c, "collection")
+		layer, err := pathText(c, "collection")
 		if err != nil {
 			return err
 		}
@@ -48,8 +51,9 @@ func (s *server) ogcHandler(r ogc.Route) echo.HandlerFunc {
 			return err
 		}
 		// the county as the door has checked it
-		call := &ogc.Call{W: c.Response(), R: c.Request(), County: c.Param("county"), Collection: collection, Feature: feature,
-			Root: s.addressOf(c) + ogcBase + "/" + url.PathEscape(c.Param("county")), Scope: actor.Township, Read: s.readSnapshot}
+		call := &ogc.Call{W: c.Response(), R: c.Request(), County: c.Param("county"), Collection: layer, Feature: feature,
+			Root: s.addressOf(c) + ogcBase + "/" + url.PathEscape(c.Param("county")), Scope: actor.Township, Editor: permits(policy["ogcCreate"], actor), Read: s.readSnapshot,
+			Edit: func(ctx context.Context, list []collection.Change) error { return s.edit(ctx, c.Param("county"), list) }}
 		err = r.Handle(call)
 		var p *ogc.Problem
 		if errors.As(err, &p) {
@@ -98,5 +102,14 @@ func (s *server) readSnapshot(ctx context.Context, fn func(q ogc.Querier) error)
 	if tx, ok := ctx.Value(txKey{}).(pgx.Tx); ok {
 		return bound(tx)
 	}
-	return pgx.BeginTxFunc(ctx, s.db.Pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, bound)
+	return pgx.BeginTxFunc(ctx, s.db.Pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		actor, ok := access.From(ctx)
+		if !ok {
+			return errors.New("a reading without an actor")
+		}
+		if err := access.Limit(ctx, tx, actor); err != nil {
+			return err
+		}
+		return bound(tx)
+	})
 }

@@ -152,6 +152,14 @@ var policy = map[string]rule{
 	"ogcAPI":         {everyone, filtered},
 	"ogcQueryables":  {everyone, filtered},
 	"ogcSchema":      {everyone, filtered},
+	// whose a parcel is, is decided as for putCandidate; what is read is narrowed
+	// where it is read
+	"ogcCreate":         {declarers, own},
+	"ogcReplace":        {declarers, own},
+	"ogcUpdate":         {declarers, own},
+	"ogcDelete":         {declarers, own},
+	"ogcItemsOptions":   {everyone, own},
+	"ogcFeatureOptions": {everyone, own},
 }
 
 // checkPolicy refuses a contract and a table that do not match; gis are the

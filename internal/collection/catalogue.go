@@ -59,6 +59,11 @@ type Collection struct {
 	Geom        string
 	Keys        []Key
 	Fields      []Field
+	// Direction is in or out where features can be edited; else "".
+	Direction string
+	// Version is the expression of what of a feature can be edited, as a digest;
+	// "" where nothing can.
+	Version string
 	// Total is how many rows a version has as a whole; -1: not known.
 	Total int
 }
@@ -201,6 +206,13 @@ func (s *Registry) Catalogue(ctx context.Context, q Querier, code string) (*Cata
 	for _, v := range list {
 		cat.add(v, names)
 	}
+	for _, kind := range []string{kindIn, kindOut} {
+		if !slices.ContainsFunc(cat.Collections, func(c *Collection) bool { return c.Kind == kind }) {
+			col := collectionsOf(Source{Kind: kind}, names)[0]
+			col.County, col.Sources = county, []uuid.UUID{}
+			cat.Collections = append(cat.Collections, col)
+		}
+	}
 	slices.SortStableFunc(cat.Collections, func(a, b *Collection) int { return rank(a) - rank(b) })
 	return cat, nil
 }
@@ -241,8 +253,6 @@ func (c *Catalogue) Find(id string) (*Collection, error) {
 	switch id {
 	case "parcels", "townships":
 		detail = "该县尚未载入这一图层。"
-	case "candidates_in", "candidates_out":
-		detail = "该县尚无这一方向的申报。"
 	case "findings", "remainders":
 		detail = "该县尚无完成的筛查。"
 	case "plan_parcels":

@@ -19,7 +19,7 @@ type CRS struct {
 	Digits int
 	// Shift is what the zone's number adds to eastings.
 	Shift float64
-	Plane bool // a Gauss-Krüger plane
+	Flat  bool // a Gauss-Krüger plane
 }
 
 const epsg = "http://www.opengis.net/def/crs/EPSG/0/"
@@ -40,7 +40,7 @@ func Systems(c County) []CRS {
 		return append(list, WebMercator)
 	}
 	for _, z := range []land.Zone{zone.WithoutPrefix(), zone.WithPrefix()} {
-		list = append(list, CRS{URI: fmt.Sprint(epsg, z.EPSG()), SRID: z.EPSG(), Inverted: true, Digits: 3, Shift: z.FalseEasting() - zone.FalseEasting(), Plane: true})
+		list = append(list, CRS{URI: fmt.Sprint(epsg, z.EPSG()), SRID: z.EPSG(), Inverted: true, Digits: 3, Shift: z.FalseEasting() - zone.FalseEasting(), Flat: true})
 	}
 	return append(list, WebMercator)
 }
@@ -54,7 +54,20 @@ func (c CRS) GeoJSON(col *Collection) string {
 	if c.Inverted {
 		g = "ST_FlipCoordinates(" + g + ")"
 	}
-	return fmt.Sprintf("coalesce(ST_AsGeoJSON(%s, %d, 0), 'null')", g, c.Digits)
+	return fmt.Sprintf("coalesce(ST_AsGeoJSON(%s, %d, 0), 'null')", g, c.decimals(col))
+}
+
+// decimals are those of coordinates: about a millimetre, but of what is edited
+// enough to come back to the very vertex on the grid of 0.0001 m, so that moving
+// one leaves its neighbours where they are.
+func (c CRS) decimals(col *Collection) int {
+	switch {
+	case !col.Editable():
+		return c.Digits
+	case c.SRID == land.EPSGGeographic:
+		return 10
+	}
+	return 5
 }
 
 // Box is a rectangle in the county's plane, or in degrees.
@@ -77,10 +90,10 @@ func (c CRS) Boxes(v [4]float64, county County) ([]Box, error) {
 	if c.Inverted {
 		v[0], v[1], v[2], v[3] = v[1], v[0], v[3], v[2]
 	}
-	if v[1] > v[3] || v[0] > v[2] && (c.Plane || c.SRID == WebMercator.SRID) {
+	if v[1] > v[3] || v[0] > v[2] && (c.Flat || c.SRID == WebMercator.SRID) {
 		return nil, Bad("bbox", "bbox 的下限大于上限；按坐标系的轴序依次给出两轴的最小值、最大值。 A lower bound of bbox exceeds its upper bound; mind the axis order.")
 	}
-	if c.Plane {
+	if c.Flat {
 		return []Box{{MinX: v[0] - c.Shift, MinY: v[1], MaxX: v[2] - c.Shift, MaxY: v[3]}}, nil
 	}
 	if c.SRID == WebMercator.SRID {

@@ -28,14 +28,21 @@ type Field struct {
 	Kind             Kind
 	// Unit is a code of UCUM; "" where there is none.
 	Unit string
+	// Declared is the name in a declaration that the field is written under; ""
+	// where the program alone writes it.
+	Declared string
+	// Fixed: given when a feature is made, and never changed.
+	Fixed bool
 }
 
 const squareMetres = "m2"
 
-func f(name, title, column string, k Kind) Field { return Field{name, title, "t." + column, k, ""} }
+func f(name, title, column string, k Kind) Field {
+	return Field{Name: name, Title: title, SQL: "t." + column, Kind: k}
+}
 
 func area(name, title, column string) Field {
-	return Field{name, title, "t." + column, Number, squareMetres}
+	return Field{Name: name, Title: title, SQL: "t." + column, Kind: Number, Unit: squareMetres}
 }
 
 // standard are fields of a delivered table, under the survey's names.
@@ -62,12 +69,6 @@ func standard(table fields.Table, column func(name string) string) []Field {
 	return out
 }
 
-// declared are the columns of a candidate by the declaration's standard names.
-var declared = map[string]string{
-	"SBBH": "number", "XZDM": "township_code", "XZMC": "township_name", "CUN": "village", "BSM": "base_bsm", "DLBM": "base_dlbm",
-	"SBMJ": "declared_m2", "NZDL": "target_dlbm", "YT": "purpose", "HFFS": "method", "GDLX": "gdlx", "ZTLX": "actor",
-}
-
 const ownRows = "t.county_code = $1 AND t."
 
 // collectionsOf makes the collections that a source gives.
@@ -78,25 +79,15 @@ func collectionsOf(v Source, names map[string]string) []*Collection {
 			Pin: v.Version, From: "parcel t", Where: ownRows + "dataset_id = $2", Geom: "t.geom", Keys: []Key{{"t.fid", true}}, Total: v.Features,
 			Fields: append(standard(fields.DLTB, strings.ToLower), area("area_m2", "椭球面积", "area_m2"))}}
 	case kindIn:
-		return []*Collection{candidates("candidates_in", "转进申报地块", "in", "Declared parcels to become cultivated land, versions in force.")}
+		return []*Collection{candidates(v.Kind, "candidates_in", "转进申报地块", "in", "Declared parcels to become cultivated land, versions in force.")}
 	case kindOut:
-		return []*Collection{candidates("candidates_out", "转出申报地块", "out", "Declared parcels to leave cultivated land, versions in force.")}
+		return []*Collection{candidates(v.Kind, "candidates_out", "转出申报地块", "out", "Declared parcels to leave cultivated land, versions in force.")}
 	case kindRun:
 		return ofRun(v)
 	case kindPlan:
 		return []*Collection{ofPlan(v)}
 	}
 	return []*Collection{layer(v, names)}
-}
-
-func candidates(id, title, direction, english string) *Collection {
-	return &Collection{ID: id, Title: title, Text: title + "：各年度、各乡镇现行版本。 " + english,
-		From: `(SELECT c.*, d.year FROM candidate c JOIN dataset d ON d.county_code = c.county_code AND d.dataset_id = c.dataset_id) t`,
-		// the direction follows from the declaration's kind; it is said for the reader
-		Where: ownRows + "dataset_id = ANY ($2::uuid[]) AND t.direction = '" + direction + "'",
-		Geom:  "t.geom", Keys: []Key{{"t.year", true}, {"t.number", false}}, Total: -1,
-		Fields: append(append([]Field{f("year", "年度", "year", Integer)}, standard(fields.Declaration, func(n string) string { return declared[n] })...),
-			area("area_m2", "椭球面积", "area_m2"), f("documents", "附件文号", "documents", Object))}
 }
 
 func ofRun(v Source) []*Collection {

@@ -55,10 +55,21 @@ var ErrNoParcel = errors.New("该申报中没有这个编号的地块 · the dec
 // withdrawn, under the checks of a load, in one transaction. The version must be
 // in force (*StaleError). What a load would refuse gives a *Problem, and leaves
 // nothing. The issues are the new version's report.
-func Amend(ctx context.Context, db *store.DB, req Request, a Amendment) (Result, []Issue, error) {
+func Amend(ctx context.Context, db *store.DB, req Request, a Amendment) (result Result, issues []Issue, err error) {
+	err = db.InTx(ctx, func(tx pgx.Tx) (err error) {
+		result, issues, err = AmendIn(ctx, tx, db, req, a)
+		return err
+	})
+	return result, issues, err
+}
+
+// AmendIn is Amend in the caller's transaction, which must be rolled back if it
+// fails. Several changes make one version; all are of the first one's base and
+// request.
+func AmendIn(ctx context.Context, tx pgx.Tx, db *store.DB, req Request, list ...Amendment) (Result, []Issue, error) {
 	l := &load{db: db, req: req, tell: throttle(nil)}
-	l.req.Options.ConfirmEmpty = a.Withdraw
-	err := db.InTx(ctx, func(tx pgx.Tx) error { return l.amend(ctx, tx, &a) })
+	l.req.Options.ConfirmEmpty = slices.ContainsFunc(list, func(a Amendment) bool { return a.Withdraw })
+	err := l.amend(ctx, tx, list)
 	issues := l.report.sorted()
 	var problem *Problem
 	if errors.As(err, &problem) {
@@ -66,9 +77,23 @@ func Amend(ctx context.Context, db *store.DB, req Request, a Amendment) (Result,
 		return Result{}, issues, problem
 	}
 	if err != nil {
-		return Result{}, issues, fmt.Errorf("change parcel %q of %s: %w", a.Number, req.Kind, err)
+		return Result{}, issues, fmt.Errorf("change parcel %q of %s: %w", list[0].Number, req.Kind, err)
 	}
 	return l.result, issues, nil
+}
+
+// InForce gives the version of a declaration that is in force, uuid.Nil for none,
+// and holds the declaration until the transaction ends.
+func InForce(ctx context.Context, tx pgx.Tx, req *Request) (current uuid.UUID, err error) {
+	if err := oneAtATime(ctx, tx, req); err != nil {
+		return current, err
+	}
+	err = tx.QueryRow(ctx, `SELECT dataset_id FROM dataset WHERE county_code = $1 AND kind = $2 AND year = $3 AND scope = $4 AND status = 'committed'
+		ORDER BY commit_seq DESC LIMIT 1`, req.County, string(req.Kind), req.Year, req.Scope).Scan(&current)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return current, fmt.Errorf("look for the version in force: %w", err)
+	}
+	return current, nil
 }
 
 // oneAtATime holds the declaration of a township (or the county) until the
@@ -82,16 +107,12 @@ func oneAtATime(ctx context.Context, tx pgx.Tx, req *Request) error {
 	return nil
 }
 
-func (l *load) amend(ctx context.Context, tx pgx.Tx, a *Amendment) error {
-	if err := oneAtATime(ctx, tx, &l.req); err != nil {
+func (l *load) amend(ctx context.Context, tx pgx.Tx, list []Amendment) error {
+	current, err := InForce(ctx, tx, &l.req)
+	if err != nil {
 		return err
 	}
-	var current uuid.UUID
-	err := tx.QueryRow(ctx, `SELECT dataset_id FROM dataset WHERE county_code = $1 AND kind = $2 AND year = $3 AND scope = $4 AND status = 'committed'
-		ORDER BY commit_seq DESC LIMIT 1`, l.req.County, string(l.req.Kind), l.req.Year, l.req.Scope).Scan(&current)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("look for the version in force: %w", err)
-	}
+	a := &list[0]
 	if current != a.Base {
 		return &StaleError{Base: a.Base, Current: current}
 	}
@@ -102,8 +123,10 @@ func (l *load) amend(ctx context.Context, tx pgx.Tx, a *Amendment) error {
 	if err != nil {
 		return err
 	}
-	if rows, err = change(rows, a); err != nil {
-		return err
+	for i := range list {
+		if rows, err = change(rows, &list[i]); err != nil {
+			return err
+		}
 	}
 	if err := l.enter(ctx, tx, a); err != nil {
 		return err

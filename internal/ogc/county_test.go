@@ -57,7 +57,7 @@ func newService(t *testing.T, open bool) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := api.New(api.Config{DB: db, Files: files, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Open: open})
+	h, err := api.New(api.Config{DB: db, Queue: queue{}, Files: files, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Open: open})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,6 +153,7 @@ func (s *service) fill() {
 				SELECT $1, $2, $3, $4, $5, true, 1, 0, '合成', `+square+` FROM generate_series($6::int, $6::int) i`, county, s.plan, direction, "甲/"+town, town, i)
 		}
 	}
+	s.exec(`SELECT setval('dataset_commit_seq', 100)`)
 	s.exec(`ANALYZE parcel, layer_feature, candidate, verdict, finding, plan_parcel, dataset`)
 }
 

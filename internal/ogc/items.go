@@ -138,7 +138,7 @@ func (q *query) sendPage(c *Call, page *found) error {
 	b.Write(page.features.Bytes())
 	b.WriteString("]}\n")
 	q.contentCRS(c)
-	return sendBytes(c, mediaGeoJSON, b.Bytes())
+	return sendBytes(c, http.StatusOK, mediaGeoJSON, b.Bytes())
 }
 
 // contentCRS says what the coordinates are in (Part 2, /req/crs/ogc-crs-header).
@@ -168,11 +168,49 @@ func plainJSON(v any) ([]byte, error) {
 	return bytes.TrimSpace(b.Bytes()), nil
 }
 
-func (s *Service) feature(c *Call) error {
+func (s *Service) feature(c *Call) error { return s.answer(c, http.StatusOK) }
+
+// answer sends the feature that c.Feature names.
+func (s *Service) answer(c *Call, status int) error {
+	q, body, version, err := s.readFeature(c)
+	if err != nil {
+		return q.spoken(err)
+	}
+	at := c.Root + "/collections/" + url.PathEscape(q.col.ID)
+	links, err := plainJSON([]link{{at + "/items/" + url.PathEscape(c.Feature) + search(c.R.URL.Query(), "", ""), "self", mediaGeoJSON, ""}, {at, "collection", mediaJSON, q.col.Title}})
+	if err != nil {
+		return err
+	}
+	body = append(append(append(body, `,"links":`...), links...), '}', '\n')
+	tag := entityTag(q, version, body)
+	c.W.Header().Set("ETag", tag)
+	q.contentCRS(c)
+	if status == http.StatusOK && c.R.Method == http.MethodGet && matches(c.R.Header.Get("If-None-Match"), tag) {
+		c.W.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	return sendBytes(c, status, mediaGeoJSON, body)
+}
+
+// versionDigits are how much of a version an entity tag holds.
+const versionDigits = 24
+
+// entityTag names the representation: before the point what of the feature can be
+// edited, which is what If-Match is held against (a verdict that has changed since
+// is no lost update), behind it all that is shown.
+func entityTag(q *query, version string, body []byte) string {
+	sum := sha256.Sum256(append([]byte(q.out.URI), body...))
+	tag := hex.EncodeToString(sum[:12])
+	if len(version) >= versionDigits {
+		tag = version[:versionDigits] + "." + tag
+	}
+	return `"` + tag + `"`
+}
+
+// readFeature reads the feature that c.Feature names, without its closing brace.
+func (s *Service) readFeature(c *Call) (q *query, body []byte, version string, err error) {
 	ctx := c.R.Context()
-	var q *query
-	var body []byte
-	err := c.Read(ctx, func(db Querier) error {
+	err = c.Read(ctx, func(db Querier) error {
 		col, err := s.registry.Open(ctx, db, c.County, c.Collection)
 		if err != nil {
 			return err
@@ -191,30 +229,13 @@ func (s *Service) feature(c *Call) error {
 			return err
 		}
 		sql, args := q.one(keys)
-		err = db.QueryRow(ctx, sql, args...).Scan(&body)
+		err = db.QueryRow(ctx, sql, args...).Scan(&body, &version)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return none
 		}
 		return err
 	})
-	if err != nil {
-		return q.spoken(err)
-	}
-	at := c.Root + "/collections/" + url.PathEscape(q.col.ID)
-	links, err := plainJSON([]link{{at + "/items/" + url.PathEscape(c.Feature) + search(c.R.URL.Query(), "", ""), "self", mediaGeoJSON, ""}, {at, "collection", mediaJSON, q.col.Title}})
-	if err != nil {
-		return err
-	}
-	body = append(append(append(body, `,"links":`...), links...), '}', '\n')
-	sum := sha256.Sum256(append([]byte(q.out.URI), body...))
-	tag := `"` + hex.EncodeToString(sum[:12]) + `"`
-	c.W.Header().Set("ETag", tag)
-	q.contentCRS(c)
-	if matches(c.R.Header.Get("If-None-Match"), tag) {
-		c.W.WriteHeader(http.StatusNotModified)
-		return nil
-	}
-	return sendBytes(c, mediaGeoJSON, body)
+	return q, body, version, err
 }
 
 // matches compares weakly, as RFC 9110 says for If-None-Match.

@@ -1,6 +1,8 @@
 // Package ogc is OGC API – Features for desktop GIS (桌面 GIS 的要素接口): a county's
 // survey, layers, declarations, findings and plan as collections that QGIS, GDAL
-// and ArcGIS Pro read. It only reads.
+// and ArcGIS Pro read, and the declared parcels as collections that QGIS edits.
+// What an edit means is not said here: the service that a request came through
+// carries it out.
 //
 // Each conformance class has a file of its own and says there what it brings:
 // its URI, its routes, its parameters. The conformance declaration is put
@@ -45,6 +47,10 @@ type Call struct {
 	Root string
 	// Scope is the township that the caller's sight ends at; "" is the whole county.
 	Scope string
+	// Editor: the caller may declare.
+	Editor bool
+	// Edit carries changes out, all or none, and fills in the year of a new feature.
+	Edit func(ctx context.Context, changes []collection.Change) error
 	// Read runs fn in a transaction that sees one state of the data, and of it what
 	// the caller may see.
 	Read func(ctx context.Context, fn func(q Querier) error) error
@@ -53,13 +59,15 @@ type Call struct {
 // Route is one address: Path is below the landing page, with {collection} and
 // {feature}. ID names it in the policy.
 type Route struct {
-	ID, Path string
-	Handle   func(c *Call) error
+	// Method is "" for GET.
+	ID, Method, Path string
+	Handle           func(c *Call) error
 
 	summary string
 	items   bool // takes the parameters of a collection's items
 	feature bool // takes those of one feature
 	media   string
+	takes   string // the type of the body
 }
 
 // class is what a conformance class brings.
@@ -94,7 +102,7 @@ type Service struct {
 // first: what it sets, bbox needs.
 func New() *Service {
 	s := &Service{registry: collection.NewRegistry()}
-	s.classes = []class{crsClass(), s.core(), geoJSON(), s.openAPI(), s.queryables(), filter(), s.schemas()}
+	s.classes = []class{crsClass(), s.core(), geoJSON(), s.openAPI(), s.queryables(), filter(), s.schemas(), s.edits()}
 	return s
 }
 
@@ -148,8 +156,10 @@ func (s *Service) checked(r Route) func(c *Call) error {
 		if !plainText(c.Collection) || !plainText(c.Feature) {
 			return bad("text", "地址含有空字符或不是 UTF-8。 The address holds U+0000 or is not UTF-8.")
 		}
-		if err := negotiate(c.R, values.Get("f"), r.items || r.feature); err != nil {
-			return err
+		if r.Method == "" { // whoever sends something gets what there is
+			if err := negotiate(c.R, values.Get("f"), r.items || r.feature); err != nil {
+				return err
+			}
 		}
 		return r.Handle(c)
 	}
@@ -220,14 +230,14 @@ func send(c *Call, media string, v any) error {
 	if err := e.Encode(v); err != nil {
 		return fmt.Errorf("write %s: %w", c.R.URL.Path, err)
 	}
-	return sendBytes(c, media, b.Bytes())
+	return sendBytes(c, http.StatusOK, media, b.Bytes())
 }
 
-func sendBytes(c *Call, media string, body []byte) error {
+func sendBytes(c *Call, status int, media string, body []byte) error {
 	h := c.W.Header()
 	h.Set("Content-Type", media)
 	h.Add("Vary", "Authorization, Accept")
-	c.W.WriteHeader(http.StatusOK)
+	c.W.WriteHeader(status)
 	if _, err := c.W.Write(body); err != nil {
 		return fmt.Errorf("send %s: %w", c.R.URL.Path, err)
 	}

@@ -1,6 +1,8 @@
 package ogc
 
 import (
+	"cmp"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -40,18 +42,32 @@ func (s *Service) definition(root string, cat *collection.Catalogue) tree {
 		}
 	}
 	paths := tree{}
+	add := func(path string, r Route, v tree) {
+		item, _ := paths[path].(tree)
+		if item == nil {
+			item = tree{}
+			paths[path] = item
+		}
+		item[strings.ToLower(cmp.Or(r.Method, "get"))] = v
+	}
 	for _, r := range s.Routes() {
+		if r.Method == http.MethodOptions {
+			continue
+		}
 		if !strings.Contains(r.Path, "{collection}") {
-			paths[at(r.Path)] = tree{"get": operation(r, r.ID, r.summary, []any{reference("f")})}
+			add(at(r.Path), r, operation(r, r.ID, r.summary, []any{reference("f")}))
 			continue
 		}
 		for _, col := range cat.Collections {
+			if r.Method != "" && !col.Editable() {
+				continue
+			}
 			path := strings.NewReplacer("{collection}", url.PathEscape(col.ID), "{feature}", "{featureId}").Replace(r.Path)
-			paths[path] = tree{"get": operation(r, r.ID+"_"+col.ID, col.Title+"："+r.summary, s.references(r, col, components))}
+			add(path, r, operation(r, r.ID+"_"+col.ID, col.Title+"："+r.summary, s.references(r, col, components)))
 		}
 	}
 	return tree{"openapi": "3.0.3",
-		"info":    tree{"title": "耕衡 · " + cat.County.Name + "（" + cat.County.Code + "）", "version": "1.0.0", "description": "OGC API – Features，只读。 Read-only."},
+		"info":    tree{"title": "耕衡 · " + cat.County.Name + "（" + cat.County.Code + "）", "version": "1.0.0", "description": "OGC API – Features；申报地块可编辑。 Declared parcels can be edited."},
 		"servers": []any{tree{"url": root}}, "paths": paths,
 		"components": tree{"parameters": components, "securitySchemes": tree{"key": tree{"type": "http", "scheme": "bearer"}, "basic": tree{"type": "http", "scheme": "basic"}}},
 		"security":   []any{tree{"basic": []string{}}, tree{"key": []string{}}}}
@@ -79,7 +95,7 @@ func reference(name string) tree { return tree{"$ref": "#/components/parameters/
 // collection's fields stand with the path, the others are shared.
 func (s *Service) references(r Route, col *collection.Collection, components tree) []any {
 	list := []any{reference("f")}
-	if r.feature {
+	if strings.Contains(r.Path, "{feature}") {
 		list = append(list, reference("featureId"))
 	}
 	if !r.items && !r.feature {
@@ -96,10 +112,30 @@ func (s *Service) references(r Route, col *collection.Collection, components tre
 }
 
 func operation(r Route, id, summary string, parameters []any) tree {
-	media := r.media
-	answers := tree{"200": tree{"description": "成功 · the answer", "content": tree{media: tree{"schema": tree{"type": "object"}}}}}
-	for code, text := range map[string]string{"400": "请求有误 · bad request", "401": "需要登录 · unauthorized", "403": "无权 · forbidden", "404": "未找到 · not found", "406": "没有这种格式 · not acceptable", "503": "超时，请稍后 · try again later"} {
-		answers[code] = tree{"description": text, "content": tree{"application/problem+json": tree{"schema": tree{"type": "object"}}}}
+	content := func(media string) tree { return tree{media: tree{"schema": tree{"type": "object"}}} }
+	answers := tree{}
+	refusals := map[string]string{"400": "请求有误 · bad request", "401": "需要登录 · unauthorized", "403": "无权 · forbidden", "404": "未找到 · not found", "503": "超时，请稍后 · try again later"}
+	switch r.Method {
+	case "":
+		answers["200"] = tree{"description": "成功 · the answer", "content": content(r.media)}
+		refusals["406"] = "没有这种格式 · not acceptable"
+	case http.MethodPost:
+		answers["201"] = tree{"description": "已新建，地址在 Location · made", "content": content(r.media)}
+	case http.MethodDelete:
+		answers["204"] = tree{"description": "已删除 · deleted"}
+	default:
+		answers["200"] = tree{"description": "修改后的要素 · the feature as it is now", "content": content(r.media)}
 	}
-	return tree{"operationId": id, "summary": summary, "parameters": parameters, "responses": answers}
+	v := tree{"operationId": id, "summary": summary, "parameters": parameters, "responses": answers}
+	if r.Method != "" {
+		refusals["409"], refusals["412"] = "与现状冲突：已锁定、编号已有 · conflict", "版本已变 · precondition failed"
+	}
+	if r.takes != "" {
+		refusals["413"], refusals["415"], refusals["422"] = "请求体过大 · too large", "不支持的内容类型 · unsupported media type", "内容有误 · unprocessable"
+		v["requestBody"] = tree{"required": true, "content": content(r.takes)}
+	}
+	for code, text := range refusals {
+		answers[code] = tree{"description": text, "content": content("application/problem+json")}
+	}
+	return v
 }

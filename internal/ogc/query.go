@@ -1,6 +1,7 @@
 package ogc
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -225,13 +226,14 @@ func (q *query) count() (string, []any) {
 	return fmt.Sprintf("SELECT count(*) FROM (SELECT FROM %s WHERE %s LIMIT %d) n", q.col.From, q.conditions(), maxCount+1), args
 }
 
-// one is the statement that gives one feature.
+// one is the statement that gives one feature, and the version of what can be
+// edited of it.
 func (q *query) one(keys []any) (string, []any) {
 	where := q.conditions()
 	for i, k := range q.col.Keys {
 		where += " AND " + k.SQL + " = " + q.arg(keys[i])
 	}
-	return fmt.Sprintf("SELECT %s FROM %s WHERE %s", q.body(), q.col.From, where), q.args
+	return fmt.Sprintf("SELECT %s, %s FROM %s WHERE %s", q.body(), cmp.Or(q.col.Version, "''"), q.col.From, where), q.args
 }
 
 // body is the expression of a row as a GeoJSON feature, without its closing brace.

@@ -1,5 +1,7 @@
 package ogc
 
+import "gengheng/internal/collection"
+
 // schemas is OGC 23-058r1, Part 5: what a feature's properties are, in order, with
 // Chinese titles. QGIS takes aliases and types from it.
 func (s *Service) schemas() class {
@@ -28,10 +30,16 @@ func (s *Service) showSchema(c *Call) error {
 		for i, f := range col.Fields {
 			v := schemaOf(f)
 			v["x-ogc-propertySeq"] = i + 2
-			v["readOnly"] = true // nothing is written through these addresses
+			if !f.Writable() {
+				v["readOnly"] = true
+			}
 			properties[f.Name] = v
 		}
-		return send(c, mediaSchema, map[string]any{"$schema": schemaDialect, "$id": c.Root + "/collections/" + col.ID + "/schema",
-			"type": "object", "title": col.Title, "description": col.Text, "properties": properties})
+		v := map[string]any{"$schema": schemaDialect, "$id": c.Root + "/collections/" + col.ID + "/schema",
+			"type": "object", "title": col.Title, "description": col.Text, "properties": properties}
+		if col.Editable() {
+			v["required"] = []string{collection.NumberField}
+		}
+		return send(c, mediaSchema, v)
 	})
 }

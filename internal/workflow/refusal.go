@@ -27,6 +27,7 @@ const (
 	BadInput        Code = "record-input"       // 填写有误
 	Unfinished      Code = "record-unfinished"  // 尚未办结
 	InspectionOpen  Code = "record-inspection"  // 验收未完成
+	Locked          Code = "record-locked"      // 申报已锁定
 )
 
 // Refusal is a step that is not taken; asking again changes nothing until

@@ -1,0 +1,183 @@
+package collection
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/paulmach/orb"
+)
+
+// Action is what is done to a feature.
+type Action string
+
+// The actions. Update changes what is given; Replace clears what is not.
+const (
+	Create  Action = "create"
+	Update  Action = "update"
+	Replace Action = "replace"
+	Delete  Action = "delete"
+)
+
+// Change 修改 is what a door of desktop GIS asks of one declared parcel. The doors
+// only read what they are sent: what may be done, and what else follows, is decided
+// where declarations are.
+type Change struct {
+	Action    Action
+	Direction string // in or out
+	// Year is 0 on Create for the year that is worked on.
+	Year   int
+	Number string
+	// Text gives fields by their standard names; "" clears.
+	Text map[string]string
+	// Geometry in the county's plane; nil keeps the boundary.
+	Geometry orb.MultiPolygon
+	// Match are the versions that may be changed (see [Collection.Version]); nil:
+	// whichever there is.
+	Match []string
+}
+
+// Names of the two fields that a candidate is known by.
+const (
+	YearField   = "year"
+	NumberField = "SBBH"
+)
+
+// Editable tells whether features are made, changed and deleted here.
+func (c *Collection) Editable() bool { return c.Direction != "" }
+
+// Unprocessable is a request that was understood and cannot be carried out.
+func Unprocessable(kind, detail string) *Problem {
+	return &Problem{Status: http.StatusUnprocessableEntity, Kind: "gis-" + kind, Title: "内容有误 · Unprocessable", Detail: detail}
+}
+
+// Field finds a field by its name.
+func (c *Collection) Field(name string) (Field, bool) {
+	i := slices.IndexFunc(c.Fields, func(f Field) bool { return f.Name == name })
+	if i < 0 {
+		return Field{}, false
+	}
+	return c.Fields[i], true
+}
+
+// Read fills a change with values as JSON decodes them (numbers as json.Number).
+// What a Replace does not name is cleared.
+// A value for a field that only the program writes is left out; strict refuses
+// it, unless it is null.
+func (c *Collection) Read(change *Change, values map[string]any, strict bool) error {
+	if change.Text == nil {
+		change.Text = map[string]string{}
+	}
+	if change.Action == Replace {
+		for _, f := range c.Fields {
+			if f.Declared != "" && !f.Fixed {
+				change.Text[f.Declared] = ""
+			}
+		}
+	}
+	for name, v := range values {
+		f, ok := c.Field(name)
+		if !ok {
+			return Unprocessable("field-unknown", fmt.Sprintf("图层 %s 没有字段 %s；可填写的字段：%s。 The collection has no such field.", c.ID, Excerpt(name), strings.Join(c.writable(), "、")))
+		}
+		switch {
+		case name == YearField:
+			if err := change.setYear(v); err != nil {
+				return err
+			}
+		case name == NumberField:
+			if err := change.setNumber(f, v); err != nil {
+				return err
+			}
+		case f.Declared == "":
+			if strict && v != nil {
+				return Unprocessable("field-read-only", fmt.Sprintf("字段 %s（%s）由系统计算，不能填写。 The field is computed and cannot be written.", name, f.Title))
+			}
+		default:
+			text, err := f.text(v)
+			if err != nil {
+				return err
+			}
+			change.Text[f.Declared] = text
+		}
+	}
+	return nil
+}
+
+func (c *Collection) writable() []string {
+	var out []string
+	for _, f := range c.Fields {
+		if f.Writable() {
+			out = append(out, f.Name)
+		}
+	}
+	return out
+}
+
+// Writable tells whether a value can be given for the field: of the year and the
+// number, when the feature is made.
+func (f Field) Writable() bool { return f.Declared != "" || f.Name == YearField && f.Fixed }
+
+// setYear and setNumber take what a feature is known by: it can be given once.
+func (c *Change) setYear(v any) error {
+	if v == nil {
+		return nil
+	}
+	year, err := strconv.Atoi(fmt.Sprint(v))
+	if _, number := v.(json.Number); !number || err != nil {
+		return wrongType(YearField, "年度", "整数 · a whole number", v)
+	}
+	if c.Action != Create && year != c.Year {
+		return Unprocessable("field-fixed", fmt.Sprintf("年度 year 不能由 %d 改为 %d；请删除后在另一年度新建。 The year of a feature is fixed.", c.Year, year))
+	}
+	c.Year = year
+	return nil
+}
+
+func (c *Change) setNumber(f Field, v any) error {
+	text, err := f.text(v)
+	if err != nil {
+		return err
+	}
+	if c.Action != Create && text != c.Number && text != "" {
+		return Unprocessable("field-fixed", fmt.Sprintf("申报编号 SBBH 不能由 %s 改为 %s；请删除后以新编号新建。 The number of a feature is fixed.", Excerpt(c.Number), Excerpt(text)))
+	}
+	if c.Action == Create {
+		c.Number = strings.TrimSpace(text)
+	}
+	return nil
+}
+
+func wrongType(name, title, want string, v any) *Problem {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		raw = []byte("?")
+	}
+	return Unprocessable("field-type", fmt.Sprintf("字段 %s（%s）的值 %s 应为%s。 The value is of the wrong type.", name, title, Excerpt(string(raw)), want))
+}
+
+// text is a value as a declaration's cell; null is an empty one.
+func (f Field) text(v any) (string, error) {
+	switch v := v.(type) {
+	case nil:
+		return "", nil
+	case string:
+		if f.Kind != Text {
+			break
+		}
+		if !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
+			return "", Unprocessable("text", fmt.Sprintf("字段 %s（%s）含有空字符或不是 UTF-8。 The text holds U+0000 or is not UTF-8.", f.Name, f.Title))
+		}
+		return v, nil
+	case json.Number:
+		n, err := v.Float64()
+		if f.Kind == Number && err == nil && n > -1e12 && n < 1e12 {
+			return strconv.FormatFloat(n, 'f', -1, 64), nil
+		}
+	}
+	return "", wrongType(f.Name, f.Title, map[Kind]string{Text: "文字 · text", Number: "数值 · a number"}[f.Kind], v)
+}

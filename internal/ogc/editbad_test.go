@@ -1,0 +1,161 @@
+package ogc_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"gengheng/internal/access"
+)
+
+func header(name, value string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set(name, value) }
+}
+
+// What cannot be taken is refused with a sentence that says what is wrong, and
+// leaves nothing.
+func TestEdit_BadInput(t *testing.T) {
+	t.Parallel()
+	s := newService(t, true)
+	own := in + "/2025." + url.PathEscape("甲/"+townA)
+	feature := func(geometry, properties string) string {
+		return `{"type":"Feature","geometry":` + geometry + `,"properties":{` + properties + `}}`
+	}
+	const named = `"SBBH":"1","XZDM":"` + townA + `"`
+	bow := fmt.Sprintf(`{"type":"Polygon","coordinates":[[[%[1]v,%[2]v],[%[3]v,%[4]v],[%[3]v,%[2]v],[%[1]v,%[4]v],[%[1]v,%[2]v]]]}`, y0, x0, y0+90, x0+90)
+	before := s.rows()
+	for name, tc := range map[string]struct {
+		method, path, media, body string
+		status                    int
+		says                      string
+		edit                      func(*http.Request)
+	}{
+		"unknown field":             {"POST", in, geo, feature(plot(10, 10, 5), named+`,"DLMB":"1"`), 422, "没有字段 DLMB", zone},
+		"text for a number":         {"POST", in, geo, feature(plot(10, 10, 5), named+`,"SBMJ":"五亩"`), 422, "SBMJ（申报面积）", zone},
+		"a number for text":         {"POST", in, geo, feature(plot(10, 10, 5), named+`,"CUN":5`), 422, "应为文字", zone},
+		"an object for text":        {"POST", in, geo, feature(plot(10, 10, 5), named+`,"CUN":{"a":1}`), 422, "应为文字", zone},
+		"a year in words":           {"POST", in, geo, feature(plot(10, 10, 5), named+`,"year":"2025"`), 422, "整数", zone},
+		"half a year":               {"POST", in, geo, feature(plot(10, 10, 5), named+`,"year":2025.5`), 422, "整数", zone},
+		"U+0000":                    {"POST", in, geo, feature(plot(10, 10, 5), named+`,"CUN":"a\u0000b"`), 422, "空字符", zone},
+		"U+0000 in the number":      {"POST", in, geo, feature(plot(10, 10, 5), `"SBBH":"a\u0000","XZDM":"`+townA+`"`), 422, "空字符", zone},
+		"no number":                 {"POST", in, geo, feature(plot(10, 10, 5), `"XZDM":"`+townA+`"`), 422, "申报编号（SBBH）", zone},
+		"no township":               {"POST", in, geo, feature(plot(10, 10, 5), `"SBBH":"1"`), 422, "乡镇代码（XZDM", zone},
+		"another county's township": {"POST", in, geo, feature(plot(10, 10, 5), `"SBBH":"1","XZDM":"149902100"`), 422, "149901", zone},
+		"a number that is taken":    {"POST", in, geo, feature(plot(10, 10, 5), `"SBBH":"甲/`+townA+`","XZDM":"`+townA+`"`), 409, "已有编号", zone},
+		"no geometry":               {"POST", in, geo, feature("null", named), 422, "Polygon", nil},
+		"geometry left out":         {"POST", in, geo, `{"type":"Feature","properties":{` + named + `}}`, 422, "缺少图形", nil},
+		"a point":                   {"POST", in, geo, feature(`{"type":"Point","coordinates":[111.1,36.1]}`, named), 422, "Polygon", nil},
+		"a bow tie":                 {"POST", in, geo, feature(bow, named), 422, "自相交", zone},
+		"two vertices":              {"POST", in, geo, feature(`{"type":"Polygon","coordinates":[[[111.1,36.1],[111.2,36.1]]]}`, named), 422, "少于 3", nil},
+		"far away":                  {"POST", in, geo, feature(`{"type":"Polygon","coordinates":[[[11.1,36.1],[11.2,36.1],[11.2,36.2],[11.1,36.1]]]}`, named), 422, "坐标", nil},
+		"axes swapped":              {"POST", in, geo, feature(`{"type":"Polygon","coordinates":[[[36.13,111.11],[36.14,111.11],[36.14,111.12],[36.13,111.11]]]}`, named), 422, "坐标次序", nil},
+		"a CRS that is not":         {"POST", in, geo, feature(plot(10, 10, 5), named), 400, "4546", header("Content-Crs", "http://www.opengis.net/def/crs/EPSG/0/4612")},
+		"another zone's CRS":        {"POST", in, geo, feature(plot(10, 10, 5), named), 400, "4546", header("Content-Crs", "<http://www.opengis.net/def/crs/EPSG/0/4547>")},
+		"no JSON":                   {"POST", in, geo, `type=Feature`, 400, "JSON", nil},
+		"two features":              {"POST", in, geo, feature(plot(10, 10, 5), named) + feature(plot(11, 11, 5), named), 400, "JSON", zone},
+		"a collection":              {"POST", in, geo, `{"type":"FeatureCollection","features":[]}`, 422, "一次一个", nil},
+		"a list":                    {"POST", in, geo, `[]`, 400, "JSON", nil},
+		"deep nesting":              {"POST", in, geo, `{"type":"Feature","properties":{"CUN":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + `}}`, 400, "JSON", nil},
+		"too many bytes":            {"POST", in, geo, feature("null", `"CUN":"`+strings.Repeat("村", 3<<20)+`"`), 413, "上传", nil},
+		"form fields":               {"POST", in, "application/x-www-form-urlencoded", "a=b", 415, "application/geo+json", nil},
+		"a patch by JSON":           {"PATCH", own, "application/json", `{"properties":{"CUN":"村"}}`, 415, "merge-patch", nil},
+		"a verdict by hand":         {"PATCH", own, patch, `{"properties":{"verdict":"eligible"}}`, 422, "由系统计算", nil},
+		"an area by hand":           {"PATCH", own, patch, `{"properties":{"area_m2":1}}`, 422, "由系统计算", nil},
+		"another number":            {"PATCH", own, patch, `{"properties":{"SBBH":"9"}}`, 422, "不能由", nil},
+		"another year":              {"PATCH", own, patch, `{"properties":{"year":2024}}`, 422, "2024", nil},
+		"another township":          {"PATCH", own, patch, `{"properties":{"XZDM":"` + townB + `"}}`, 422, "乡镇", nil},
+		"no boundary left":          {"PATCH", own, patch, `{"geometry":null}`, 422, "Polygon", nil},
+		"a year that is not":        {"PATCH", in + "/2024.1", patch, `{"properties":{"CUN":"村"}}`, 404, "2024", nil},
+		"an id that is none":        {"DELETE", in + "/x", "", "", 404, "没有要素", nil},
+		"SQL in an id":              {"DELETE", in + "/" + url.PathEscape("2025.1' OR '1'='1"), "", "", 404, "feature-not-found", nil},
+		"SQL in a field":            {"PATCH", own, patch, `{"properties":{"CUN'; DROP TABLE candidate; --":"1"}}`, 422, "没有字段", nil},
+		"a parameter":               {"PATCH", own + "?limit=1", patch, `{"properties":{}}`, 400, "limit", nil},
+		"a parcel of the survey":    {"PATCH", "/collections/parcels/items/00000000000000aa.1", patch, `{"properties":{}}`, 405, "只读", nil},
+		"a new finding":             {"POST", "/collections/findings/items", geo, feature("null", ""), 405, "只读", nil},
+		"a layer that is not":       {"POST", "/collections/nosuch/items", geo, feature("null", ""), 404, "nosuch", nil},
+	} {
+		edit := tc.edit
+		if edit == nil {
+			edit = func(*http.Request) {}
+		}
+		a := s.send(tc.method, tc.path, tc.media, tc.body, edit)
+		if a.status != tc.status || !strings.Contains(a.text, tc.says) || !strings.HasPrefix(a.header.Get("Content-Type"), "application/problem+json") {
+			t.Errorf("%s: %d, want %d and %q: %.600s", name, a.status, tc.status, tc.says, a.text)
+		}
+		if tc.status == 405 && a.header.Get("Allow") != "GET, OPTIONS" {
+			t.Errorf("%s: Allow is %q", name, a.header.Get("Allow"))
+		}
+	}
+	if after := s.rows(); after != before {
+		t.Errorf("refused edits left rows: %s, before %s", after, before)
+	}
+}
+
+// Who may declare may edit; a township what is its own, and of others it learns
+// nothing.
+func TestEdit_Permissions(t *testing.T) {
+	t.Parallel()
+	s := newService(t, false)
+	whole := s.dataset("CANDIDATE_IN", "", "whole", 2024, 50, 1)
+	s.exec(`INSERT INTO candidate (county_code, dataset_id, fid, direction, number, township_code, area_m2, geom)
+		SELECT $1, $2, 0, 'in', 'W', $3, 10000, `+square+` FROM generate_series(70, 70) i`, county, whole, townA)
+	other := in + "/2025." + url.PathEscape("甲/"+townB)
+	body := func(number, township string, row int) string {
+		return `{"type":"Feature","geometry":` + plot(10, row, 5) + `,"properties":{"SBBH":"` + number + `","XZDM":"` + township + `"}}`
+	}
+	for i, role := range access.Roles() {
+		held := access.Capacity{Role: role, County: county}
+		if role.OfTownship() {
+			held.Township = townA
+		}
+		key := s.key(held)
+		declares := role.OfTownship() || role == access.Bureau || role == access.BureauLead
+		number := fmt.Sprint("权", i)
+		made, allow := s.send("POST", in, geo, body(number, townA, 2*i), zone, key), s.send("OPTIONS", in, "", "", key).header.Get("Allow")
+		if declares != (made.status == 201) || !declares && made.status != 403 || declares != strings.Contains(allow, "POST") {
+			t.Errorf("%s: %d, Allow %s: %s", role, made.status, allow, made.text)
+		}
+		at := in + "/2025." + url.PathEscape(number)
+		if !declares {
+			at = in + "/2025." + url.PathEscape("甲/"+townA)
+		}
+		village := `{"properties":{"CUN":"村"}}`
+		want := map[string]int{"PATCH " + other: 200, "PATCH " + in + "/2024.W": 200, "PATCH " + at: 200, "DELETE " + at: 204}
+		switch {
+		case !declares:
+			want = map[string]int{"PATCH " + other: 403, "PATCH " + in + "/2024.W": 403, "PATCH " + at: 403, "PUT " + at: 403, "DELETE " + at: 403}
+		case role.OfTownship():
+			// another's is not there; the county's own is there to see
+			want["PATCH "+other], want["PATCH "+in+"/2024.W"] = 404, 403
+		}
+		for what, status := range want {
+			method, path, _ := strings.Cut(what, " ")
+			if method == "DELETE" {
+				continue
+			}
+			if a := s.send(method, path, patch, village, key); a.status != status {
+				t.Errorf("%s %s: %d, want %d: %s", role, what, a.status, status, a.text)
+			}
+		}
+		if a := s.send("DELETE", at, "", "", key); a.status != want["DELETE "+at] {
+			t.Errorf("%s: delete: %d %s", role, a.status, a.text)
+		}
+	}
+	clerk := s.key(access.Capacity{Role: access.TownshipClerk, County: county, Township: townA})
+	for name, a := range map[string]answer{
+		"another's declaration": s.send("POST", in, geo, body("x", townB, 40), zone, clerk),
+		"another county":        s.send("POST", s.URL+"/ogc/149902"+in, geo, body("x", townA, 40), zone, clerk),
+	} {
+		if a.status != 403 {
+			t.Errorf("%s: %d %s", name, a.status, a.text)
+		}
+	}
+	if a := s.send("POST", in, geo, strings.Replace(body("own", townA, 44), `,"XZDM":"`+townA+`"`, "", 1), zone, clerk); a.status != 201 || a.property("XZDM") != townA {
+		t.Errorf("a township need not say which it is: %d %s", a.status, a.text)
+	}
+	if a := s.send("POST", in, geo, body("x", townA, 40), zone); a.status != 401 {
+		t.Errorf("without a key: %d", a.status)
+	}
+}
