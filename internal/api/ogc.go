@@ -54,13 +54,22 @@ func (s *server) ogcHandler(r ogc.Route) echo.HandlerFunc {
 		call := &ogc.Call{W: c.Response(), R: c.Request(), County: c.Param("county"), Collection: layer, Feature: feature,
 			Root: s.addressOf(c) + ogcBase + "/" + url.PathEscape(c.Param("county")), Scope: actor.Township, Editor: permits(policy["ogcCreate"], actor), Read: s.readSnapshot,
 			Edit: func(ctx context.Context, list []collection.Change) error { return s.edit(ctx, c.Param("county"), list) }}
-		err = r.Handle(call)
-		var p *ogc.Problem
-		if errors.As(err, &p) {
-			return &problem{Status: p.Status, kind: p.Kind, Title: p.Title, Detail: p.Detail}
-		}
-		return err
+		return s.gisProblem(c, r.Handle(call))
 	}
+}
+
+// gisProblem gives an error of a door its form; a refused edit is said where QGIS
+// shows it.
+func (s *server) gisProblem(c echo.Context, err error) error {
+	var of *ogc.Problem
+	if errors.As(err, &of) {
+		err = &problem{Status: of.Status, kind: of.Kind, Title: of.Title, Detail: of.Detail}
+	}
+	var p *problem
+	if m := c.Request().Method; errors.As(err, &p) && p.Status >= 400 && p.Status < 500 && m != http.MethodGet && m != http.MethodOptions && s.refuseAloud(c, p) {
+		return nil
+	}
+	return err
 }
 
 // pathText is a parameter of the path, unescaped: Echo leaves it as it came where
