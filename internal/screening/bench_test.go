@@ -1,10 +1,15 @@
 package screening_test
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"runtime"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -220,6 +225,7 @@ func (c *county) lap(b *testing.B, s *screening.Screener) {
 		last  = ""
 		begin = time.Now()
 		spent = processorTime()
+		base  = c.serverTime()
 		peak  uint64
 	)
 	tell := func(stage string, done, total int64) {
@@ -229,14 +235,14 @@ func (c *county) lap(b *testing.B, s *screening.Screener) {
 		runtime.ReadMemStats(&m)
 		peak = max(peak, m.HeapInuse)
 		if stage != last || done == total {
-			b.Logf("%6.2f s (processor %.2f s) %s %d/%d", time.Since(begin).Seconds(), processorTime()-spent, stage, done, total)
+			b.Logf("%6.2f s (processor %.2f s, PostgreSQL %.2f s) %s %d/%d", time.Since(begin).Seconds(), processorTime()-spent, c.serverTime()-base, stage, done, total)
 			last = stage
 		}
 	}
 	if err := s.Run(b.Context(), code, run, tell); err != nil {
 		b.Fatal(err)
 	}
-	b.Logf("%6.2f s in all (processor %.2f s), heap %d MiB, %+v", time.Since(begin).Seconds(), processorTime()-spent, peak>>20, c.read(run).summary.Verdicts)
+	b.Logf("%6.2f s in all (processor %.2f s, PostgreSQL %.2f s), heap %d MiB, %+v", time.Since(begin).Seconds(), processorTime()-spent, c.serverTime()-base, peak>>20, c.read(run).summary.Verdicts)
 }
 
 // processorTime is what this process has used, in seconds.
@@ -246,6 +252,39 @@ func processorTime() float64 {
 		return 0
 	}
 	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+}
+
+// serverTime is what the PostgreSQL server of this machine has used of the
+// processor, in seconds: those of its processes that have ended, and those there
+// are. It is 0 where the server runs elsewhere.
+func (c *county) serverTime() float64 {
+	var dir string
+	if err := c.db.Pool.QueryRow(c.t.Context(), `SHOW data_directory`).Scan(&dir); err != nil {
+		return 0
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "postmaster.pid"))
+	if err != nil {
+		return 0
+	}
+	parent, _, _ := strings.Cut(string(text), "\n")
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	ticks := 0
+	for _, path := range stats {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		// The name in brackets may contain anything; the fields are counted after it.
+		pid, rest := filepath.Base(filepath.Dir(path)), strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+		if pid != parent && rest[1] != parent {
+			continue
+		}
+		for _, field := range rest[11:15] { // utime, stime, and those of ended children
+			n, _ := strconv.Atoi(field)
+			ticks += n
+		}
+	}
+	return float64(ticks) / 100
 }
 
 // declareParcels declares every parcel, cultivated land to be given up and
