@@ -91,6 +91,57 @@ func TestAmendedIsAsLoaded(t *testing.T) {
 	}
 }
 
+// Ensure that several changes at once make one version, which is the one that they
+// make one after another, and that one which cannot be made undoes all.
+func TestAmendTogether(t *testing.T) {
+	c := surveyed(t)
+	req := c.request(intake.CandidateIn, shapefile(t, "declared", []feature{declared("1", box(0, 0, 100, 100)), declared("2", box(300, 0, 400, 100)), declared("3", box(500, 0, 600, 100))}))
+	c.setScope(&req, westTown)
+	c.load(req)
+	changes := []intake.Amendment{{Number: "1", Text: map[string]string{"CUN": "乙村"}}, {Number: "2", Withdraw: true}, {Number: "4", Geometry: plane(box(700, 0, 800, 100))},
+		{Number: "3", Geometry: plane(box(510, 0, 600, 100))}}
+	together := func(list []intake.Amendment) (result intake.Result, err error) {
+		list = slices.Clone(list)
+		list[0].Base, list[0].UploadID = req.DatasetID, uuid.New()
+		r := intake.Request{County: code, DatasetID: uuid.New(), Kind: intake.CandidateIn, Year: 2025, Scope: westTown, FileName: "many.json"}
+		err = c.db.InTx(context.Background(), func(tx pgx.Tx) (err error) {
+			result, _, err = intake.AmendIn(context.Background(), tx, c.db, r, list...)
+			return err
+		})
+		return result, err
+	}
+	count := func() string {
+		return strings.Join(c.rows(`SELECT concat_ws(' ', (SELECT count(*) FROM dataset), (SELECT count(*) FROM upload), (SELECT count(*) FROM candidate))`), "")
+	}
+	before := count()
+	if _, err := together(append(slices.Clone(changes), intake.Amendment{Number: "9", Withdraw: true})); !errors.Is(err, intake.ErrNoParcel) || count() != before {
+		t.Fatalf("one that cannot be made: %v, %s rows, before %s", err, count(), before)
+	}
+	all, err := together(changes)
+	if err != nil || all.Features != 3 {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	// the same, one after another, from the same start
+	c.load(func() intake.Request {
+		again := c.request(intake.CandidateIn, shapefile(t, "declared", []feature{declared("1", box(0, 0, 100, 100)), declared("2", box(300, 0, 400, 100)), declared("3", box(500, 0, 600, 100))}))
+		c.setScope(&again, westTown)
+		req = again
+		return again
+	}())
+	base, version := req.DatasetID, ""
+	for _, a := range changes {
+		a.Base = base
+		id, result, err := c.amend(a, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		base, version = id, result.Version
+	}
+	if version != all.Version {
+		t.Errorf("together %s, one after another %s", all.Version, version)
+	}
+}
+
 // Ensure that a change which cannot be made leaves nothing behind.
 func TestAmendRefusesAndLeavesNothing(t *testing.T) {
 	c := surveyed(t)

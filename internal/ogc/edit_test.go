@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"gengheng/internal/jobs"
+	"gengheng/internal/screening"
 )
 
 // queue stands for the workers: it takes jobs and does none.
@@ -296,6 +297,47 @@ func TestEdit_Locked(t *testing.T) {
 		}
 		if after := s.rows(); tc.says != "" && after != before {
 			t.Errorf("%s: refused edits left rows: %s, before %s", tc.state, after, before)
+		}
+	}
+}
+
+// What an edit's answer says is what the screening that follows finds.
+func TestEdit_IsJudgedAsTheScreeningDoes(t *testing.T) {
+	t.Parallel()
+	s := newService(t, true)
+	at := []string{in + "/2025." + url.PathEscape("甲/"+townA), "/collections/candidates_out/items/2025.1", in + "/2025.2"}
+	for i, path := range []string{"/collections/candidates_out/items", in} {
+		// one over four parcels of the mesh, one beside other declarations
+		body := `{"type":"Feature","geometry":` + plot(10, 10*i, -30) + `,"properties":{"SBBH":"` + fmt.Sprint(i+1) + `","XZDM":"` + townA + `","NZDL":"` + []string{"0305", "0101"}[i] + `","year":2025}}`
+		if a := s.send("POST", path, geo, body, zone); a.status != 201 {
+			t.Fatal(a.text)
+		}
+	}
+	if a := s.send("PATCH", at[0], patch, `{"geometry":`+plot(1, 0, -20)+`,"properties":{"NZDL":"0103"}}`, zone); a.status != 200 {
+		t.Fatal(a.text)
+	}
+	before := make([]answer, len(at))
+	for i, path := range at {
+		if before[i] = s.must(path); before[i].property("screening") != "edited" {
+			t.Errorf("%s", before[i].text)
+		}
+	}
+	run, err := uuid.Parse(s.text(`SELECT run_id::text FROM screening_run WHERE status = 'queued'`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := screening.Run(t.Context(), s.db, county, run, nil); err != nil {
+		t.Fatal(err)
+	}
+	for i, path := range at {
+		after := s.must(path)
+		if after.property("screening") != "screened" {
+			t.Errorf("%s", after.text)
+		}
+		for _, name := range []string{"verdict", "reasons", "usable_m2", "net_m2", "net_paddy_m2", "slope_class", "quality"} {
+			if got, want := after.property(name), before[i].property(name); got != want || name == "verdict" && got == nil {
+				t.Errorf("%s: %s is %v by the screening, %v by the edit", path, name, got, want)
+			}
 		}
 	}
 }
