@@ -1,7 +1,6 @@
 package balance
 
 import (
-	"container/heap"
 	"math"
 	"slices"
 )
@@ -23,13 +22,16 @@ type columnSearch struct {
 	now     []bool  // columns that are out at present
 	out     []bool  // that are out for good
 	nodes   int
-	dives   bool // branches on columns, deepest first, to find plans rather than proofs
-	lower   float64
+	dives   bool    // branches on columns, deepest first, to find plans rather than proofs
+	lower   float64 // where the search was not exhausted, in money with the constant
 	better  bool
-	borders []int32   // between blocks, of the last rows
-	root    float64   // bound at the root, in money with the constant
-	rootMu  []float64 // the prices that give it
-	rootF   []float64 // and the flows on borders
+	gains   [2][]pseudo // of the units at 0 and at 1
+	borders []int32     // between blocks, of the last rows
+	root    float64     // bound at the root, in money with the constant
+	rootMu  []float64   // the prices that give it
+	rootF   []float64   // and the flows on borders
+
+	blockOf, place []int32 // of every free unit: its block and its place there
 }
 
 // column is a plan of one block.
@@ -71,6 +73,7 @@ func newColumnSearch(e *engine, list []block, pool [][][]bool) *columnSearch {
 	}
 	c.build(list, open, one)
 	c.now, c.out = make([]bool, len(c.columns)), make([]bool, len(c.columns))
+	c.gains = [2][]pseudo{make([]pseudo, len(c.units)), make([]pseudo, len(c.units))}
 	return c
 }
 
@@ -85,6 +88,7 @@ func (c *columnSearch) build(list []block, open, one []bool) {
 			blockOf[u], at[u] = int32(b), int32(i)
 		}
 	}
+	c.blockOf, c.place = blockOf, at
 	cost := c.price(blockOf, at, open, one)
 	up := make([]float64, len(cost))
 	for j := range up {
@@ -263,217 +267,4 @@ func (c *columnSearch) addShortfall(row []lpEntry, k int32, columns []int32, rhs
 // cutoff is the scaled value from which a node holds nothing better.
 func (c *columnSearch) cutoff() float64 {
 	return c.e.pl.target()/c.e.sc.omega - c.fixed
-}
-
-// search runs at most maxNodes nodes; true when it was exhausted: no plan that can
-// be put together from the columns is better than the planner's best.
-func (c *columnSearch) search(list []block, maxNodes int, stop func() bool) bool {
-	open := &columnHeap{}
-	current := &columnNode{unit: -1, column: -1, bound: math.Inf(-1)}
-	order := 0
-	for current != nil || open.Len() > 0 {
-		if current == nil {
-			current = c.pop(open)
-			if current.bound >= c.cutoff() {
-				current = nil
-				continue
-			}
-		}
-		if c.nodes >= maxNodes || stop() {
-			c.lower = current.bound
-			for _, n := range *open {
-				c.lower = min(c.lower, n.bound)
-			}
-			return false
-		}
-		c.nodes++
-		branch, done := c.expand(list, current, stop)
-		if done {
-			current = nil
-			continue
-		}
-		children := [2]*columnNode{}
-		for i, in := range [2]bool{branch.in, !branch.in} {
-			order++
-			children[i] = &columnNode{parent: current, unit: branch.unit, column: branch.column, in: in, bound: current.bound, order: -order}
-		}
-		heap.Push(open, children[1])
-		current = children[0]
-	}
-	c.lower = math.Inf(1)
-	return true
-}
-
-// pop takes the node of least bound; in a dive mostly the latest one.
-func (c *columnSearch) pop(open *columnHeap) *columnNode {
-	if !c.dives || c.nodes%50 == 0 {
-		return heap.Pop(open).(*columnNode)
-	}
-	at := 0
-	for i, n := range *open {
-		if n.order < (*open)[at].order {
-			at = i
-		}
-	}
-	return heap.Remove(open, at).(*columnNode)
-}
-
-// expand solves a node's relaxation; it gives what to branch on and the side to
-// take first, or done.
-func (c *columnSearch) expand(list []block, node *columnNode, stop func() bool) (branch columnNode, done bool) {
-	c.moveTo(node)
-	switch c.lp.runAgain(c.cutoff(), stop) {
-	case lpInfeasible:
-		if c.lp.provesInfeasible() {
-			return branch, true
-		}
-	case lpCutoff:
-		return branch, true
-	case lpOptimal:
-		y := c.lp.prices(c.lp.cost)
-		bound := c.lp.safeBound(y)
-		node.bound = max(node.bound, bound)
-		if node.bound >= c.cutoff() {
-			return branch, true
-		}
-		if node.parent == nil {
-			c.keepRoot(y, bound)
-			c.fix(y, bound)
-		}
-		if c.dives {
-			if j := c.mostChosen(); j >= 0 {
-				return columnNode{unit: -1, column: j, in: true}, false
-			}
-		} else if unit, x := c.fractional(); unit >= 0 {
-			return columnNode{unit: unit, column: -1, in: x > 0.5}, false
-		}
-		c.offer(list, func(j int32) bool { return c.lp.value(j) > 0.5 })
-		if node.bound >= c.cutoff() {
-			return branch, true
-		}
-	}
-	return c.blind(list)
-}
-
-// mostChosen is the column that the relaxation chooses most, but not wholly; -1
-// where all are whole.
-func (c *columnSearch) mostChosen() int32 {
-	best, at := integral, int32(-1)
-	for j := range c.columns {
-		if x := c.lp.value(int32(j)); x > best && x < 1-integral {
-			best, at = x, int32(j)
-		}
-	}
-	return at
-}
-
-// keepRoot keeps the prices at the root.
-func (c *columnSearch) keepRoot(y []float64, bound float64) {
-	r, sc := c.e.r, c.e.sc
-	c.root = (bound+c.fixed)*sc.omega + r.constant
-	c.rootMu, c.rootF = make([]float64, len(r.rhs)), make([]float64, len(c.borders))
-	for k := range c.rootMu {
-		c.rootMu[k] = c.lp.price(y, k) * sc.omega / sc.sigma[k]
-	}
-	first := c.lp.m - len(c.borders)
-	for i, e := range c.borders {
-		w := r.edgeWeight[e]
-		c.rootF[i] = min(max(-c.lp.price(y, first+i)*sc.omega, -w), w)
-	}
-}
-
-// fix puts the columns aside for good that cost too much in any better plan.
-func (c *columnSearch) fix(y []float64, bound float64) {
-	slack := c.cutoff() - bound
-	for j := range c.columns {
-		d := c.lp.cost[j]
-		for _, t := range c.lp.cols[j] {
-			d -= y[t.at] * t.v
-		}
-		if c.lp.place[j] < 0 && d > slack {
-			c.out[j] = true
-		}
-	}
-}
-
-// fractional is the unit whose value in the relaxation is the nearest to a half;
-// -1 when all are whole.
-func (c *columnSearch) fractional() (int32, float64) {
-	best, at, x := integral, int32(-1), 0.0
-	for i := range c.units {
-		sum := 0.0
-		for _, j := range c.has[i] {
-			sum += c.lp.value(j)
-		}
-		if near := min(sum, 1-sum); near > best {
-			best, at, x = near, int32(i), sum
-		}
-	}
-	return at, x
-}
-
-// blind branches on any unit that is still open; where there is none the plan
-// itself is the judge.
-func (c *columnSearch) blind(list []block) (branch columnNode, done bool) {
-	left := func(columns []int32) bool {
-		return slices.ContainsFunc(columns, func(j int32) bool { return !c.now[j] })
-	}
-	for i := range c.units {
-		if left(c.has[i]) && left(c.hasNot[i]) {
-			return columnNode{unit: int32(i), column: -1}, false
-		}
-	}
-	c.offer(list, func(j int32) bool { return !c.now[j] })
-	return branch, true
-}
-
-// offer hands the plan of the chosen columns to the planner, where there is one of
-// each block.
-func (c *columnSearch) offer(list []block, chosen func(j int32) bool) {
-	s := make([]bool, len(c.e.r.free))
-	for b := range list {
-		i := slices.IndexFunc(c.of[b], chosen)
-		if i < 0 {
-			return
-		}
-		for k, u := range list[b].units {
-			s[u] = c.columns[c.of[b][i]].s[k]
-		}
-	}
-	c.better = c.e.pl.offer(s) || c.better
-}
-
-// moveTo leaves the columns that the node's branches allow.
-func (c *columnSearch) moveTo(node *columnNode) {
-	want := slices.Clone(c.out)
-	for n := node; n.parent != nil; n = n.parent {
-		if n.unit < 0 && n.in {
-			for _, j := range c.of[c.columns[n.column].block] {
-				want[j] = want[j] || j != n.column
-			}
-			continue
-		}
-		if n.unit < 0 {
-			want[n.column] = true
-			continue
-		}
-		forbidden := c.has[n.unit]
-		if n.in {
-			forbidden = c.hasNot[n.unit]
-		}
-		for _, j := range forbidden {
-			want[j] = true
-		}
-	}
-	for j, out := range want {
-		if c.now[j] == out {
-			continue
-		}
-		c.now[j] = out
-		if out {
-			c.lp.setBounds(j, 0, 0)
-		} else {
-			c.lp.setBounds(j, 0, 1)
-		}
-	}
 }

@@ -6,6 +6,8 @@ type columnNode struct {
 	unit   int32 // index into units; -1 where the branch is about a column
 	column int32 // -1 at the root
 	in     bool
+	x      float64 // of the unit in the parent's relaxation
+	out    []int32 // columns that no better plan in the subtree has
 	bound  float64
 	order  int
 }

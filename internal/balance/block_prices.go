@@ -19,6 +19,7 @@ type priceModel struct {
 	model   float64 // what the model promises where it sent us last
 	radius  float64
 	lp      *simplex
+	inner   bool // units are fixed: what is proved holds with these alone
 }
 
 func newPriceModel(e *engine, linking []int32, mu, f []float64, list []block) *priceModel {

@@ -12,17 +12,16 @@ import (
 // next: only costs change, so that its rounding cuts stay valid and its basis is a
 // start.
 type blockSearch struct {
-	e     *engine
-	whole *core
-	known map[string]bool
-	pool  [][]bool // plans met so far, each once
+	e      *engine
+	whole  *core
+	known  map[string]bool
+	pool   [][]bool // plans met so far, each once
+	effort int      // nodes of the last listing
 }
 
 // Effort of the searches in blocks.
 const (
-	blockNodes  = 20000
-	columnsMost = 4000 // plans of a block listed in full
-	columnsSome = 200  // and on the way there
+	blockNodes = 20000
 )
 
 // newBlockSearch gives the search over a block; nil where it is too large for one.
@@ -70,14 +69,52 @@ func (bs *blockSearch) keep(s []bool) {
 	}
 }
 
-// solve seeks the block's optimum at the prices of p, from the plans met so far.
+// solve seeks the block's optimum at the prices of p, from the plans met so far; nil
+// where the prices of other constraints make flows pay without end.
 func (bs *blockSearch) solve(p *Problem) *Solution {
+	if payingRay(p, 1e-13) >= 0 {
+		return nil
+	}
 	bs.reprice(p)
-	for _, s := range bs.pool {
+	for _, s := range bs.fitting() {
 		bs.e.pl.offer(s)
 	}
 	bs.e.searchWhole(bs.whole, blockNodes)
 	return bs.e.solution()
+}
+
+// fitting are the plans met so far that have the units as they are fixed.
+func (bs *blockSearch) fitting() [][]bool {
+	var fixed []int
+	for i, at := range bs.whole.rootFix {
+		if at >= 0 {
+			fixed = append(fixed, i)
+		}
+	}
+	if len(fixed) == 0 {
+		return bs.pool
+	}
+	var list [][]bool
+	for _, s := range bs.pool {
+		if !slices.ContainsFunc(fixed, func(i int) bool { return s[i] != (bs.whole.rootFix[i] == 1) }) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// within gives the plans met so far that fit and cost less than limit at the
+// prices of p.
+func (bs *blockSearch) within(p *Problem, limit float64) [][]bool {
+	bs.reprice(p)
+	var list [][]bool
+	for _, s := range bs.fitting() {
+		q := bs.e.pl.start(s)
+		if bs.e.pl.route(q) && q.objective+bs.e.r.constant < limit {
+			list = append(list, s)
+		}
+	}
+	return list
 }
 
 // collect meets every plan of the block below limit, in money at the prices of p;
@@ -87,6 +124,7 @@ func (bs *blockSearch) collect(p *Problem, limit float64, most int) ([][]bool, b
 	c := bs.whole
 	c.collect = &collection{limit: limit/bs.e.sc.omega - c.fixed}
 	done := c.search(10*most, func() bool { return bs.e.stop() || len(c.collect.plans) > most })
+	bs.effort = c.nodes
 	for _, s := range c.collect.plans {
 		bs.keep(s)
 	}
@@ -128,145 +166,3 @@ func (e *engine) inBlocks(count int, f func(b int)) {
 	}
 	wg.Wait()
 }
-
-// Effort of proveByColumns.
-const (
-	columnRounds = 60
-	mixNodes     = 300  // of the searches for better plans
-	listedNodes  = 3000 // of those after a listing
-	proofNodes   = 20000
-)
-
-// proveByColumns puts the best plan together from the plans that the blocks have
-// met, and betters the prices by what the relaxation of that says. Then it lists
-// in every block all plans that a better plan may have: those that cost, at the
-// best prices, less than the block's optimum and what the blocks' bound leaves. An
-// exhausted search over the whole plans made of these proves the best plan optimal.
-func (e *engine) proveByColumns(m *priceModel, mu, f []float64) {
-	if slices.Contains(e.searches, nil) {
-		return
-	}
-	d := newDominance(e, m.list)
-	level, failedAt, part := 0, math.Inf(1), 1.0
-	for range columnRounds {
-		c := e.mixColumns(m, d, mixNodes)
-		left := e.pl.target() + e.r.constant - m.best
-		if left <= 0 {
-			e.exhausted, e.provedOver = true, byColumns
-			return
-		}
-		if e.stop() || e.exactlyCertified() || c.rootMu == nil {
-			return
-		}
-		if c.root-m.best > 0.05*left && part > 0.1 {
-			gain := e.stepPrices(m, c, mu, f, part)
-			if gain < 0.1*(c.root-m.best) {
-				part /= 2
-			} else {
-				part = min(1, 2*part)
-			}
-			continue
-		}
-		part = 1
-		reach := left
-		if level < len(reaches) {
-			reach *= reaches[level]
-		}
-		pool := make([][][]bool, len(m.list))
-		listed := e.listAll(m, d, reach, reach == left, pool)
-		if listed && reach == left {
-			e.finishColumns(m, pool)
-			return
-		}
-		if level >= len(reaches) {
-			if left > 0.8*failedAt {
-				return
-			}
-			failedAt = left
-		}
-		level++
-		e.mixColumns(m, d, listedNodes)
-	}
-}
-
-// reaches are the shares of what the bound leaves, up to which plans are listed
-// for the sake of better plans before all of them are.
-var reaches = [2]float64{1. / 16, 1. / 4}
-
-// mixColumns searches the plans put together from those that the blocks have met.
-func (e *engine) mixColumns(m *priceModel, d *dominance, nodes int) *columnSearch {
-	pool := make([][][]bool, len(m.list))
-	e.inBlocks(len(m.list), func(b int) {
-		e.searches[b].pool = d.keep(b, e.searches[b].pool)
-		pool[b] = e.searches[b].pool
-	})
-	c := newColumnSearch(e, m.list, pool)
-	c.dives = nodes == mixNodes
-	c.search(m.list, nodes, e.stop)
-	e.nodes += int64(c.nodes)
-	if c.better {
-		e.polish()
-	}
-	return c
-}
-
-// finishColumns searches the plans put together from all plans of each block that
-// a better plan may have.
-func (e *engine) finishColumns(m *priceModel, pool [][][]bool) {
-	c := newColumnSearch(e, m.list, pool)
-	e.exhausted = c.search(m.list, proofNodes, e.stop)
-	e.nodes += int64(c.nodes)
-	if e.exhausted {
-		e.provedOver = byColumns
-	} else if !math.IsInf(c.lower, 0) {
-		target := e.pl.target() + e.r.constant
-		e.strengthened(min((c.lower+c.fixed)*e.sc.omega+e.r.constant, target), "open nodes of a branch and bound over "+byColumns)
-	}
-}
-
-// polish improves the best plan by single flips and swaps.
-func (e *engine) polish() {
-	p := e.pl.best.clone()
-	e.pl.improve(p, e.stop)
-	e.pl.offer(p.s)
-}
-
-// listAll lists in every block the plans that cost less than its optimum and
-// reach, but for those that others of them replace; false where there are too many.
-func (e *engine) listAll(m *priceModel, d *dominance, reach float64, all bool, pool [][][]bool) bool {
-	most := columnsSome
-	if all {
-		most = columnsMost
-	}
-	complete := make([]bool, len(m.list))
-	e.inBlocks(len(m.list), func(b int) {
-		limit := m.list[b].value + reach
-		limit += 1e-12 * (math.Abs(m.best) + math.Abs(reach) + math.Abs(m.list[b].value))
-		pool[b], complete[b] = e.searches[b].collect(m.list[b].p, limit, most)
-		pool[b] = d.keep(b, pool[b])
-	})
-	for _, bs := range e.searches {
-		e.nodes += int64(bs.whole.nodes)
-	}
-	return !e.stop() && !slices.Contains(complete, false) && !slices.ContainsFunc(pool, func(s [][]bool) bool { return len(s) == 0 })
-}
-
-// stepPrices solves the blocks at prices a part of the way from the best ones to
-// those of the relaxation over the columns; it gives what the bound gains.
-func (e *engine) stepPrices(m *priceModel, c *columnSearch, mu, f []float64, part float64) float64 {
-	copy(mu, m.center)
-	copy(f, m.held)
-	for k, v := range c.rootMu {
-		mu[k] += part * (v - mu[k])
-	}
-	for i, x := range c.borders {
-		f[x] += part * (c.rootF[i] - f[x])
-	}
-	clampSigns(e.r.p, mu)
-	copy(mu, settle(e.r.p, e.r.flowRows, mu))
-	before := m.best
-	sum, _ := e.solveAt(m, mu, f)
-	return sum - before
-}
-
-const byColumns = "the plans put together from every plan of each block that a better plan may have"

@@ -8,20 +8,18 @@ import (
 	"time"
 )
 
-// Ensure what is proved from the plans of blocks put together is the optimum, and
-// that a bound on the way there never exceeds it.
-func TestProofByColumnsEqualsBruteForce(t *testing.T) {
-	t.Parallel()
-	count := 400
-	if testing.Short() {
-		count = 150
-	}
-	proved, none := 0, 0
+// provesLikeBruteForce solves count town problems by blocks that list at most so
+// many plans each, and holds what is proved against brute force: the plan called
+// optimal is, and a bound on the way never exceeds the optimum. It counts the problems
+// with a plan to begin with, those proved, and those proved by branches.
+func provesLikeBruteForce(t *testing.T, count, listed int, stream uint64) (begun, proved, branched int) {
+	t.Helper()
 	for seed := range count {
-		rng := rand.New(rand.NewPCG(uint64(seed), 55))
+		rng := rand.New(rand.NewPCG(uint64(seed), stream))
 		p := townProblem(rng)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		e := newEngine(ctx, p, Options{Gap: -1}.withDefaults(), time.Now())
+		e.listed = listed
 		e.dual.maximise(nil, 1e-8, 200, e.stop, nil)
 		e.certify(e.dual.bestAt)
 		for range 50 {
@@ -34,15 +32,18 @@ func TestProofByColumnsEqualsBruteForce(t *testing.T) {
 			}
 		}
 		if e.pl.best == nil {
-			none++
 			cancel()
 			continue
 		}
+		begun++
 		e.priceBlocks()
 		cancel()
 		want := bruteForce(p)
 		if e.exhausted {
 			proved++
+			if e.provedOver == byBranches {
+				branched++
+			}
 			if got := e.pl.best.objective + e.r.constant; math.Abs(got-want) > 1e-6*(1+math.Abs(want)) {
 				t.Errorf("seed %d: %.9g is called optimal, the optimum is %.9g", seed, got, want)
 			}
@@ -51,8 +52,35 @@ func TestProofByColumnsEqualsBruteForce(t *testing.T) {
 			t.Errorf("seed %d: bound %.9g, the optimum is %.9g", seed, e.tree, want)
 		}
 	}
-	t.Logf("%d of %d proved, %d without a plan", proved, count, none)
-	if proved < (count-none)/5 {
-		t.Errorf("only %d of %d proved", proved, count)
+	return begun, proved, branched
+}
+
+// Ensure what is proved from the plans of blocks put together is the optimum, and
+// that a bound on the way there never exceeds it.
+func TestProofByColumnsEqualsBruteForce(t *testing.T) {
+	t.Parallel()
+	count := 400
+	if testing.Short() {
+		count = 150
+	}
+	begun, proved, _ := provesLikeBruteForce(t, count, columnsMost, 55)
+	t.Logf("%d of %d proved, %d without a plan", proved, begun, count-begun)
+	if proved < begun/5 {
+		t.Errorf("only %d of %d proved", proved, begun)
+	}
+}
+
+// Ensure the same where no block may list more than one plan, so that the proof has
+// to branch on units above the blocks.
+func TestProofByBranchesEqualsBruteForce(t *testing.T) {
+	t.Parallel()
+	count := 250
+	if testing.Short() {
+		count = 150
+	}
+	begun, proved, branched := provesLikeBruteForce(t, count, 1, 56)
+	t.Logf("%d of %d proved, %d by branches", proved, begun, branched)
+	if branched < begun/20 {
+		t.Errorf("only %d of %d proved by branches", branched, begun)
 	}
 }

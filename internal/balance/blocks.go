@@ -177,7 +177,7 @@ func (e *engine) priceBlocks() {
 		before, promise := m.best, m.model-m.best
 		sum, proved := e.solveAt(m, mu, f)
 		if math.IsInf(sum, -1) {
-			return
+			break
 		}
 		switch gain := sum - before; {
 		case gain >= 0.5*promise:
@@ -194,7 +194,7 @@ func (e *engine) priceBlocks() {
 		}
 	}
 	if m.list != nil && !e.stop() {
-		e.proveByColumns(m, mu, f)
+		e.proveAbove(m)
 	}
 }
 
@@ -209,7 +209,8 @@ func (e *engine) solveAt(m *priceModel, mu, f []float64) (float64, bool) {
 	sum, proved := e.solveBlocks(list)
 	sum += outside
 	m.last = list
-	if math.IsInf(sum, -1) {
+	if math.IsInf(sum, 0) {
+		m.best = max(m.best, sum)
 		return sum, false
 	}
 	if sum > m.best {
@@ -217,9 +218,11 @@ func (e *engine) solveAt(m *priceModel, mu, f []float64) (float64, bool) {
 		copy(m.center, mu)
 		copy(m.held, f)
 	}
-	e.strengthened(sum, "exhausted branch and bound with rounding cuts over each block of units, linking constraints priced and flows between blocks held")
-	e.noteFlips(list, sum)
-	e.offerBlocks(list)
+	if !m.inner {
+		e.strengthened(sum, "exhausted branch and bound with rounding cuts over each block of units, linking constraints priced and flows between blocks held")
+		e.noteFlips(list, sum)
+	}
+	e.offerBlocks(m, list)
 	return sum, proved
 }
 
@@ -247,7 +250,7 @@ func (e *engine) solveBlocks(list []block) (sum float64, proved bool) {
 			return
 		}
 		limit := time.Until(e.deadline())
-		if limit <= 0 {
+		if limit <= 0 || payingRay(list[b].p, 1e-13) >= 0 {
 			return
 		}
 		opt := Options{Gap: -1, TimeLimit: limit, Threads: 1, Seed: e.opt.Seed, whole: true}
@@ -267,6 +270,9 @@ func (e *engine) solveBlocks(list []block) (sum float64, proved bool) {
 	proved = true
 	for b := range list {
 		s := list[b].s
+		if s != nil && s.Selected == nil && e.searches[b] != nil && e.searches[b].e.exhausted {
+			return math.Inf(1), false // what is fixed leaves the block no plan
+		}
 		v := math.Inf(-1)
 		if s != nil && s.Bound != nil {
 			v = *s.Bound
@@ -277,6 +283,9 @@ func (e *engine) solveBlocks(list []block) (sum float64, proved bool) {
 		if math.IsInf(v, -1) {
 			return v, false
 		}
+		if bs := e.searches[b]; s != nil && bs != nil && bs.e.exhausted {
+			v = max(v, bs.e.pl.target()+bs.e.r.constant)
+		}
 		list[b].value = v
 		total.add(v)
 		proved = proved && s.Status == Optimal
@@ -285,9 +294,9 @@ func (e *engine) solveBlocks(list []block) (sum float64, proved bool) {
 	return math.Nextafter(total.value(), math.Inf(-1)), proved
 }
 
-// offerBlocks puts the blocks' plans together, mends and improves what comes of
-// it.
-func (e *engine) offerBlocks(list []block) {
+// offerBlocks puts the blocks' plans together and mends what comes of it; where that
+// is no worse than the best plan by more than the bound leaves, it improves it.
+func (e *engine) offerBlocks(m *priceModel, list []block) {
 	s := make([]bool, len(e.r.free))
 	for b := range list {
 		if list[b].s == nil || list[b].s.Selected == nil {
@@ -298,8 +307,11 @@ func (e *engine) offerBlocks(list []block) {
 		}
 	}
 	p := e.pl.start(s)
-	if e.pl.route(p) || e.pl.repair(p, e.multipliers, e.stop) {
-		e.pl.improve(p, e.stop)
-		e.pl.offer(p.s)
+	if !e.pl.route(p) && !e.pl.repair(p, e.multipliers, e.stop) {
+		return
 	}
+	if p.objective < e.pl.target()+e.left(m) {
+		e.pl.improve(p, e.stop)
+	}
+	e.pl.offer(p.s)
 }

@@ -6,11 +6,12 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"time"
 )
 
 // Version names the engine in certificates; it changes when answers may.
-const Version = "gengheng-balance 0.4"
+const Version = "gengheng-balance 0.5"
 
 // Options steers Solve. The zero value means the defaults of the command line:
 // 60 s, a gap of 0.0001, all processors, seed 0.
@@ -67,6 +68,8 @@ type engine struct {
 	exhausted   bool           // a branch and bound over all free units was exhausted
 	provedOver  string         // what that one was over
 	searches    []*blockSearch // of the blocks
+	dominance   *dominance     // among their plans
+	listed      int            // plans of a block listed in full
 	flips       []flip         // of the free units; nil where there are no blocks
 	root        *rootFixing
 	nodes       int64
@@ -117,7 +120,7 @@ func newEngine(ctx context.Context, p *Problem, opt Options, started time.Time) 
 	e := &engine{p: p, r: r, sc: sc, opt: opt, started: started, ctx: ctx,
 		dual: newDual(r, sc), pl: newPlanner(r, sc),
 		random: rand.New(rand.NewPCG(uint64(opt.Seed), 0x67656e67)),
-		bound:  math.Inf(-1), tree: math.Inf(-1)}
+		bound:  math.Inf(-1), tree: math.Inf(-1), listed: columnsMost}
 	return e
 }
 
@@ -125,15 +128,22 @@ func (e *engine) stop() bool { return e.ctx.Err() != nil }
 
 // checkBounded refuses flows that could lower the objective without end.
 func checkBounded(p *Problem) error {
-	suspect := -1
-	for z := range p.Flows {
-		if p.Flows[z].Cost < 0 && math.IsInf(p.Flows[z].Upper, 1) {
-			suspect = z
-			break
-		}
-	}
+	suspect := payingRay(p, 1e-9)
 	if suspect < 0 {
 		return nil
+	}
+	return &InputError{"flows.csv", suspect + 2,
+		fmt.Sprintf("流量 %q 费用为负且无上限，目标可无限减小；请给出 upper", p.Flows[suspect].ID),
+		fmt.Sprintf("flow %q has a negative cost and no limit, so the objective has no minimum; give it an upper", p.Flows[suspect].ID)}
+}
+
+// payingRay is a flow of negative cost without limit, where flows could lower the
+// objective without end by more than the tolerance (of scaled money) for each unit
+// of flow, and -1 where they could not.
+func payingRay(p *Problem, tolerance float64) int {
+	suspect := slices.IndexFunc(p.Flows, func(f Flow) bool { return f.Cost < 0 && math.IsInf(f.Upper, 1) })
+	if suspect < 0 {
+		return -1
 	}
 	// A ray: flows that add up to nothing in the rows and pay.
 	ray := Problem{Constraints: make([]Constraint, len(p.Constraints)), FlowTerms: p.FlowTerms, Flows: make([]Flow, len(p.Flows))}
@@ -149,12 +159,10 @@ func checkBounded(p *Problem) error {
 	r := reduce(&ray)
 	sc := newScales(r)
 	cost, ok := newRouter(r, sc, 0).solve(make([]float64, len(r.rhs)))
-	if ok && cost < -1e-9*sc.omega {
-		return &InputError{"flows.csv", suspect + 2,
-			fmt.Sprintf("流量 %q 费用为负且无上限，目标可无限减小；请给出 upper", p.Flows[suspect].ID),
-			fmt.Sprintf("flow %q has a negative cost and no limit, so the objective has no minimum; give it an upper", p.Flows[suspect].ID)}
+	if ok && cost < -tolerance*sc.omega {
+		return suspect
 	}
-	return nil
+	return -1
 }
 
 // Sizes of problems that get the costlier treatments.
