@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -24,13 +25,31 @@ const ogcBase = "/ogc"
 // mountOGC adds the addresses for desktop GIS behind the same door as every
 // operation: each has its rule in the policy.
 func (s *server) mountOGC(e *echo.Echo) {
+	methods := map[string][]string{}
 	for _, r := range s.gis.Routes() {
 		path := ogcBase + "/:county" + strings.NewReplacer("{collection}", ":collection", "{feature}", ":feature").Replace(r.Path)
+		methods[path] = append(methods[path], cmp.Or(r.Method, http.MethodGet))
+		if r.Method == "" {
+			methods[path] = append(methods[path], http.MethodHead)
+		}
 		h := s.admitted(r.ID, s.ogcHandler(r))
 		e.Add(cmp.Or(r.Method, http.MethodGet), path, h)
+		if r.Method == "" {
+			e.HEAD(path, h) // net/http leaves the body away
+		}
 		if r.Path == "" {
 			e.GET(path+"/", h)
+			e.HEAD(path+"/", h)
 		}
+	}
+	for path, list := range methods {
+		slices.Sort(list)
+		others := slices.DeleteFunc([]string{http.MethodDelete, http.MethodOptions, http.MethodPatch, http.MethodPost, http.MethodPut, http.MethodTrace},
+			func(m string) bool { return slices.Contains(list, m) })
+		e.Match(others, path, func(c echo.Context) error {
+			c.Response().Header().Set(echo.HeaderAllow, strings.Join(list, ", "))
+			return echo.NewHTTPError(http.StatusMethodNotAllowed)
+		})
 	}
 }
 
@@ -66,7 +85,7 @@ func (s *server) gisProblem(c echo.Context, err error) error {
 		err = &problem{Status: of.Status, kind: of.Kind, Title: of.Title, Detail: of.Detail}
 	}
 	var p *problem
-	if m := c.Request().Method; errors.As(err, &p) && p.Status >= 400 && p.Status < 500 && m != http.MethodGet && m != http.MethodOptions && s.refuseAloud(c, p) {
+	if m := c.Request().Method; errors.As(err, &p) && p.Status >= 400 && p.Status < 500 && m != http.MethodGet && m != http.MethodHead && m != http.MethodOptions && s.refuseAloud(c, p) {
 		return nil
 	}
 	return err

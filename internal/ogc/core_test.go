@@ -70,7 +70,7 @@ func TestATSCore(t *testing.T) {
 }
 
 // /conf/core/fc-md-items, fc-md-items-links, fc-md-extent, sfc-md-success.
-func atsCollection(t *testing.T, s *service, v map[string]any) {
+func atsCollection(t testing.TB, s *service, v map[string]any) {
 	t.Helper()
 	id := v["id"].(string)
 	a := answer{json: v}
@@ -121,7 +121,7 @@ func TestATSItems(t *testing.T) {
 	t.Parallel()
 	s := newService(t, true)
 	const items = "/collections/parcels/items"
-	t.Run("/conf/core/fc-limit-response-1", func(t *testing.T) {
+	t.Run("/conf/core/fc-limit-response", func(t *testing.T) {
 		s := s.in(t)
 		for limit, want := range map[string]int{"": 10, "?limit=1": 1, "?limit=17": 17, "?limit=1000": 1000, "?limit=10000": 1000} {
 			a := s.must(items + limit)
@@ -180,7 +180,7 @@ func TestATSItems(t *testing.T) {
 }
 
 // /conf/core/f-op, f-success, f-links: the feature of the page, alone.
-func atsFeature(t *testing.T, s *service, collection string, f map[string]any) {
+func atsFeature(t testing.TB, s *service, collection string, f map[string]any) {
 	t.Helper()
 	path := "/collections/" + collection + "/items/" + url.PathEscape(f["id"].(string))
 	a := s.must(path)

@@ -36,7 +36,7 @@ const (
 // service is the whole HTTP service over a synthetic county (合成县).
 type service struct {
 	*httptest.Server
-	t    *testing.T
+	t    testing.TB
 	db   *store.DB
 	plan uuid.UUID
 	run  uuid.UUID
@@ -50,7 +50,7 @@ type requests struct {
 	asked []string
 }
 
-func newService(t *testing.T, open bool) *service {
+func newService(t testing.TB, open bool) *service {
 	t.Helper()
 	db := storetest.New(t)
 	files, err := api.NewFiles(t.TempDir())
@@ -267,7 +267,7 @@ func (s *service) secret(held access.Capacity) string {
 }
 
 // in is the service as a subtest uses it.
-func (s *service) in(t *testing.T) *service {
+func (s *service) in(t testing.TB) *service {
 	v := *s
 	v.t = t
 	return &v

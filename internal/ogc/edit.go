@@ -44,7 +44,7 @@ const maxBody = 8 << 20
 // methods are what the caller may do at an address of a collection. It depends on
 // the caller, not on the feature: programs ask once, of the first feature, for all.
 func methods(c *Call, col *collection.Collection, edits []string) string {
-	list := []string{http.MethodGet, http.MethodOptions}
+	list := []string{http.MethodGet, http.MethodHead, http.MethodOptions}
 	if col.Editable() && c.Editor {
 		list = append(list, edits...)
 	}

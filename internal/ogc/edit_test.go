@@ -110,10 +110,10 @@ func (s *service) text(sql string, args ...any) string {
 func TestEdit_AsQGIS(t *testing.T) {
 	t.Parallel()
 	s := newService(t, true)
-	if allow := s.send("OPTIONS", in, "", "").header.Get("Allow"); allow != "GET, OPTIONS, POST" {
+	if allow := s.send("OPTIONS", in, "", "").header.Get("Allow"); allow != "GET, HEAD, OPTIONS, POST" {
 		t.Errorf("items allow %s", allow)
 	}
-	if allow := s.send("OPTIONS", in+"/2025."+url.PathEscape("甲/"+townA), "", "").header.Get("Allow"); allow != "GET, OPTIONS, PUT, PATCH, DELETE" {
+	if allow := s.send("OPTIONS", in+"/2025."+url.PathEscape("甲/"+townA), "", "").header.Get("Allow"); allow != "GET, HEAD, OPTIONS, PUT, PATCH, DELETE" {
 		t.Errorf("a feature allows %s", allow)
 	}
 	// fields untouched come as null, those that the program writes too

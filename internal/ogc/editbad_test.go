@@ -84,7 +84,7 @@ func TestEdit_BadInput(t *testing.T) {
 		if a.status != tc.status || !strings.Contains(a.text, tc.says) || !strings.HasPrefix(a.header.Get("Content-Type"), "application/problem+json") {
 			t.Errorf("%s: %d, want %d and %q: %.600s", name, a.status, tc.status, tc.says, a.text)
 		}
-		if tc.status == 405 && a.header.Get("Allow") != "GET, OPTIONS" {
+		if tc.status == 405 && a.header.Get("Allow") != "GET, HEAD, OPTIONS" {
 			t.Errorf("%s: Allow is %q", name, a.header.Get("Allow"))
 		}
 	}

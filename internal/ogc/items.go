@@ -185,7 +185,7 @@ func (s *Service) answer(c *Call, status int) error {
 	tag := entityTag(q, version, body)
 	c.W.Header().Set("ETag", tag)
 	q.contentCRS(c)
-	if status == http.StatusOK && c.R.Method == http.MethodGet && matches(c.R.Header.Get("If-None-Match"), tag) {
+	if status == http.StatusOK && (c.R.Method == http.MethodGet || c.R.Method == http.MethodHead) && matches(c.R.Header.Get("If-None-Match"), tag) {
 		c.W.WriteHeader(http.StatusNotModified)
 		return nil
 	}
