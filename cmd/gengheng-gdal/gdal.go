@@ -19,7 +19,14 @@ import (
 	"gengheng/internal/geodata/frame"
 )
 
-func start()     { C.gg_init() }
+// start registers the drivers; writing has one more.
+func start(writing bool) {
+	C.gg_init()
+	if writing {
+		C.gg_init_writing()
+	}
+}
+
 func deny() bool { return C.gg_deny() == 0 }
 
 func version() string { return cString(C.GDALVersionInfo(cText("RELEASE_NAME"))) }

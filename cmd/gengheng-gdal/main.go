@@ -44,7 +44,7 @@ func serve(in *frame.Reader, out *frame.Writer) error {
 		return err
 	}
 	denied := deny()
-	start()
+	start(req.Op == frame.OpWrite)
 	switch req.Op {
 	case frame.OpVersion:
 		if err := out.WriteJSON(frame.KindDescription, frame.Description{GDAL: version(), Seccomp: denied}); err != nil {
@@ -70,6 +70,9 @@ var drivers = map[string]bool{
 	"ESRI Shapefile": true, "OpenFileGDB": true, "GPKG": true, "GeoJSON": true, "GTiff": true,
 }
 
+// writeOnly is what is made, and never opened.
+const writeOnly = "FlatGeobuf"
+
 func readRequest(in *frame.Reader) (req frame.Request, err error) {
 	kind, payload, err := in.Next()
 	if err != nil {
@@ -81,7 +84,7 @@ func readRequest(in *frame.Reader) (req frame.Request, err error) {
 	if err := unmarshal(payload, &req); err != nil {
 		return req, err
 	}
-	if req.Op != frame.OpVersion && !drivers[req.Driver] {
+	if req.Op != frame.OpVersion && !drivers[req.Driver] && (req.Op != frame.OpWrite || req.Driver != writeOnly) {
 		return req, fmt.Errorf("driver %q is not allowed", req.Driver)
 	}
 	return req, nil
@@ -99,6 +102,12 @@ func limit(req frame.Request) error {
 		{unix.RLIMIT_AS, req.AddressSpace},
 		{unix.RLIMIT_CPU, req.CPUSeconds},
 		{unix.RLIMIT_NOFILE, req.OpenFiles},
+	}
+	if req.FileSize > 0 && req.Op == frame.OpWrite {
+		limits = append(limits, struct {
+			what  int
+			value uint64
+		}{unix.RLIMIT_FSIZE, req.FileSize})
 	}
 	if req.Op != frame.OpWrite && req.Op != frame.OpRasterTo {
 		limits = append(limits, struct {

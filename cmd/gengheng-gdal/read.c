@@ -14,6 +14,7 @@ void RegisterOGROpenFileGDB(void);
 void RegisterOGRGeoPackage(void);
 void RegisterOGRGeoJSON(void);
 void GDALRegister_GTiff(void);
+void RegisterOGRFlatGeobuf(void);
 
 enum { MESSAGE = 1024, WARNINGS = 20 };
 
@@ -67,6 +68,8 @@ void gg_init(void) {
   RegisterOGRGeoJSON();
   GDALRegister_GTiff();
 }
+
+void gg_init_writing(void) { RegisterOGRFlatGeobuf(); }
 
 GDALDatasetH gg_open(const char *path, const char *driver, int raster) {
   const char *allowed[] = {driver, NULL};

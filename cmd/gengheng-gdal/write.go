@@ -129,6 +129,8 @@ func layerOptions(req frame.Request, spec frame.Layer) []string {
 		return append(grid, "LAYER_ALIAS="+spec.Alias)
 	case "GPKG":
 		return []string{"IDENTIFIER=" + spec.Alias, "GEOMETRY_NAME=geom"}
+	case "FlatGeobuf":
+		return []string{"SPATIAL_INDEX=YES"}
 	case "GeoJSON":
 		if geographic(spec.EPSG) {
 			return []string{"COORDINATE_PRECISION=12", "RFC7946=NO"}

@@ -152,6 +152,8 @@ var policy = map[string]rule{
 	"ogcAPI":         {everyone, filtered},
 	"ogcQueryables":  {everyone, filtered},
 	"ogcSchema":      {everyone, filtered},
+	// the file is made in a transaction of its own, which ends before it is sent
+	"ogcDownload": {everyone, own},
 	// whose a parcel is, is decided as for putCandidate; what is read is narrowed
 	// where it is read
 	"ogcCreate":         {declarers, own},

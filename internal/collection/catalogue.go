@@ -64,6 +64,9 @@ type Collection struct {
 	// Version is the expression of what of a feature can be edited, as a digest;
 	// "" where nothing can.
 	Version string
+	// Standard are the names that fields of a layer have in the layer's own
+	// standard, by which intake finds them: the rulebook's.
+	Standard map[string]string
 	// Total is how many rows a version has as a whole; -1: not known.
 	Total int
 }
@@ -170,16 +173,16 @@ type Catalogue struct {
 	Collections []*Collection
 }
 
-// Registry keeps what never changes of a version: extents, the names of layers.
+// Registry keeps what never changes of a version: extents, the layers of a rulebook.
 type Registry struct {
 	mu      sync.Mutex
 	extents map[string]*[4]float64
-	names   map[string]map[string]string
+	layers  map[string]map[string]rulebook.Layer
 }
 
 // NewRegistry makes an empty one.
 func NewRegistry() *Registry {
-	return &Registry{extents: map[string]*[4]float64{}, names: map[string]map[string]string{}}
+	return &Registry{extents: map[string]*[4]float64{}, layers: map[string]map[string]rulebook.Layer{}}
 }
 
 // Catalogue finds what a county has now.
@@ -198,17 +201,17 @@ func (s *Registry) Catalogue(ctx context.Context, q Querier, code string) (*Cata
 	if err != nil {
 		return nil, fmt.Errorf("sources of %s: %w", code, err)
 	}
-	names, err := s.layerNames(ctx, q, county.Rulebook)
+	layers, err := s.layersOf(ctx, q, county.Rulebook)
 	if err != nil {
 		return nil, err
 	}
 	cat := &Catalogue{County: county}
 	for _, v := range list {
-		cat.add(v, names)
+		cat.add(v, layers)
 	}
 	for _, kind := range []string{kindIn, kindOut} {
 		if !slices.ContainsFunc(cat.Collections, func(c *Collection) bool { return c.Kind == kind }) {
-			col := collectionsOf(Source{Kind: kind}, names)[0]
+			col := collectionsOf(Source{Kind: kind}, layers)[0]
 			col.County, col.Sources = county, []uuid.UUID{}
 			cat.Collections = append(cat.Collections, col)
 		}
@@ -219,14 +222,14 @@ func (s *Registry) Catalogue(ctx context.Context, q Querier, code string) (*Cata
 
 // add makes the collections of a source; a further declaration joins its
 // direction's collection.
-func (c *Catalogue) add(v Source, names map[string]string) {
+func (c *Catalogue) add(v Source, layers map[string]rulebook.Layer) {
 	for _, col := range c.Collections {
 		if col.Kind == v.Kind && (v.Kind == kindIn || v.Kind == kindOut) {
 			col.Sources = append(col.Sources, v.ID)
 			return
 		}
 	}
-	for _, col := range collectionsOf(v, names) {
+	for _, col := range collectionsOf(v, layers) {
 		col.County, col.Kind, col.Sources = c.County, v.Kind, []uuid.UUID{v.ID}
 		c.Collections = append(c.Collections, col)
 	}
@@ -299,32 +302,32 @@ func (c *Collection) Repin(ctx context.Context, q Querier, pin string) (bool, er
 	return true, nil
 }
 
-// layerNames are the Chinese names of the kinds of layers in a rulebook. A
-// version of a rulebook never changes.
-func (s *Registry) layerNames(ctx context.Context, q Querier, version string) (map[string]string, error) {
+// layersOf are the kinds of layers in a rulebook. A version of a rulebook never
+// changes.
+func (s *Registry) layersOf(ctx context.Context, q Querier, version string) (map[string]rulebook.Layer, error) {
 	s.mu.Lock()
-	names, ok := s.names[version]
+	layers, ok := s.layers[version]
 	s.mu.Unlock()
 	if ok {
-		return names, nil
+		return layers, nil
 	}
 	var document string
 	if err := q.QueryRow(ctx, `SELECT document FROM rulebook WHERE version = $1`, version).Scan(&document); err != nil {
 		return nil, fmt.Errorf("rulebook %s: %w", version, err)
 	}
-	names = map[string]string{}
+	layers = map[string]rulebook.Layer{}
 	// a document that an older program took and this one does not leaves the
 	// layers with their codes for names
 	if book, err := rulebook.Parse("rulebook", []byte(document)); err == nil {
 		for _, l := range book.Layers {
-			names[l.Kind] = l.Name
+			layers[l.Kind] = l
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.names) >= 256 {
-		clear(s.names)
+	if len(s.layers) >= 256 {
+		clear(s.layers)
 	}
-	s.names[version] = names
-	return names, nil
+	s.layers[version] = layers
+	return layers, nil
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"gengheng/internal/intake/fields"
+	"gengheng/internal/rulebook"
 )
 
 // Kind is the type of a field.
@@ -72,7 +73,7 @@ func standard(table fields.Table, column func(name string) string) []Field {
 const ownRows = "t.county_code = $1 AND t."
 
 // collectionsOf makes the collections that a source gives.
-func collectionsOf(v Source, names map[string]string) []*Collection {
+func collectionsOf(v Source, layers map[string]rulebook.Layer) []*Collection {
 	switch v.Kind {
 	case kindSurvey:
 		return []*Collection{{ID: "parcels", Title: "地类图斑 DLTB", Text: fmt.Sprintf("%d 年国土变更调查地类图斑，版本 %s。 Parcels of the land survey.", v.Year, v.Version),
@@ -87,7 +88,7 @@ func collectionsOf(v Source, names map[string]string) []*Collection {
 	case kindPlan:
 		return []*Collection{ofPlan(v)}
 	}
-	return []*Collection{layer(v, names)}
+	return []*Collection{layer(v, layers[v.Kind])}
 }
 
 func ofRun(v Source) []*Collection {
@@ -121,12 +122,18 @@ func ofPlan(v Source) *Collection {
 			f("quality", "等别", "quality", Number), f("reason_zh", "理由", "reason_zh", Text)}}
 }
 
-func layer(v Source, names map[string]string) *Collection {
-	c := &Collection{ID: v.Kind, Title: strings.TrimSpace(names[v.Kind] + " " + v.Kind),
-		Text: fmt.Sprintf("%s，%d 年，版本 %s。 Constraint layer.", cmp.Or(names[v.Kind], v.Kind), v.Year, v.Version),
+func layer(v Source, is rulebook.Layer) *Collection {
+	c := &Collection{ID: v.Kind, Title: strings.TrimSpace(is.Name + " " + v.Kind),
+		Text: fmt.Sprintf("%s，%d 年，版本 %s。 Constraint layer.", cmp.Or(is.Name, v.Kind), v.Year, v.Version),
 		Pin:  v.Version, From: "layer_feature t", Where: ownRows + "dataset_id = $2", Geom: "t.geom", Keys: []Key{{"t.fid", true}}, Total: v.Features,
 		Fields: []Field{f("BSM", "标识码", "bsm", Text), f("code", "代码", "code", Text), f("name", "名称", "name", Text), f("level", "级别", "level", Text),
-			area("area_m2", "椭球面积", "area_m2"), f("attrs", "其他属性", "attrs", Object)}}
+			area("area_m2", "椭球面积", "area_m2"), f("attrs", "其他属性", "attrs", Object)},
+		Standard: map[string]string{}}
+	for name, list := range map[string][]string{"code": is.Code, "name": is.NameFields, "level": is.Level} {
+		if len(list) > 0 {
+			c.Standard[name] = list[0]
+		}
+	}
 	if v.Kind == kindTownships {
 		c.ID, c.Title = "townships", "乡镇 "+kindTownships
 		c.Fields[1], c.Fields[2] = f("XZQDM", "行政区代码", "code", Text), f("XZQMC", "行政区名称", "name", Text)

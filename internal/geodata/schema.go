@@ -97,6 +97,9 @@ type Feature struct {
 	// (see Canonical). It is nil when an Issue of severity error says why.
 	// Whether it is valid (self-intersections) has not been judged.
 	Geom orb.MultiPolygon
+	// WKB is, of a feature to write, its geometry as it came from the database; it
+	// stands for Geom. Reading leaves it nil.
+	WKB []byte
 	// Issues is what was found wrong with this row.
 	Issues []Issue
 }

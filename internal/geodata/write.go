@@ -29,6 +29,10 @@ const (
 	GPKGDriver Driver = "GPKG"
 	// GeoJSONDriver writes the GeoJSON file Path (one layer).
 	GeoJSONDriver Driver = "GeoJSON"
+	// FlatGeobufDriver writes the FlatGeobuf file Path (one layer), in the order of
+	// its spatial index. It is written only: intake has no use for it. Rows without
+	// geometry are left out by libgdal in silence: give it none.
+	FlatGeobufDriver Driver = "FlatGeobuf"
 )
 
 // WriteRequest says what Write is to produce. The data are trusted: they come
@@ -43,6 +47,8 @@ type WriteRequest struct {
 	Layers   []WriteLayer
 	// Child is the path of gengheng-gdal, as in Options.
 	Child string
+	// MaxBytes bounds every file that is written; 0: as the system has it.
+	MaxBytes uint64
 }
 
 // WriteLayer is one layer to write.
@@ -86,7 +92,7 @@ func writeFile(ctx context.Context, req WriteRequest) (err error) {
 		return err
 	}
 	c, err := startChild(ctx, Options{Child: req.Child}, req.Path, "", frame.Request{
-		Op: frame.OpWrite, Driver: string(req.Driver), Path: path, Encoding: req.Encoding})
+		Op: frame.OpWrite, Driver: string(req.Driver), Path: path, Encoding: req.Encoding, FileSize: req.MaxBytes})
 	if err != nil {
 		return err
 	}
@@ -176,6 +182,7 @@ type batchWriter struct {
 	buf    []byte
 	count  uint32
 	row    int
+	values []frame.Value // of the row at hand
 }
 
 func (b *batchWriter) add(f Feature) error {
@@ -183,8 +190,11 @@ func (b *batchWriter) add(f Feature) error {
 	if len(f.Values) != len(b.fields) {
 		return fmt.Errorf("row %d has %d values for %d fields", b.row, len(f.Values), len(b.fields))
 	}
-	out := frame.Feature{Values: make([]frame.Value, len(f.Values))}
-	if len(f.Geom) > 0 {
+	if cap(b.values) < len(f.Values) {
+		b.values = make([]frame.Value, len(f.Values))
+	}
+	out := frame.Feature{WKB: f.WKB, Values: b.values[:len(f.Values)]}
+	if out.WKB == nil && len(f.Geom) > 0 {
 		g, err := wkb.Marshal(f.Geom, binary.LittleEndian)
 		if err != nil {
 			return fmt.Errorf("row %d: %w", b.row, err)

@@ -57,7 +57,7 @@ func newCandidateMaker(l *load, columns []string, binding fields.Binding, areas 
 	for _, a := range areas {
 		taken = append(taken, a.column)
 	}
-	m.others = otherColumns(columns, taken)
+	m.others = slices.DeleteFunc(otherColumns(columns, taken), func(a attribute) bool { return fields.Concluded(a.key) })
 	return m
 }
 

@@ -2,7 +2,9 @@ package ogc
 
 import (
 	"context"
+	"fmt"
 	"net/url"
+	"time"
 )
 
 // PageSQL is the statement of a page, for a look at its plan.
@@ -38,5 +40,32 @@ func (s *Service) Parts() (conforms, brings [][]string) {
 func (s *Service) Without(i int) *Service {
 	out := New()
 	out.classes = append(out.classes[:i:i], out.classes[i+1:]...)
+	return out
+}
+
+// Overload asks for more than there is room for: files being made, files being
+// sent, disk.
+func Overload(ctx context.Context) map[string]error {
+	out := map[string]error{}
+	w := newWorkshop()
+	w.patience = time.Millisecond
+	for range making {
+		if _, err := w.bench(ctx); err != nil {
+			out["a free bench"] = fmt.Errorf("it was refused: %w", err)
+		}
+	}
+	_, out["benches"] = w.bench(ctx)
+	for range keeping {
+		_, done, err := w.folder()
+		if err != nil {
+			out["a free shelf"] = fmt.Errorf("it was refused: %w", err)
+			continue
+		}
+		defer done()
+	}
+	_, _, out["shelves"] = w.folder()
+	w = newWorkshop()
+	w.free = func(string) (uint64, error) { return minFree - 1, nil }
+	_, _, out["disk"] = w.folder()
 	return out
 }

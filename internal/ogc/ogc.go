@@ -47,6 +47,8 @@ type Call struct {
 	Root string
 	// Scope is the township that the caller's sight ends at; "" is the whole county.
 	Scope string
+	// Child is the path of gengheng-gdal, which writes files; empty finds it.
+	Child string
 	// Editor: the caller may declare.
 	Editor bool
 	// Edit carries changes out, all or none, and fills in the year of a new feature.
@@ -66,6 +68,7 @@ type Route struct {
 	summary string
 	items   bool // takes the parameters of a collection's items
 	feature bool // takes those of one feature
+	file    bool // takes those of a download
 	media   string
 	takes   string // the type of the body
 }
@@ -96,13 +99,14 @@ type param struct {
 type Service struct {
 	classes  []class
 	registry *collection.Registry
+	files    *workshop
 }
 
 // New makes the service with every class that there is. The CRS class stands
 // first: what it sets, bbox needs.
 func New() *Service {
-	s := &Service{registry: collection.NewRegistry()}
-	s.classes = []class{crsClass(), s.core(), geoJSON(), s.openAPI(), s.queryables(), filter(), s.schemas(), s.edits()}
+	s := &Service{registry: collection.NewRegistry(), files: newWorkshop()}
+	s.classes = []class{crsClass(), s.core(), geoJSON(), s.openAPI(), s.queryables(), filter(), s.schemas(), s.edits(), s.downloads()}
 	return s
 }
 
@@ -149,14 +153,14 @@ func (s *Service) checked(r Route) func(c *Call) error {
 			if !plainText(name) || !plainText(list[0]) {
 				return bad("text", "参数含有空字符或不是 UTF-8。 A parameter holds U+0000 or is not UTF-8.")
 			}
-			if name != "f" && !r.items && !r.feature {
+			if name != "f" && !r.items && !r.feature && !r.file {
 				return unknownParam(name, nil)
 			}
 		}
 		if !plainText(c.Collection) || !plainText(c.Feature) {
 			return bad("text", "地址含有空字符或不是 UTF-8。 The address holds U+0000 or is not UTF-8.")
 		}
-		if r.Method == "" { // whoever sends something gets what there is
+		if r.Method == "" && !r.file { // whoever sends something gets what there is
 			if err := negotiate(c.R, values.Get("f"), r.items || r.feature); err != nil {
 				return err
 			}

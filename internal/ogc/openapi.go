@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"gengheng/internal/collection"
+	"gengheng/internal/download"
 )
 
 // openAPI is Requirements Class "OpenAPI 3.0": the definition of what is
@@ -95,6 +96,17 @@ func reference(name string) tree { return tree{"$ref": "#/components/parameters/
 // collection's fields stand with the path, the others are shared.
 func (s *Service) references(r Route, col *collection.Collection, components tree) []any {
 	list := []any{reference("f")}
+	if r.file {
+		list = nil
+		for _, p := range s.fileParams(col) {
+			if _, shared := components[p.name]; shared && p.name != "f" {
+				list = append(list, reference(p.name))
+			} else {
+				list = append(list, parameter(p))
+			}
+		}
+		return list
+	}
 	if strings.Contains(r.Path, "{feature}") {
 		list = append(list, reference("featureId"))
 	}
@@ -118,6 +130,15 @@ func operation(r Route, id, summary string, parameters []any) tree {
 	switch r.Method {
 	case "":
 		answers["200"] = tree{"description": "成功 · the answer", "content": content(r.media)}
+		if r.file {
+			files := tree{}
+			for _, f := range download.Formats() {
+				files[f.Media] = tree{"schema": tree{"type": "string", "format": "binary"}}
+			}
+			answers["200"] = tree{"description": "文件 · the file", "content": files}
+			refusals["422"] = "写不成这种文件 · cannot be written so"
+			break
+		}
 		refusals["406"] = "没有这种格式 · not acceptable"
 	case http.MethodPost:
 		answers["201"] = tree{"description": "已新建，地址在 Location · made", "content": content(r.media)}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"gengheng/internal/collection"
+	"gengheng/internal/download"
 )
 
 // Bounds of a page. maxOffset serves programs that only know offset; whoever
@@ -37,6 +38,9 @@ type query struct {
 	args          []any // $1 and $2 are the collection's own
 	only          []string
 	filtered      bool // by a filter of the caller's
+	// of a download
+	format   download.Format
+	encoding string
 }
 
 func newQuery(col *collection.Collection) *query {

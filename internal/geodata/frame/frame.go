@@ -68,6 +68,7 @@ type Request struct {
 	AddressSpace uint64 `json:"as,omitempty"`    // bytes
 	CPUSeconds   uint64 `json:"cpu,omitempty"`   // seconds
 	OpenFiles    uint64 `json:"files,omitempty"` // descriptors
+	FileSize     uint64 `json:"size,omitempty"`  // bytes of a file to write
 	// Encoding of a shapefile to write.
 	Encoding string  `json:"encoding,omitempty"`
 	Raster   *Raster `json:"raster,omitempty"`

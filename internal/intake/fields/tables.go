@@ -1,5 +1,10 @@
 package fields
 
+import (
+	"slices"
+	"strings"
+)
+
 // Positions in DLTB, which has exactly these fields in this order.
 const (
 	BSM = iota
@@ -175,6 +180,19 @@ var Layer = Table{
 var bookkeeping = map[string]bool{
 	"OBJECTID": true, "FID": true, "OGCFID": true, "GID": true, "SHAPE": true, "GEOM": true,
 	"SHAPELENG": true, "SHAPELENGTH": true, "SHAPELE1": true, "SHAPEAREA": true, "SHAPEAR1": true,
+	"AREAM2": true, // the official area in a download of ours; it is worked out anew
+}
+
+// concluded are the columns that a download of declared parcels has from the
+// screening and the workflow (OGC API – Features shows them too): they are no part
+// of the declaration that is sent in again.
+var concluded = []string{"YEAR", "VERDICT", "REASONS", "SCREENING", "USABLEM2", "NETM2", "NETPADDYM2", "SLOPECLASS", "QUALITY", "STATE"}
+
+// Concluded tells whether a declaration's column is one that the program wrote
+// beside it; a shapefile cuts the names.
+func Concluded(column string) bool {
+	n, _ := Normalize(column)
+	return slices.ContainsFunc(concluded, func(c string) bool { return n == c || len(n) >= 8 && strings.HasPrefix(c, n) })
 }
 
 // Bookkeeping tells whether a column is one that programs add by themselves
