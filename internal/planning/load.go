@@ -56,6 +56,7 @@ type survey struct {
 	county     string
 	countyName string
 	synthetic  bool
+	zone       land.Zone // of the county plane
 	year       int
 	rulebook   string // version
 	rules      string // document
@@ -103,8 +104,9 @@ func loadPlan(ctx context.Context, db *store.DB, county string, planID uuid.UUID
 	s := &survey{county: county}
 	var planStatus, runStatus string
 	var datasets []byte
+	var srid int
 	err := db.Pool.QueryRow(ctx, sqlPlan, county, planID).Scan(&planStatus, &s.options, &s.year, &s.runID,
-		&runStatus, &s.rulebook, &datasets, &s.rules, &s.countyName, &s.synthetic)
+		&runStatus, &s.rulebook, &datasets, &s.rules, &s.countyName, &s.synthetic, &srid)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, fmt.Errorf("没有方案 %s（县 %s）· no plan %s in county %s", planID, county, planID, county)
 	}
@@ -113,6 +115,10 @@ func loadPlan(ctx context.Context, db *store.DB, county string, planID uuid.UUID
 	}
 	if planStatus == "done" {
 		return nil, errPlanDone
+	}
+	var known bool
+	if s.zone, known = land.ByEPSG(srid); !known {
+		return nil, fmt.Errorf("县 %s 的坐标系 EPSG:%d 不是 CGCS2000 三度带 · county %s is in EPSG:%d, no three-degree zone of CGCS2000", county, srid, county, srid)
 	}
 	if runStatus != "done" {
 		return nil, refuse("screening-not-done", "筛查尚未完成 · The screening run is not done",

@@ -35,7 +35,7 @@ func drawGrid(t *rapid.T) *grid {
 		InCost: 200, RefusalCost: float64(rapid.IntRange(100, 1000).Draw(t, "refusal")), Weights: map[string]float64{"IN-P1": 60, "OUT-P1": 120},
 		TimeLimit: 30, Gap: 0, Seed: 1, Enforce: Enforce{Area: true, Paddy: rapid.Bool().Draw(t, "paddy"), Quality: rapid.Bool().Draw(t, "quality")},
 	}
-	g.survey = &survey{county: "149901", townships: []township{{code: "149901100", name: "东乡"}, {code: "149901101", name: "西乡", x: 1000}}}
+	g.survey = &survey{county: "149901", zone: zone38, townships: []township{{code: "149901100", name: "东乡"}, {code: "149901101", name: "西乡", x: 1000}}}
 	var in, out []*candidate
 	for i := range g.cols * g.rows {
 		kind := rapid.SampledFrom([]byte("FOI.")).Draw(t, "cell")

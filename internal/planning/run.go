@@ -10,9 +10,9 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/paulmach/orb/planar"
 
 	"gengheng/internal/balance"
+	"gengheng/internal/land"
 	"gengheng/internal/rulebook"
 	"gengheng/internal/store"
 )
@@ -107,7 +107,7 @@ func (m *model) solve(ctx context.Context, f *fields, o Options) (*balance.Solut
 	}
 	rule := balance.PatchRule{MinArea: o.MinPatch, Area: make([]float64, len(m.problem.Units)), Applies: make([]bool, len(m.problem.Units))}
 	for i := range f.units {
-		rule.Area[i] = planar.Area(f.units[i].geom)
+		rule.Area[i] = land.AdditiveArea(f.units[i].geom, f.zone)
 		rule.Applies[i] = f.units[i].in()
 	}
 	return balance.SolvePatches(ctx, m.problem, rule, o.search())

@@ -2,6 +2,7 @@ package planning_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -130,6 +131,35 @@ func TestPatchRuleKeepsSmallPatchesOut(t *testing.T) {
 	}
 	if s.Patches == nil || s.Patches.Loss == nil || *s.Patches.Loss <= 0 {
 		t.Errorf("the rule's loss is not reported: %+v", s.Patches)
+	}
+}
+
+// Ensure that a patch is as large as it is on the ellipsoid: 60 km from the
+// central meridian 1000.05 m² of the plane are less than a thousand.
+func TestPatchesAreMeasuredOnTheEllipsoid(t *testing.T) {
+	f := newCounty(t)
+	f.parcel("0103", box(100, 100, 200, 200))
+	f.candidate(declared{direction: "out", number: "C1", township: east, net: "900.00", quality: "10", geom: box(100, 100, 109, 200)})
+	// far from any field, the cheapest; a patch only with its dear neighbour; beside the field
+	f.candidate(declared{direction: "in", number: "far", township: east, net: "900.00", quality: "10", scores: map[string]float64{"IN-P1": 1, "IN-P4": 1}, geom: box(300, 100, 340, 125.00125)})
+	f.candidate(declared{direction: "in", number: "edge", township: east, net: "900.00", quality: "10", scores: map[string]float64{"IN-P1": 1}, geom: box(300, 300, 340, 325.00125)})
+	f.candidate(declared{direction: "in", number: "more", township: east, net: "5000.00", quality: "10", geom: box(340, 300, 400, 320)})
+	f.candidate(declared{direction: "in", number: "beside", township: east, net: "900.00", quality: "10", geom: box(200, 100, 209, 200)})
+	for _, c := range []struct {
+		min  float64
+		rule bool
+		want string
+	}{{999.9, false, "in/far"}, {1000, false, "in/edge"}, {999.9, true, "in/far"}, {1000, true, "in/beside"}} {
+		name := fmt.Sprintf("at least %v m², rule %v", c.min, c.rule)
+		id, _ := f.solve(name, map[string]any{"lambda": 0, "gap": 0, "min_patch_m2": c.min, "patch_rule": c.rule,
+			"chosen": []string{"out/C1"}, "enforce": map[string]any{"quality": false, "paddy": false}})
+		chosen := f.chosen(id)
+		for _, number := range []string{"in/far", "in/edge", "in/more", "in/beside"} {
+			if chosen[number] != (number == c.want) {
+				t.Errorf("%s: chosen %v, want %s", name, chosen, c.want)
+				break
+			}
+		}
 	}
 }
 

@@ -4,8 +4,8 @@ import (
 	"context"
 
 	"github.com/paulmach/orb"
-	"github.com/paulmach/orb/planar"
 
+	"gengheng/internal/land"
 	"gengheng/internal/planning/adjacency"
 )
 
@@ -20,12 +20,13 @@ const (
 
 // scrapOwners gives scraps to the outgoing candidates that made them.
 type scrapOwners struct {
+	zone     land.Zone
 	byNumber map[string]*candidate
 	scraps   map[*candidate]orb.MultiPolygon
 }
 
 func newScrapOwners(s *survey, o Options) *scrapOwners {
-	w := &scrapOwners{byNumber: map[string]*candidate{}, scraps: map[*candidate]orb.MultiPolygon{}}
+	w := &scrapOwners{zone: s.zone, byNumber: map[string]*candidate{}, scraps: map[*candidate]orb.MultiPolygon{}}
 	for _, c := range s.candidates {
 		if c.direction == "out" && o.takesPart(c) {
 			w.byNumber[c.number] = c
@@ -43,7 +44,7 @@ func (w *scrapOwners) share(ctx context.Context, p fixedParcel) (orb.MultiPolygo
 	var kept orb.MultiPolygon
 	scraps := append(orb.MultiPolygon{}, p.scraps...)
 	for _, poly := range p.geom {
-		if planar.Area(poly) < scrapArea {
+		if land.AdditiveArea(orb.MultiPolygon{poly}, w.zone) < scrapArea {
 			scraps = append(scraps, poly)
 		} else {
 			kept = append(kept, poly)

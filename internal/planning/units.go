@@ -6,7 +6,6 @@ import (
 	"math"
 
 	"github.com/paulmach/orb"
-	"github.com/paulmach/orb/planar"
 
 	"gengheng/internal/land"
 	"gengheng/internal/planning/adjacency"
@@ -35,8 +34,9 @@ type link struct {
 // fields is the farmland of a county, now and possibly: its pieces and how
 // they hang together.
 type fields struct {
-	units  []unit // fixed by fid, then out, then in, by number
-	links  []link // by a, then b; the outside of a follows its neighbours
+	zone   land.Zone // of the county plane, for areas
+	units  []unit    // fixed by fid, then out, then in, by number
+	links  []link    // by a, then b; the outside of a follows its neighbours
 	ofUnit [][]int
 	notes  []string
 }
@@ -49,7 +49,7 @@ func fixedID(fid int32) string { return fmt.Sprintf("dltb/%d", fid) }
 
 // lay makes the units and measures what they share.
 func lay(ctx context.Context, s *survey, o Options) (*fields, error) {
-	f := &fields{}
+	f := &fields{zone: s.zone}
 	owners := newScrapOwners(s, o)
 	for _, p := range s.parcels {
 		kept, err := owners.share(ctx, p)
@@ -185,8 +185,8 @@ func (f *fields) components(farmland []bool) []int {
 }
 
 // markScattered finds the incoming parcels that could never belong to a patch
-// of at least minPatch m²: not even if everything came and nothing left.
-// Areas in the county plane are good enough for that.
+// of at least minPatch m² on the ellipsoid: not even if everything came and
+// nothing left.
 func (f *fields) markScattered(minPatch float64) {
 	all := make([]bool, len(f.units))
 	for i := range all {
@@ -195,7 +195,7 @@ func (f *fields) markScattered(minPatch float64) {
 	root := f.components(all)
 	area := make([]float64, len(f.units))
 	for i := range f.units {
-		area[root[i]] += planar.Area(f.units[i].geom)
+		area[root[i]] += land.AdditiveArea(f.units[i].geom, f.zone)
 	}
 	for i := range f.units {
 		f.units[i].scattered = f.units[i].in() && area[root[i]] < minPatch
