@@ -80,10 +80,7 @@ func (s *server) ogcHandler(r ogc.Route) echo.HandlerFunc {
 // gisProblem gives an error of a door its form; a refused edit is said where QGIS
 // shows it.
 func (s *server) gisProblem(c echo.Context, err error) error {
-	var of *ogc.Problem
-	if errors.As(err, &of) {
-		err = &problem{Status: of.Status, kind: of.Kind, Title: of.Title, Detail: of.Detail}
-	}
+	err = collectionProblem(err)
 	var p *problem
 	if m := c.Request().Method; errors.As(err, &p) && p.Status >= 400 && p.Status < 500 && m != http.MethodGet && m != http.MethodHead && m != http.MethodOptions && s.refuseAloud(c, p) {
 		return nil

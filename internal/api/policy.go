@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"gengheng/internal/access"
-	"gengheng/internal/ogc"
 )
 
 // scope says how a township's actor meets an operation.
@@ -162,17 +161,24 @@ var policy = map[string]rule{
 	"ogcDelete":         {declarers, own},
 	"ogcItemsOptions":   {everyone, own},
 	"ogcFeatureOptions": {everyone, own},
+
+	// the same by Esri's FeatureServer; it reads in a transaction of its own
+	"esriCatalogue": {everyone, own},
+	"esriService":   {everyone, own},
+	"esriLayers":    {everyone, own},
+	"esriLayer":     {everyone, own},
+	"esriQuery":     {everyone, own},
 }
 
 // checkPolicy refuses a contract and a table that do not match; gis are the
 // addresses that stand outside the contract.
-func (d *document) checkPolicy(gis []ogc.Route) error {
+func (d *document) checkPolicy(gis []string) error {
 	ids := map[string]bool{}
-	for _, r := range gis {
-		if _, ok := policy[r.ID]; !ok {
-			return fmt.Errorf("%s%s (%s) has no rule in the policy", ogcBase, r.Path, r.ID)
+	for _, id := range gis {
+		if _, ok := policy[id]; !ok {
+			return fmt.Errorf("%s has no rule in the policy", id)
 		}
-		ids[r.ID] = true
+		ids[id] = true
 	}
 	for path, item := range d.spec.Paths.Map() {
 		for method, op := range item.Operations() {

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"gengheng/internal/access"
+	"gengheng/internal/esri"
 	"gengheng/internal/jobs"
 	"gengheng/internal/ogc"
 	"gengheng/internal/screening"
@@ -66,7 +67,9 @@ type server struct {
 	log   *slog.Logger
 	doc   *document
 	gis   *ogc.Service
-	door  *doorkeeper
+	// features is the FeatureServer
+	features *esri.Service
+	door     *doorkeeper
 	// publicURL is the service as browsers reach it
 	publicURL string
 
@@ -86,12 +89,12 @@ func New(cfg Config) (http.Handler, error) {
 	if log == nil {
 		log = slog.Default()
 	}
-	gis := ogc.New()
-	if err := doc.checkPolicy(gis.Routes()); err != nil {
+	gis, features := ogc.New(), esri.New()
+	if err := doc.checkPolicy(doorsOf(gis, features)); err != nil {
 		return nil, err
 	}
 	log = slog.New(access.Scrub(log.Handler()))
-	s := &server{gis: gis, publicURL: cfg.PublicURL, door: newDoorkeeper(cfg.Open, cfg.OIDC), db: cfg.DB, queue: cfg.Queue, files: cfg.Files, child: cfg.GDALChild, log: log, doc: doc}
+	s := &server{gis: gis, features: features, publicURL: cfg.PublicURL, door: newDoorkeeper(cfg.Open, cfg.OIDC), db: cfg.DB, queue: cfg.Queue, files: cfg.Files, child: cfg.GDALChild, log: log, doc: doc}
 	if s.screener = cfg.Screener; s.screener == nil {
 		if s.screener, err = screening.New(cfg.DB, screening.Config{Log: log}); err != nil {
 			return nil, err
@@ -120,6 +123,7 @@ func New(cfg Config) (http.Handler, error) {
 	e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
 	e.GET(base+"/openapi.yaml", s.openAPI)
 	s.mountOGC(e)
+	s.mountEsri(e)
 	g := e.Group("", s.authorise, s.validate)
 	RegisterHandlersWithBaseURL(g, s, base)
 	return e, nil

@@ -50,7 +50,7 @@ func candidates(kind, id, title, direction, english string) *Collection {
 		Kind: kind, Direction: direction, Version: candidateVersion, From: candidateRows,
 		// the direction follows from the declaration's kind; it is said for the reader
 		Where: ownRows + "dataset_id = ANY ($2::uuid[]) AND t.direction = '" + direction + "'",
-		Geom:  "t.geom", Keys: []Key{{"t.year", true}, {"t.number", false}}, Total: -1,
+		Geom:  "t.geom", Keys: []Key{{"t.year", true}, {"t.number", false}}, Object: objectOf("t.year"), Total: -1,
 		Fields: append(declaration(), verdictFields()...)}
 }
 

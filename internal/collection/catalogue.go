@@ -67,6 +67,9 @@ type Collection struct {
 	// Standard are the names that fields of a layer have in the layer's own
 	// standard, by which intake finds them: the rulebook's.
 	Standard map[string]string
+	// Object is the expression of a feature's whole number (要素编号): of declared
+	// parcels one for ever, else that of the row in its version.
+	Object string
 	// Total is how many rows a version has as a whole; -1: not known.
 	Total int
 }
@@ -176,13 +179,13 @@ type Catalogue struct {
 // Registry keeps what never changes of a version: extents, the layers of a rulebook.
 type Registry struct {
 	mu      sync.Mutex
-	extents map[string]*[4]float64
+	extents map[string]*Bounds
 	layers  map[string]map[string]rulebook.Layer
 }
 
 // NewRegistry makes an empty one.
 func NewRegistry() *Registry {
-	return &Registry{extents: map[string]*[4]float64{}, layers: map[string]map[string]rulebook.Layer{}}
+	return &Registry{extents: map[string]*Bounds{}, layers: map[string]map[string]rulebook.Layer{}}
 }
 
 // Catalogue finds what a county has now.

@@ -54,13 +54,13 @@ func (c CRS) GeoJSON(col *Collection) string {
 	if c.Inverted {
 		g = "ST_FlipCoordinates(" + g + ")"
 	}
-	return fmt.Sprintf("coalesce(ST_AsGeoJSON(%s, %d, 0), 'null')", g, c.decimals(col))
+	return fmt.Sprintf("coalesce(ST_AsGeoJSON(%s, %d, 0), 'null')", g, c.Decimals(col))
 }
 
-// decimals are those of coordinates: about a millimetre, but of what is edited
+// Decimals are those of coordinates: about a millimetre, but of what is edited
 // enough to come back to the very vertex on the grid of 0.0001 m, so that moving
 // one leaves its neighbours where they are.
-func (c CRS) decimals(col *Collection) int {
+func (c CRS) Decimals(col *Collection) int {
 	switch {
 	case !col.Editable():
 		return c.Digits
@@ -125,6 +125,16 @@ const earthRadius = 6378137.0
 // Within is the condition that a feature meets the box; arg adds a parameter and
 // gives its name. The box is made once, not for every row.
 func (c *Collection) Within(b Box, arg func(v any) string) string {
+	return fmt.Sprintf("(%[1]s && (SELECT %[2]s) AND ST_Intersects(%[1]s, (SELECT %[2]s)))", c.Geom, c.envelope(b, arg))
+}
+
+// Near is the condition that a feature's own box meets the box.
+func (c *Collection) Near(b Box, arg func(v any) string) string {
+	return fmt.Sprintf("(%s && (SELECT %s))", c.Geom, c.envelope(b, arg))
+}
+
+// envelope is the expression of a box in the county's plane.
+func (c *Collection) envelope(b Box, arg func(v any) string) string {
 	srid := c.County.SRID
 	low := fmt.Sprintf("ST_MakePoint(%s, %s)", arg(b.MinX), arg(b.MinY))
 	shape := low
@@ -135,13 +145,12 @@ func (c *Collection) Within(b Box, arg func(v any) string) string {
 			shape = fmt.Sprintf("ST_Envelope(%s)", shape)
 		}
 	}
-	envelope := fmt.Sprintf("ST_SetSRID(%s, %d)", shape, srid)
-	if b.Degrees {
-		// its edges are bent in the plane
-		step := max(b.MaxX-b.MinX, b.MaxY-b.MinY, 1e-6) / 32
-		envelope = fmt.Sprintf("ST_Transform(ST_SetSRID(ST_Segmentize(%s, %s), 4490), %d)", shape, arg(step), srid)
+	if !b.Degrees {
+		return fmt.Sprintf("ST_SetSRID(%s, %d)", shape, srid)
 	}
-	return fmt.Sprintf("(%[1]s && (SELECT %[2]s) AND ST_Intersects(%[1]s, (SELECT %[2]s)))", c.Geom, envelope)
+	// its edges are bent in the plane
+	step := max(b.MaxX-b.MinX, b.MaxY-b.MinY, 1e-6) / 32
+	return fmt.Sprintf("ST_Transform(ST_SetSRID(ST_Segmentize(%s, %s), 4490), %d)", shape, arg(step), srid)
 }
 
 // System finds one of the county's systems by its URI; what names it in a message

@@ -9,10 +9,12 @@ package collection
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Querier reads.
@@ -37,6 +39,24 @@ func Bad(kind, detail string) *Problem {
 // Missing is something that is not there, or not for the caller to see.
 func Missing(kind, detail string) *Problem {
 	return &Problem{Status: http.StatusNotFound, Kind: kind + "-not-found", Title: "未找到 · Not found", Detail: detail}
+}
+
+// TooSlow is what the caller is told of a statement that took too long; nil if err
+// is something else.
+func TooSlow(err error) *Problem {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "57014" || errors.Is(err, context.DeadlineExceeded) {
+		return &Problem{Status: http.StatusServiceUnavailable, Kind: "too-slow", Title: "查询超时 · The query took too long",
+			Detail: "请缩小范围（bbox、filter）或减小 limit 后重试。 Narrow the request or ask for less, then try again."}
+	}
+	return nil
+}
+
+// Untransformable tells whether coordinates of the caller's lie where a projection
+// ends.
+func Untransformable(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "XX000"
 }
 
 // Excerpt shortens what a user wrote, for a message.

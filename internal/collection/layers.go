@@ -72,12 +72,18 @@ func standard(table fields.Table, column func(name string) string) []Field {
 
 const ownRows = "t.county_code = $1 AND t."
 
+// objectOf is the expression of a declared parcel's whole number, whose year the
+// expression gives.
+func objectOf(year string) string {
+	return "(SELECT o.object_id FROM candidate_object o WHERE o.county_code = t.county_code AND o.year = " + year + " AND o.direction = t.direction AND o.number = t.number)"
+}
+
 // collectionsOf makes the collections that a source gives.
 func collectionsOf(v Source, layers map[string]rulebook.Layer) []*Collection {
 	switch v.Kind {
 	case kindSurvey:
 		return []*Collection{{ID: "parcels", Title: "地类图斑 DLTB", Text: fmt.Sprintf("%d 年国土变更调查地类图斑，版本 %s。 Parcels of the land survey.", v.Year, v.Version),
-			Pin: v.Version, From: "parcel t", Where: ownRows + "dataset_id = $2", Geom: "t.geom", Keys: []Key{{"t.fid", true}}, Total: v.Features,
+			Pin: v.Version, From: "parcel t", Where: ownRows + "dataset_id = $2", Geom: "t.geom", Keys: []Key{{"t.fid", true}}, Object: "t.fid", Total: v.Features,
 			Fields: append(standard(fields.DLTB, strings.ToLower), area("area_m2", "椭球面积", "area_m2"))}}
 	case kindIn:
 		return []*Collection{candidates(v.Kind, "candidates_in", "转进申报地块", "in", "Declared parcels to become cultivated land, versions in force.")}
@@ -97,7 +103,7 @@ func ofRun(v Source) []*Collection {
 	where := ownRows + "run_id = $2"
 	return []*Collection{
 		{ID: "findings", Title: "筛查发现", Text: fmt.Sprintf("%d 年最近一次筛查的发现；没有图形的发现（缺图层、坡度等）几何为空。 Findings of the newest finished screening.", v.Year),
-			Pin: v.Version, From: "finding t", Where: where, Geom: "t.geom", Keys: []Key{{"t.seq", true}}, Total: -1,
+			Pin: v.Version, From: "finding t", Where: where, Geom: "t.geom", Keys: []Key{{"t.seq", true}}, Object: "t.seq", Total: -1,
 			Fields: []Field{f("seq", "序号", "seq", Integer), direction, no, township, f("clause", "条款", "clause", Text),
 				f("check_no", "检查号", "check_no", Integer), f("severity", "程度", "severity", Text), f("outcome", "结果", "outcome", Text),
 				f("layer_kind", "图层代码", "layer_kind", Text), f("layer_version", "图层版本", "layer_version", Text),
@@ -105,7 +111,7 @@ func ofRun(v Source) []*Collection {
 				f("message_zh", "说明", "message_zh", Text), f("message_en", "说明（英文）", "message_en", Text)}},
 		{ID: "remainders", Title: "可用部分", Text: fmt.Sprintf("%d 年最近一次筛查中申报地块扣除禁止部分后的范围。 What of each candidate remains usable.", v.Year),
 			Pin: v.Version, From: "verdict t", Where: where + " AND t.remainder IS NOT NULL", Geom: "t.remainder",
-			Keys: []Key{{"t.direction", false}, {"t.number", false}}, Total: -1,
+			Keys: []Key{{"t.direction", false}, {"t.number", false}}, Object: objectOf("(SELECT year FROM screening_run r WHERE r.county_code = t.county_code AND r.run_id = t.run_id)"), Total: -1,
 			Fields: []Field{direction, no, township, f("verdict", "结论", "verdict", Text), area("area_m2", "申报面积（椭球）", "area_m2"),
 				area("usable_m2", "可用面积", "usable_m2"), area("net_m2", "净面积", "net_m2"), area("net_paddy_m2", "其中水田净面积", "net_paddy_m2"),
 				f("KCXS", "扣除地类系数", "kcxs", Number), f("slope_class", "坡度级别", "slope_class", Text), f("quality", "等别", "quality", Number)}},
@@ -115,7 +121,7 @@ func ofRun(v Source) []*Collection {
 func ofPlan(v Source) *Collection {
 	return &Collection{ID: "plan_parcels", Title: "年度方案地块", Text: fmt.Sprintf("%d 年方案的地块：已批准的，否则报批中的，否则最近一个可行方案。 Parcels of the year's plan.", v.Year),
 		Pin: v.Version, From: "plan_parcel t", Where: ownRows + "plan_id = $2", Geom: "t.geom",
-		Keys: []Key{{"t.direction", false}, {"t.number", false}}, Total: -1,
+		Keys: []Key{{"t.direction", false}, {"t.number", false}}, Object: objectOf("(SELECT year FROM plan p WHERE p.county_code = t.county_code AND p.plan_id = t.plan_id)"), Total: -1,
 		Fields: []Field{f("direction", "方向（in 转进，out 转出）", "direction", Text), f("number", "申报编号", "number", Text),
 			f("township_code", "乡镇代码", "township_code", Text), f("chosen", "是否选用", "chosen", Boolean),
 			area("net_m2", "净面积", "net_m2"), area("net_paddy_m2", "其中水田净面积", "net_paddy_m2"),
@@ -125,7 +131,7 @@ func ofPlan(v Source) *Collection {
 func layer(v Source, is rulebook.Layer) *Collection {
 	c := &Collection{ID: v.Kind, Title: strings.TrimSpace(is.Name + " " + v.Kind),
 		Text: fmt.Sprintf("%s，%d 年，版本 %s。 Constraint layer.", cmp.Or(is.Name, v.Kind), v.Year, v.Version),
-		Pin:  v.Version, From: "layer_feature t", Where: ownRows + "dataset_id = $2", Geom: "t.geom", Keys: []Key{{"t.fid", true}}, Total: v.Features,
+		Pin:  v.Version, From: "layer_feature t", Where: ownRows + "dataset_id = $2", Geom: "t.geom", Keys: []Key{{"t.fid", true}}, Object: "t.fid", Total: v.Features,
 		Fields: []Field{f("BSM", "标识码", "bsm", Text), f("code", "代码", "code", Text), f("name", "名称", "name", Text), f("level", "级别", "level", Text),
 			area("area_m2", "椭球面积", "area_m2"), f("attrs", "其他属性", "attrs", Object)},
 		Standard: map[string]string{}}

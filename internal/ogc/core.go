@@ -106,7 +106,7 @@ func (s *Service) describe(ctx context.Context, c *Call, q Querier, col *collect
 	}
 	if box != nil {
 		v.Extent = &extent{}
-		v.Extent.Spatial.BBox, v.Extent.Spatial.CRS = [][]float64{box[:]}, collection.CRS84.URI
+		v.Extent.Spatial.BBox, v.Extent.Spatial.CRS = [][]float64{box.Degrees[:]}, collection.CRS84.URI
 	}
 	for _, cl := range s.classes {
 		if cl.describe != nil {

@@ -17,7 +17,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
+
+	"gengheng/internal/collection"
 )
 
 // found is one page.
@@ -60,13 +61,11 @@ func (s *Service) items(c *Call) error {
 // the statement timeout, and coordinates of a filter that lie where the county's
 // projection ends.
 func (q *query) spoken(err error) error {
-	var pg *pgconn.PgError
-	if q != nil && q.filtered && errors.As(err, &pg) && pg.Code == "XX000" {
+	if q != nil && q.filtered && collection.Untransformable(err) {
 		return bad("filter-geometry", "filter 中的坐标无法换算到本县坐标系；请核对坐标范围、filter-crs 及其轴序。 Coordinates of the filter cannot be brought to the county's plane; check filter-crs and its axis order.")
 	}
-	if errors.As(err, &pg) && pg.Code == "57014" || errors.Is(err, context.DeadlineExceeded) {
-		return &Problem{Status: http.StatusServiceUnavailable, Kind: "too-slow", Title: "查询超时 · The query took too long",
-			Detail: "请缩小范围（bbox、filter）或减小 limit 后重试。 Narrow the request or ask for less, then try again."}
+	if slow := collection.TooSlow(err); slow != nil {
+		return slow
 	}
 	return err
 }
