@@ -1,5 +1,12 @@
 # syntax=docker/dockerfile:1
 
+FROM node:22-bookworm-slim AS page
+WORKDIR /src
+COPY api api
+COPY scripts/web scripts/web
+COPY web web
+RUN scripts/web
+
 FROM golang:1.26-bookworm AS build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends libgdal-dev pkg-config \
@@ -8,6 +15,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
+COPY --from=page /src/web/dist/page web/dist/page
 ARG VERSION=dev
 RUN VERSION="$VERSION" scripts/build
 

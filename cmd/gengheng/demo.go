@@ -93,7 +93,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	if c.Once {
 		return nil
 	}
-	fmt.Printf("\n服务继续运行 · still serving at http://%s （接口说明 · contract: /docs，Ctrl-C 结束）\n", addr)
+	fmt.Printf("\n服务继续运行 · still serving at http://%s （工作台 · dashboard: /，接口说明 · contract: /docs，Ctrl-C 结束）\n", addr)
 	return s.wait(ctx)
 }
 

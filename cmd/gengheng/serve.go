@@ -40,7 +40,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("耕衡已启动 · serving at http://%s （接口说明 · contract: /docs）\n", addr)
+	fmt.Printf("耕衡已启动 · serving at http://%s （工作台 · dashboard: /，接口说明 · contract: /docs）\n", addr)
 	return s.wait(ctx)
 }
 

@@ -87,7 +87,7 @@ func (s *server) loggedIn(c echo.Context) error {
 		return err
 	}
 	c.SetCookie(s.cookie(sessionCookie, token, "/", 12*time.Hour))
-	return c.Redirect(http.StatusFound, "/docs")
+	return c.Redirect(http.StatusFound, "/")
 }
 
 // logout ends the session; it needs none.

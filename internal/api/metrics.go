@@ -53,7 +53,7 @@ const operationKey = "operation"
 const notOfTheContract = "other"
 
 // otherRoutes are those beside the contract.
-var otherRoutes = []string{"/healthz", "/readyz", "/metrics", "/docs", "/", "/auth/login", "/auth/callback", "/auth/logout", base + "/openapi.yaml"}
+var otherRoutes = []string{"/healthz", "/readyz", "/metrics", "/docs", "/", "/icon.svg", "/assets/*", "/auth/login", "/auth/callback", "/auth/logout", base + "/openapi.yaml"}
 
 // count is the middleware that counts. It stands outside of the one that writes
 // errors, so that it sees the status that was sent.

@@ -24,6 +24,7 @@ import (
 	"gengheng/internal/ogc"
 	"gengheng/internal/screening"
 	"gengheng/internal/store"
+	"gengheng/web"
 )
 
 // base is where the versioned service stands.
@@ -120,7 +121,13 @@ func New(cfg Config) (http.Handler, error) {
 	e.GET("/auth/login", s.login)
 	e.GET("/auth/callback", s.loggedIn)
 	e.POST("/auth/logout", s.logout)
-	e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
+	page, err := web.New()
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range []string{"/", "/icon.svg", "/assets/*"} {
+		e.Match([]string{http.MethodGet, http.MethodHead}, path, echo.WrapHandler(page))
+	}
 	e.GET(base+"/openapi.yaml", s.openAPI)
 	s.mountOGC(e)
 	s.mountEsri(e)

@@ -1,0 +1,60 @@
+/**
+ * 平衡与否。What the books (台账) say of a township or of the county, and how it is
+ * to be read. Areas are hundredths of a square metre.
+ */
+import { hundredths } from './area'
+import type { Schemas } from './api/client'
+
+export type Measure = Schemas['LedgerSide']['measure']
+export type Stage = 'planned' | 'accepted' | 'recognised'
+
+/** 计量。The three measures that are balanced (docs/ledger.md). */
+export const measures: Record<Measure, { zh: string; en: string }> = {
+  area: { zh: '数量', en: 'area' },
+  paddy: { zh: '水田', en: 'paddy' },
+  quality: { zh: '质量（折合 1 等）', en: 'quality, as grade 1' },
+}
+
+/** The stages, by what each says of land that comes in and of land that goes out. */
+export const stages: Record<Stage, { in: string; out: string; en: string }> = {
+  planned: { in: '计划转进', out: '计划转出', en: 'planned' },
+  accepted: { in: '验收合格', out: '已实施', en: 'accepted / executed' },
+  recognised: { in: '认定转进', out: '认定转出', en: 'recognised' },
+}
+
+/** One township's figures of one measure, or the county's. */
+export interface Side {
+  township: string
+  measure: Measure
+  in: Record<Stage, bigint>
+  out: Record<Stage, bigint>
+  transferredIn: bigint
+  transferredOut: bigint
+  carriedIn: bigint
+  carriedOut: bigint
+  available: bigint
+  owed: bigint
+}
+
+export function sideOf(s: Schemas['LedgerSide']): Side {
+  return {
+    township: s.township_code,
+    measure: s.measure,
+    in: { planned: hundredths(s.planned_in_m2), accepted: hundredths(s.accepted_in_m2), recognised: hundredths(s.recognised_in_m2) },
+    out: { planned: hundredths(s.planned_out_m2), accepted: hundredths(s.executed_out_m2), recognised: hundredths(s.recognised_out_m2) },
+    transferredIn: hundredths(s.transferred_in_m2),
+    transferredOut: hundredths(s.transferred_out_m2),
+    carriedIn: hundredths(s.carried_in_m2),
+    carriedOut: hundredths(s.carried_out_m2),
+    available: hundredths(s.available_m2),
+    owed: hundredths(s.owed_m2),
+  }
+}
+
+/**
+ * What a stage leaves: in, less out, with what other townships gave and took and
+ * what the year before left or owed. 先进后出 (BAL-4), 乡镇间调剂 (BAL-5), 结转 (BAL-6).
+ */
+export function left(side: Side, stage: Stage): bigint {
+  return side.in[stage] - side.out[stage] + side.transferredIn - side.transferredOut + side.carriedIn
+}

@@ -1,0 +1,19 @@
+import { createRouter, createWebHashHistory } from 'vue-router'
+import OverviewPage from './pages/OverviewPage.vue'
+
+/** The pages, in the order of the menu. */
+export const pages = [
+  { path: '/', name: 'overview', zh: '总览', en: 'Overview' },
+  { path: '/overlaps', name: 'overlaps', zh: '占用查询', en: 'Overlaps' },
+  { path: '/ledger', name: 'ledger', zh: '台账', en: 'Ledger' },
+] as const
+
+export const router = createRouter({
+  history: createWebHashHistory(),
+  routes: [
+    { path: '/', name: 'overview', component: OverviewPage },
+    { path: '/overlaps', name: 'overlaps', component: () => import('./pages/OverlapsPage.vue') },
+    { path: '/ledger', name: 'ledger', component: () => import('./pages/LedgerPage.vue') },
+    { path: '/:any(.*)*', redirect: '/' },
+  ],
+})

@@ -1,0 +1,98 @@
+/** Who is here, in which role, which counties and years there are, and the townships. */
+import { shallowRef, type ComputedRef } from 'vue'
+import { answer, api, fetchJSON, key, role, type Schemas } from './api/client'
+import { ask, type Asked } from './ask'
+
+/** 角色。The roles by the names a bureau uses. */
+export const roleNames: Record<Schemas['Role'], string> = {
+  township_clerk: '乡镇经办',
+  township_lead: '乡镇负责人',
+  bureau: '自然资源局经办',
+  bureau_lead: '自然资源局负责人',
+  agriculture: '农业农村部门',
+  forestry: '林业部门',
+  water: '水利部门',
+  environment: '生态环境部门',
+  government: '县政府',
+  auditor: '审计',
+  admin: '系统管理员',
+}
+
+/** capacityText is a role as the request header says it. */
+export const capacityText = (c: Schemas['Capacity']) => (c.township ? `${c.role}/${c.township}` : c.role)
+
+/** Who is here. A person with several roles begins with the first and may change. */
+export function useMe() {
+  return ask([], async (signal) => {
+    const me = await answer(api.GET('/me', { signal }))
+    const all = me.roles.map(capacityText)
+    if (me.via === 'open') role.value = ''
+    else if (!all.includes(role.value)) role.value = all[0] ?? ''
+    return me
+  })
+}
+
+/** The counties, asked for once it is known in which role; undefined until then. */
+export function useCounties(me: Asked<Schemas['Me']>) {
+  return ask([role, me.value], async (signal) => (me.value.value ? answer(api.GET('/counties', { signal })) : undefined))
+}
+
+/** The years of which the county has screenings, newest first. */
+export function useYears(county: ComputedRef<string>) {
+  return ask([county, role], async (signal) => {
+    if (!county.value) return []
+    const runs = await answer(api.GET('/counties/{county}/screenings', { params: { path: { county: county.value } }, signal }))
+    return [...new Set(runs.map((run) => run.year))].sort((a, b) => b - a)
+  })
+}
+
+/** 乡镇。A township of the layer XZQ: its name and its rings in longitude and latitude. */
+export interface Township {
+  code: string
+  name: string
+  rings: [number, number][][]
+}
+
+interface FeaturePage {
+  features: { properties: Record<string, unknown>; geometry: { type: string; coordinates: unknown } | null }[]
+  links: { rel: string; href: string }[]
+}
+
+/** townshipsOf reads pages of the layer: a township may have several features. */
+export function townshipsOf(pages: Pick<FeaturePage, 'features'>[]): Map<string, Township> {
+  const all = new Map<string, Township>()
+  for (const f of pages.flatMap((page) => page.features)) {
+    const code = String(f.properties['XZQDM'] ?? '').slice(0, 9)
+    if (code.length !== 9) continue
+    const town = all.get(code) ?? { code, name: String(f.properties['XZQMC'] ?? code), rings: [] }
+    if (f.geometry?.type === 'MultiPolygon') town.rings.push(...(f.geometry.coordinates as [number, number][][][]).flat())
+    if (f.geometry?.type === 'Polygon') town.rings.push(...(f.geometry.coordinates as [number, number][][]))
+    all.set(code, town)
+  }
+  return all
+}
+
+const known = shallowRef<{ county: string; key: string; towns: Map<string, Township> }>()
+
+/**
+ * The county's townships. A county whose layer XZQ is not loaded has none here:
+ * its townships are then shown by their codes.
+ */
+export function useTownships(county: ComputedRef<string>) {
+  return ask([county], async (signal) => {
+    if (known.value?.county === county.value && known.value.key === key.value) return known.value.towns
+    const pages: FeaturePage[] = []
+    let next: string | undefined = county.value ? `/ogc/${county.value}/collections/townships/items?limit=1000` : undefined
+    while (next) {
+      const page: FeaturePage = await fetchJSON<FeaturePage>(next, signal)
+      pages.push(page)
+      const link: string | undefined = page.links.find((l) => l.rel === 'next')?.href
+      next = link ? new URL(link, location.origin).pathname + new URL(link, location.origin).search : undefined
+    }
+    const towns = townshipsOf(pages)
+    if (county.value) known.value = { county: county.value, key: key.value, towns }
+    return towns
+  })
+}
+
+export const nameOf = (towns: Map<string, Township> | undefined, code: string) => towns?.get(code)?.name ?? code

@@ -1,0 +1,68 @@
+import { accessible, expect, pictured, test } from './watched'
+
+test('a service that is away is said, and asked again', async ({ page, watched }) => {
+  watched.allowed.push(/ERR_CONNECTION_REFUSED|Failed to load resource/)
+  await page.route('**/api/v1/**', (route) => route.abort('connectionrefused'))
+  await page.goto('/')
+  await expect(page.getByRole('alert')).toContainText('连接不上服务')
+  await accessible(page)
+  await pictured(page, 'away')
+  await page.unroute('**/api/v1/**')
+  await page.getByRole('button', { name: '重试' }).click()
+  await expect(page.getByRole('heading', { level: 1, name: /总览/ })).toBeVisible()
+})
+
+test('a login that has ended is asked for in place, and what was typed stays', async ({ page, watched }) => {
+  watched.allowed.push(/401/)
+  await page.goto('/#/overlaps?county=149901&year=2025')
+  await page.getByLabel('申报编号').fill('ZJ1499011000041')
+  await page.route('**/findings?**', (route) =>
+    route.fulfill({ status: 401, contentType: 'application/problem+json', body: JSON.stringify({ type: 'about:blank', title: '未登录 · Not logged in', status: 401 }) }))
+  await page.getByLabel('申报编号').press('Enter')
+  await expect(page.getByRole('heading', { name: /请登录/ })).toBeVisible()
+  await accessible(page)
+  await pictured(page, 'login')
+  await page.unroute('**/findings?**')
+  // A key that is not accepted is asked for again. Nothing of the page is lost by that.
+  await page.getByLabel(/接口密钥/).fill('gh_synthetic')
+  await page.getByRole('button', { name: /登录/ }).click()
+  await expect(page.getByRole('heading', { name: /请登录/ })).toBeVisible()
+  // The service of the test is open and takes no key: here it stands for one that does.
+  let sent = ''
+  await page.route(/\/(api|ogc)\//, (route) => {
+    sent = route.request().headers()['authorization'] ?? ''
+    return route.continue({ headers: { ...route.request().headers(), authorization: '' } })
+  })
+  await page.getByLabel(/接口密钥/).fill('gh_accepted')
+  await page.getByRole('button', { name: /登录/ }).click()
+  await expect.poll(() => sent).toBe('Bearer gh_accepted')
+  await expect(page.getByLabel('申报编号')).toHaveValue('ZJ1499011000041')
+})
+
+test('a problem of the service is shown in its own words', async ({ page, watched }) => {
+  watched.allowed.push(/503/)
+  await page.route('**/ledger/reconciliation', (route) =>
+    route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify({ title: '服务繁忙 · Busy', status: 503, detail: '请稍后重试。' }) }))
+  await page.goto('/')
+  await expect(page.getByRole('alert')).toContainText('服务繁忙')
+  await expect(page.getByText('必需的图层齐全')).toBeVisible() // the rest of the page is there
+})
+
+test('a slow network shows that it is loading', async ({ page }) => {
+  await page.route('**/ledger/reconciliation', async (route) => {
+    await new Promise((r) => setTimeout(r, 1500))
+    await route.continue()
+  })
+  await page.goto('/')
+  await expect(page.getByText('正在读取台账…')).toBeVisible()
+  await expect(page.getByText(/全县验收合格不少于已实施/)).toBeVisible()
+})
+
+test('an address of a year without data says so', async ({ page, watched }) => {
+  watched.allowed.push(/404|409/)
+  await page.goto('/#/?county=149901&year=2031')
+  await expect(page.getByText('本年度还没有台账')).toBeVisible()
+  await page.goto('/#/overlaps?county=149901&year=2031')
+  await expect(page.getByText('2031 年度没有完成的筛查')).toBeVisible()
+  await pictured(page, 'empty')
+})

@@ -1,0 +1,104 @@
+import { readFile } from 'node:fs/promises'
+import { accessible, expect, pictured, test } from './watched'
+
+const county = '149901'
+
+test('总览: the year in figures, by township, with deadlines, alerts and layers', async ({ page, request }) => {
+  await page.goto('/')
+  await expect(page.getByRole('heading', { level: 1, name: '2025 年度总览' })).toBeVisible()
+  await expect(page).toHaveTitle('示例县（合成） · 耕衡')
+  await expect(page.getByText('合成数据')).toBeVisible()
+  await expect(page).toHaveURL(/county=149901/)
+
+  // The figures are those of the API, converted once.
+  const books = await (await request.get(`/api/v1/counties/${county}/years/2025/ledger/reconciliation`)).json()
+  const area = books.totals.find((t: { measure: string }) => t.measure === 'area')
+  const mu = (m2: string) => ((Math.round(Number(m2) * 100) * 3) / 2000 / 100).toLocaleString('en', { minimumFractionDigits: 2, maximumFractionDigits: 2 })
+  const card = page.locator('section.card', { has: page.getByRole('heading', { name: /^数量/ }) })
+  await expect(card).toContainText(mu(area.accepted_in_m2))
+  await expect(card).toContainText(mu(area.executed_out_m2))
+  await page.getByLabel('面积单位').selectOption('m2')
+  await expect(card).toContainText(Number(area.accepted_in_m2).toLocaleString('en', { minimumFractionDigits: 2 }))
+  await page.getByLabel('面积单位').selectOption('mu')
+
+  // One township recognised less than it had used: it is said in words, not by colour alone.
+  await page.getByLabel('阶段 Stage').selectOption('recognised')
+  await expect(page.getByText(/结余为负：.*合成六乡/)).toBeVisible()
+  const six = page.getByRole('button', { name: /合成六乡：结余 −/ })
+  await expect(six).toBeVisible()
+  await expect(page.getByRole('img', { name: /各乡镇认定转进/ })).toBeVisible()
+  await expect(page.getByText('必需的图层齐全')).toBeVisible()
+  await expect(page.getByText('乡镇申报期限')).toBeVisible()
+  await accessible(page)
+  await pictured(page, 'overview')
+
+  // A township leads to its book, by keyboard too.
+  await six.focus()
+  await page.keyboard.press('Enter')
+  await expect(page).toHaveURL(/#\/ledger.*township=149901105/)
+  await expect(page.getByRole('heading', { name: /合成六乡 的分录/ })).toBeVisible()
+})
+
+test('台账: planned, accepted, recognised by township, entries, and a file that adds up', async ({ page }) => {
+  await page.goto(`/#/ledger?county=${county}&year=2025&unit=m2`)
+  const table = page.getByRole('table').first()
+  await expect(table.getByRole('row')).toHaveCount(2 + 6 + 1)
+  await page.getByRole('button', { name: '合成一镇' }).click()
+  const entries = page.getByRole('region', { name: '合成一镇的分录' })
+  await expect(entries.getByRole('row', { name: /计划转进/ }).first()).toBeVisible()
+  await accessible(page)
+  await pictured(page, 'ledger')
+
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: '导出 CSV' }).click()])
+  const text = await readFile(await file.path(), 'utf8')
+  const rows = text.trim().split('\r\n').map((line) => line.replace(/^\ufeff/, '').split(','))
+  expect(rows[0]!.slice(0, 3)).toEqual(['乡镇代码', '乡镇', '转进计划（平方米）'])
+  const cents = (cell: string | undefined) => Math.round(Number(cell) * 100)
+  for (let column = 2; column < rows[0]!.length; column++) {
+    const sum = rows.slice(1, -1).reduce((total, row) => total + cents(row[column]), 0)
+    expect(sum, rows[0]![column]!).toBe(cents(rows.at(-1)![column]))
+  }
+})
+
+test('占用查询: from a clause to its findings', async ({ page, request }) => {
+  await page.goto(`/#/overlaps?county=${county}&year=2025`)
+  const runs = await (await request.get(`/api/v1/counties/${county}/screenings`)).json()
+  const run = runs.find((r: { status: string; year: number }) => r.status === 'done' && r.year === 2025)
+  const findings = await (await request.get(`/api/v1/counties/${county}/screenings/${run.run_id}/findings?clause=IN-03a&limit=1`)).json()
+  await page.getByRole('button', { name: 'IN-03a', exact: true }).click()
+  await expect(page.getByText(`共 ${findings.total} 条`)).toBeVisible()
+  await expect(page.getByText('位于生态保护红线内').first()).toBeVisible()
+  await expect(page).toHaveURL(/clause=IN-03a/)
+  await page.getByLabel('汇总 Sum by').selectOption('township')
+  await expect(page.getByRole('columnheader', { name: '乡镇' })).toBeVisible()
+  await accessible(page)
+  await pictured(page, 'overlaps')
+  await page.getByLabel('申报编号').fill('没有这个编号')
+  await page.getByLabel('申报编号').press('Enter')
+  await expect(page.getByText('共 0 条')).toBeVisible()
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: /GeoPackage/ }).click()])
+  expect((await readFile(await file.path())).subarray(0, 15).toString()).toBe('SQLite format 3')
+})
+
+test('on a tablet nothing is cut off', async ({ page }) => {
+  await page.setViewportSize({ width: 820, height: 1180 })
+  for (const at of ['/', '/overlaps', '/ledger']) {
+    await page.goto(`/#${at}?county=${county}&year=2025`)
+    await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
+    await page.waitForLoadState('networkidle')
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), at).toBeLessThanOrEqual(0)
+  }
+  await pictured(page, 'ledger-tablet')
+})
+
+test('by keyboard alone from the first key to a page', async ({ page }) => {
+  await page.goto('/')
+  await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
+  await page.keyboard.press('Tab')
+  await expect(page.getByText('跳到正文')).toBeFocused()
+  const link = page.getByRole('link', { name: /台账/ }).first()
+  for (let i = 0; i < 12 && !(await link.evaluate((e) => e === document.activeElement)); i++) await page.keyboard.press('Tab')
+  await expect(link).toBeFocused()
+  await page.keyboard.press('Enter')
+  await expect(page.getByRole('heading', { level: 1, name: /台账/ })).toBeVisible()
+})
