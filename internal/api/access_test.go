@@ -25,6 +25,7 @@ import (
 	"gengheng/internal/jobs"
 	"gengheng/internal/ogc"
 	"gengheng/internal/store/storetest"
+	"gengheng/internal/tiles"
 )
 
 const (
@@ -117,8 +118,9 @@ func operations(t *testing.T) map[string][2]string {
 		t.Fatal(err)
 	}
 	out := map[string][2]string{}
-	for _, r := range ogc.New().Routes() {
-		out[r.ID] = [2]string{cmp.Or(r.Method, http.MethodGet), "/ogc/" + ownCounty + strings.NewReplacer("{collection}", "parcels", "{feature}", "1").Replace(r.Path)}
+	for _, r := range ogc.New(tiles.New(tiles.Config{}).Extension()).Routes() {
+		out[r.ID] = [2]string{cmp.Or(r.Method, http.MethodGet), "/ogc/" + ownCounty + strings.NewReplacer("{collection}", "parcels", "{feature}", "1", "{tileMatrixSetId}", "WebMercatorQuad",
+			"{tileMatrix}", "0", "{tileRow}", "0", "{tileCol}", "0", "{z}", "0", "{x}", "0", "{y}", "0").Replace(r.Path)}
 	}
 	for _, r := range esri.New().Routes() {
 		out[r.ID] = [2]string{http.MethodPost, "/arcgis/" + ownCounty + "/rest/services" + strings.ReplaceAll(r.Path, "{layer}", "1")}

@@ -27,7 +27,7 @@ const ogcBase = "/ogc"
 func (s *server) mountOGC(e *echo.Echo) {
 	methods := map[string][]string{}
 	for _, r := range s.gis.Routes() {
-		path := ogcBase + "/:county" + strings.NewReplacer("{collection}", ":collection", "{feature}", ":feature").Replace(r.Path)
+		path := ogcBase + "/:county" + strings.NewReplacer("{", ":", "}", "").Replace(r.Path)
 		methods[path] = append(methods[path], cmp.Or(r.Method, http.MethodGet))
 		if r.Method == "" {
 			methods[path] = append(methods[path], http.MethodHead)
@@ -61,16 +61,16 @@ func (s *server) admitted(id string, next echo.HandlerFunc) echo.HandlerFunc {
 func (s *server) ogcHandler(r ogc.Route) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		actor, _ := access.From(c.Request().Context())
-		layer, err := pathText(c, "collection")
-		if err != nil {
-			return err
-		}
-		feature, err := pathText(c, "feature")
-		if err != nil {
-			return err
+		named := map[string]string{}
+		for _, name := range c.ParamNames() {
+			text, err := pathText(c, name)
+			if err != nil {
+				return err
+			}
+			named[name] = text
 		}
 		// the county as the door has checked it
-		call := &ogc.Call{W: c.Response(), R: c.Request(), County: c.Param("county"), Collection: layer, Feature: feature,
+		call := &ogc.Call{W: c.Response(), R: c.Request(), County: c.Param("county"), Collection: named["collection"], Feature: named["feature"], Params: named,
 			Root: s.addressOf(c) + ogcBase + "/" + url.PathEscape(c.Param("county")), Scope: actor.Township, Child: s.child, Editor: permits(policy["ogcCreate"], actor), Read: s.readSnapshot,
 			Edit: func(ctx context.Context, list []collection.Change) error { return s.edit(ctx, c.Param("county"), list) }}
 		return s.gisProblem(c, r.Handle(call))

@@ -153,6 +153,20 @@ var policy = map[string]rule{
 	"ogcSchema":      {everyone, filtered},
 	// the file is made in a transaction of its own, which ends before it is sent
 	"ogcDownload": {everyone, own},
+	// tiles are read where they are drawn, narrowed to the township; those that are
+	// kept hold no connection
+	"ogcTileMatrixSets":     {everyone, own},
+	"ogcTileMatrixSet":      {everyone, own},
+	"ogcTilesets":           {everyone, own},
+	"ogcTileset":            {everyone, own},
+	"ogcTile":               {everyone, own},
+	"ogcCollectionTilesets": {everyone, own},
+	"ogcCollectionTileset":  {everyone, own},
+	"ogcCollectionTile":     {everyone, own},
+	"tileJSON":              {everyone, own},
+	"collectionTileJSON":    {everyone, own},
+	"xyzTile":               {everyone, own},
+	"collectionXYZTile":     {everyone, own},
 	// whose a parcel is, is decided as for putCandidate; what is read is narrowed
 	// where it is read
 	"ogcCreate":         {declarers, own},

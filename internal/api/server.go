@@ -24,6 +24,7 @@ import (
 	"gengheng/internal/ogc"
 	"gengheng/internal/screening"
 	"gengheng/internal/store"
+	"gengheng/internal/tiles"
 	"gengheng/web"
 )
 
@@ -90,7 +91,7 @@ func New(cfg Config) (http.Handler, error) {
 	if log == nil {
 		log = slog.Default()
 	}
-	gis, features := ogc.New(), esri.New()
+	gis, features := ogc.New(tiles.New(tiles.Config{}).Extension()), esri.New()
 	if err := doc.checkPolicy(doorsOf(gis, features)); err != nil {
 		return nil, err
 	}

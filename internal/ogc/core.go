@@ -52,6 +52,9 @@ func (s *Service) landing(c *Call) error {
 			v.Attribution = "合成数据，并非真实县 · synthetic data, no real county"
 		}
 		for _, cl := range s.classes {
+			if cl.landing != nil {
+				v.Links = append(v.Links, cl.landing(c.Root)...)
+			}
 			for _, r := range cl.routes {
 				if r.ID == "ogcAPI" {
 					v.Links = append(v.Links, link{c.Root + r.Path, "service-desc", mediaOpenAPI, "接口说明 · the API's definition"})

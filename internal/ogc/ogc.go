@@ -43,6 +43,8 @@ type Call struct {
 	// County is the six-digit code; Collection and Feature are what the path
 	// names, unescaped.
 	County, Collection, Feature string
+	// Params are all that the path names, unescaped.
+	Params map[string]string
 	// Root is the landing page's address without a slash at its end.
 	Root string
 	// Scope is the township that the caller's sight ends at; "" is the whole county.
@@ -70,7 +72,9 @@ type Route struct {
 	feature bool // takes those of one feature
 	file    bool // takes those of a download
 	media   string
-	takes   string // the type of the body
+	takes   string   // the type of the body
+	query   []param  // parameters of this address alone
+	formats []string // what f may ask for where the answer is no JSON
 }
 
 // class is what a conformance class brings.
@@ -82,6 +86,8 @@ type class struct {
 	fields func(col *collection.Collection) []param
 	// links are what the class adds to a collection's links, by the collection's address.
 	links func(root string) []link
+	// landing are what it adds to the landing page's.
+	landing func(root string) []link
 	// describe adds the class's members to the description of a collection.
 	describe func(col *collection.Collection, v *description)
 }
@@ -102,11 +108,14 @@ type Service struct {
 	files    *workshop
 }
 
-// New makes the service with every class that there is. The CRS class stands
-// first: what it sets, bbox needs.
-func New() *Service {
+// New makes the service with every class that there is, and those of other rooms.
+// The CRS class stands first: what it sets, bbox needs.
+func New(more ...Extension) *Service {
 	s := &Service{registry: collection.NewRegistry(), files: newWorkshop()}
 	s.classes = []class{crsClass(), s.core(), geoJSON(), s.openAPI(), s.queryables(), filter(), s.schemas(), s.edits(), s.downloads()}
+	for _, e := range more {
+		s.classes = append(s.classes, e.class())
+	}
 	return s
 }
 
@@ -153,14 +162,18 @@ func (s *Service) checked(r Route) func(c *Call) error {
 			if !plainText(name) || !plainText(list[0]) {
 				return bad("text", "参数含有空字符或不是 UTF-8。 A parameter holds U+0000 or is not UTF-8.")
 			}
-			if name != "f" && !r.items && !r.feature && !r.file {
-				return unknownParam(name, nil)
+			if name != "f" && !r.items && !r.feature && !r.file && !r.asks(name) {
+				return unknownParam(name, r.asked())
 			}
 		}
 		if !plainText(c.Collection) || !plainText(c.Feature) {
 			return bad("text", "地址含有空字符或不是 UTF-8。 The address holds U+0000 or is not UTF-8.")
 		}
-		if r.Method == "" && !r.file { // whoever sends something gets what there is
+		if r.formats != nil {
+			if f := values.Get("f"); f != "" && !slices.Contains(r.formats, f) {
+				return bad("format", fmt.Sprintf("没有格式 f=%s，可用：%s。 No such format here.", excerpt(f), strings.Join(r.formats, "、")))
+			}
+		} else if r.Method == "" && !r.file { // whoever sends something gets what there is
 			if err := negotiate(c.R, values.Get("f"), r.items || r.feature); err != nil {
 				return err
 			}

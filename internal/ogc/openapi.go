@@ -35,7 +35,7 @@ func (s *Service) showAPI(c *Call) error {
 }
 
 func (s *Service) definition(root string, cat *collection.Catalogue) tree {
-	components := tree{"f": parameter(param{name: "f", text: "格式 · format", schema: tree{"type": "string", "enum": []string{"json", "geojson"}}}),
+	components := tree{"f": parameter(param{name: "f", text: "格式 · format", schema: tree{"type": "string", "enum": []string{"json", "geojson", "mvt"}}}),
 		"featureId": tree{"name": "featureId", "in": "path", "required": true, "description": "要素编号 · a feature's id", "schema": tree{"type": "string"}}}
 	for _, cl := range s.classes {
 		for _, p := range cl.params {
@@ -56,7 +56,7 @@ func (s *Service) definition(root string, cat *collection.Catalogue) tree {
 			continue
 		}
 		if !strings.Contains(r.Path, "{collection}") {
-			add(at(r.Path), r, operation(r, r.ID, r.summary, []any{reference("f")}))
+			add(at(r.Path), r, operation(r, r.ID, r.summary, append(r.parameters(), reference("f"))))
 			continue
 		}
 		for _, col := range cat.Collections {
@@ -95,7 +95,7 @@ func reference(name string) tree { return tree{"$ref": "#/components/parameters/
 // references are the parameters of an address of a collection. Those of a
 // collection's fields stand with the path, the others are shared.
 func (s *Service) references(r Route, col *collection.Collection, components tree) []any {
-	list := []any{reference("f")}
+	list := append(r.parameters(), reference("f"))
 	if r.file {
 		list = nil
 		for _, p := range s.fileParams(col) {
