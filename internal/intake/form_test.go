@@ -283,6 +283,61 @@ func TestFormSaysThatAFormulaHasNoValue(t *testing.T) {
 	}
 }
 
+// Ensure that rows of nothing but formulas that were never worked out are reported
+// each by its row, numbered or not, before other rows and after them, and that sums,
+// serial numbers and notes beside the form are no rows.
+func TestFormSaysThatARowIsAllFormulas(t *testing.T) {
+	c := surveyed(t)
+	f := c.form("in", true)
+	sheet := f.GetSheetName(0)
+	set := func(row int, headers ...string) {
+		for _, header := range headers {
+			if err := f.SetCellFormula(sheet, cell(t, "in", header, row), `"x"&ROW()`); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	set(5, "申报编号", "标识码", "拟整治后地类")
+	fill(t, f, "in", 6, map[string]any{"申报编号": "好", "标识码": "149901100000000004", "拟整治后地类": "0103"})
+	set(7, "序号", "标识码") // the form numbers its rows; a formula may as well
+	set(8, "序号")
+	for at, formula := range map[string]string{"ZZ9": `"note"`} { // beside the form
+		if err := f.SetCellFormula(sheet, at, formula); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{"5 SBBH", "5 BSM", "5 NZDL", "7 BSM"}
+	reported := func(req intake.Request) (got []string) {
+		t.Helper()
+		c.refuse(req)
+		for _, issue := range c.issues(req) {
+			if at, ok := strings.CutPrefix(issue, "error formula_no_value "); ok {
+				got = append(got, at)
+			}
+		}
+		slices.Sort(got)
+		return got
+	}
+	slices.Sort(want)
+	alone := c.sent("CANDIDATE_IN", f)
+	if got := reported(alone); !slices.Equal(got, want) {
+		t.Errorf("reported %q, want %q; all: %q", got, want, c.issues(alone))
+	}
+	for _, issue := range c.issues(alone) {
+		if row := strings.Fields(issue)[2]; row != "5" && row != "7" && strings.HasPrefix(issue, "error") {
+			t.Errorf("a row without formulas is reported: %s", issue)
+		}
+	}
+	with := c.request("CANDIDATE_IN", shapefile(t, "declared", []feature{declared("好", box(0, 0, 250, 200))}))
+	c.setScope(&with, westTown)
+	with.Options.Workbook = alone.Path
+	c.refuse(with)
+	if got := strings.Join(c.rows(`SELECT message_zh FROM dataset_issue WHERE dataset_id = $1 AND severity = 'error'`, with.DatasetID), "\n"); !strings.Contains(got, "第 7 行") ||
+		!strings.Contains(got, "单元格 "+cell(t, "in", "申报编号", 5)) {
+		t.Errorf("with boundaries: %s", got)
+	}
+}
+
 // Ensure that a number of another township does not lend its boundary.
 func TestFormKeepsNoBoundaryOfOthers(t *testing.T) {
 	c := surveyed(t)

@@ -3,11 +3,13 @@ package intake
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -127,6 +129,35 @@ func (t *declarationTable) formulaIn(row int64, field int) string {
 		}
 	}
 	return ""
+}
+
+// addUncomputed brings back the rows that read as empty because all that they
+// declare are formulas without a value: their author sees parcels there. A serial
+// number or a formula in a column that is no field makes no row.
+func (t *declarationTable) addUncomputed() {
+	read := map[int64]bool{}
+	for _, row := range t.rows {
+		read[row.number] = true
+	}
+	for at := range t.formulas {
+		column, number, err := excelize.CellNameToCoordinates(at)
+		row := int64(number)
+		if err != nil || row <= t.header || read[row] || t.furniture[row] || !t.declares(column-1) {
+			continue
+		}
+		read[row] = true
+		t.rows = append(t.rows, tableRow{number: row})
+	}
+	slices.SortFunc(t.rows, func(a, b tableRow) int { return cmp.Compare(a.number, b.number) })
+}
+
+// declares tells whether a column of the sheet gives a field.
+func (t *declarationTable) declares(column int) bool {
+	if column == t.serial() {
+		return false
+	}
+	return slices.Contains(t.binding.Column, column) ||
+		slices.ContainsFunc(t.areas, func(a areaColumn) bool { return a.column == column })
 }
 
 // formulaIssues are those of a row's fields that are formulas without a value. An

@@ -54,7 +54,10 @@ func (m *meter) add(cells []string) error {
 type table struct {
 	file, sheet string
 	columns     []string
+	header      int64 // the row of columns
 	rows        []tableRow
+	// furniture are rows with text that declares nothing: sums, signatures
+	furniture map[int64]bool
 	// formulas are the cells that hold a formula without a value; see uncomputed
 	formulas map[string]bool
 	// encoding of a CSV, "" of a workbook
@@ -304,7 +307,7 @@ func (t *table) take(lines []tableRow, want fields.Table) {
 	if header < 0 {
 		return
 	}
-	t.columns = lines[header].cells
+	t.columns, t.header = lines[header].cells, lines[header].number
 	for _, line := range lines[header+1:] {
 		empty := true
 		for i, cell := range line.cells {

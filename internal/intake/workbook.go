@@ -66,6 +66,7 @@ func readDeclarations(path, name string) (*declarationTable, *Problem) {
 	}
 	out.binding.Renamed = slices.DeleteFunc(out.binding.Renamed, func(r [2]string) bool { return fields.OnForm(r[0]) })
 	t.dropFurniture(&out.binding)
+	out.addUncomputed()
 	for _, row := range t.rows {
 		d := declare(row.number, &out.binding, t.columns, row.values(len(t.columns)), out.areas)
 		d.issues = append(d.issues, out.formulaIssues(d)...)
@@ -102,7 +103,7 @@ var (
 // dropFurniture takes away what is no declared parcel: numbered rows left empty,
 // and the lines under the rows. A line that names a parcel is one, wherever it is.
 func (t *table) dropFurniture(binding *fields.Binding) {
-	serial := slices.IndexFunc(t.columns, func(c string) bool { n, _ := fields.Normalize(c); return n == fields.FormRowHeader })
+	serial := t.serial()
 	named := func(row tableRow) bool {
 		for _, i := range []int{fields.SBBH, fields.DKMC, fields.DeclaredBSM, fields.DeclaredTBBH} {
 			if c := binding.Column[i]; c >= 0 && c != serial && c < len(row.cells) && row.cells[c] != "" {
@@ -111,6 +112,7 @@ func (t *table) dropFurniture(binding *fields.Binding) {
 		}
 		return false
 	}
+	t.furniture = map[int64]bool{}
 	t.rows = slices.DeleteFunc(t.rows, func(row tableRow) bool {
 		if named(row) {
 			return false
@@ -124,8 +126,14 @@ func (t *table) dropFurniture(binding *fields.Binding) {
 			}
 		}
 		begins := func(w string) bool { return strings.HasPrefix(word, w) }
-		return filled == 0 || first <= max(serial, 0) && (slices.ContainsFunc(sumWords, begins) || filled <= 3 && slices.ContainsFunc(footWords, begins))
+		t.furniture[row.number] = first <= max(serial, 0) && (slices.ContainsFunc(sumWords, begins) || filled <= 3 && slices.ContainsFunc(footWords, begins))
+		return filled == 0 || t.furniture[row.number]
 	})
+}
+
+// serial is the column of serial numbers, or -1.
+func (t *table) serial() int {
+	return slices.IndexFunc(t.columns, func(c string) bool { n, _ := fields.Normalize(c); return n == fields.FormRowHeader })
 }
 
 // attachWorkbook reads the 申报表 that comes with the boundaries.
