@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 )
@@ -82,5 +83,26 @@ func TestProofByBranchesEqualsBruteForce(t *testing.T) {
 	t.Logf("%d of %d proved, %d by branches", proved, begun, branched)
 	if branched < begun/20 {
 		t.Errorf("only %d of %d proved by branches", branched, begun)
+	}
+}
+
+// Ensure a county where one large parcel hangs between townships' needs, so that
+// no list of plans is short enough, is proved by branches and costs what HiGHS, an
+// independent solver, proves to be its optimum.
+func TestCountyProvedByBranches(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some seconds")
+	}
+	t.Parallel()
+	p := countySpec{10000, 15, false, 0.01, 4}.problem()
+	s, err := Solve(context.Background(), p, Options{Gap: -1, TimeLimit: 3 * time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Status != Optimal || math.Abs(*s.Objective-7640.157444) > 1e-5 {
+		t.Errorf("%s at %.6f", s.Status, *s.Objective)
+	}
+	if s.BoundStronger == nil || !strings.HasSuffix(s.BoundStronger.RestsOn, byBranches) {
+		t.Errorf("%+v", s.BoundStronger)
 	}
 }
