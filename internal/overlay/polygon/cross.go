@@ -32,6 +32,11 @@ type kernel struct {
 	crossings []crossing
 	// common is what the boxes of a and b share: edges meet nowhere else.
 	common box
+	// leafA is the leaf of a looked at last, leavesB are the last of b by their
+	// number's remainder: as a rule each is compared with several of the other
+	// operand.
+	leafA   leafOf
+	leavesB [fan]leafOf
 	// geometry asks for what only the geometry needs: touchA and touchB, the
 	// vertices of the other operand that lie inside an edge.
 	geometry       bool
@@ -54,10 +59,30 @@ func (k *kernel) reset(a, b *operand, geometry bool) {
 	k.degenerate, k.close, k.rounded = false, false, false
 }
 
+// leafOf is a leaf of a chain tree with those of its edges that meet common.
+type leafOf struct {
+	// leaf is the leaf's number, -1 where nothing is there.
+	leaf  int32
+	n     int
+	edges [fan]int32
+	boxes [fan]box
+}
+
+// take fills it unless it has the leaf already.
+func (l *leafOf) take(o *operand, leaf int32, common *box) {
+	if l.leaf != leaf {
+		l.leaf, l.n = leaf, o.leafEdges(leaf, common, &l.edges, &l.boxes)
+	}
+}
+
 // cross finds all crossings.
 func (k *kernel) cross() {
 	if k.a.levels > 0 && k.b.levels > 0 && k.a.box().meets(k.b.box()) {
 		k.common = k.a.box().shared(k.b.box())
+		k.leafA.leaf = -1
+		for i := range k.leavesB {
+			k.leavesB[i].leaf = -1
+		}
 		k.pair(k.a.levels-1, 0, k.b.levels-1, 0)
 	}
 }
@@ -67,7 +92,7 @@ func (k *kernel) cross() {
 func (k *kernel) pair(la int, ia int32, lb int, ib int32) {
 	ba, bb := k.a.node(la, ia), k.b.node(lb, ib)
 	if la == 0 && lb == 0 {
-		k.leaves(ia, ib, ba, bb)
+		k.leaves(ia, ib, bb)
 		return
 	}
 	if la >= lb {
@@ -87,19 +112,21 @@ func (k *kernel) pair(la int, ia int32, lb int, ib int32) {
 	}
 }
 
-func (k *kernel) leaves(ia, ib int32, ba, bb *box) {
-	var ea, eb [fan]int32
-	var xa, xb [fan]box
-	inA, inB := bb.shared(&k.common), ba.shared(&k.common)
-	n := k.a.leafEdges(ia, &inA, &ea, &xa)
-	if n == 0 {
+func (k *kernel) leaves(ia, ib int32, bb *box) {
+	k.leafA.take(k.a, ia, &k.common)
+	if k.leafA.n == 0 {
 		return
 	}
-	m := k.b.leafEdges(ib, &inB, &eb, &xb)
-	for i := range n {
-		for j := range m {
-			if xa[i].meets(&xb[j]) {
-				k.edges(ea[i], eb[j])
+	l := &k.leavesB[ib%fan]
+	l.take(k.b, ib, &k.common)
+	for i := range k.leafA.n {
+		x := &k.leafA.boxes[i]
+		if !x.meets(bb) {
+			continue
+		}
+		for j := range l.n {
+			if x.meets(&l.boxes[j]) {
+				k.edges(k.leafA.edges[i], l.edges[j])
 			}
 		}
 	}
@@ -107,7 +134,25 @@ func (k *kernel) leaves(ia, ib int32, ba, bb *box) {
 
 // edges compares edge i of a with edge j of b.
 func (k *kernel) edges(i, j int32) {
-	a, b, p, q := k.a.pts[i], k.a.pts[i+1], k.b.pts[j], k.b.pts[j+1]
+	a, b, p, q := &k.a.pts[i], &k.a.pts[i+1], &k.b.pts[j], &k.b.pts[j+1]
+	if plainlyBeside(a, b, p, q) {
+		return
+	}
+	k.compare(i, j, *a, *b, *p, *q)
+}
+
+// plainlyBeside tells whether p and q are sure to lie on one side of a→b, by the
+// filter of orient: as it is for most edges whose boxes meet.
+func plainlyBeside(a, b, p, q *orb.Point) bool {
+	pl, pr := float64((a[0]-p[0])*(b[1]-p[1])), float64((a[1]-p[1])*(b[0]-p[0]))
+	ql, qr := float64((a[0]-q[0])*(b[1]-q[1])), float64((a[1]-q[1])*(b[0]-q[0]))
+	dp, dq := pl-pr, ql-qr
+	ep, eq := filterBound*(math.Abs(pl)+math.Abs(pr)), filterBound*(math.Abs(ql)+math.Abs(qr))
+	return dp > ep && dq > eq || -dp > ep && -dq > eq
+}
+
+// compare is edges for those that may touch or cross.
+func (k *kernel) compare(i, j int32, a, b, p, q orb.Point) {
 	oP, eP := orient(a, b, p)
 	oQ, eQ := orient(a, b, q)
 	sP, sQ := shiftedPoint(oP, a, b), shiftedPoint(oQ, a, b)

@@ -241,6 +241,9 @@ func inSector(p, from, to, c orb.Point) bool {
 // insideSegment tells whether a point of the line u–v lies strictly between u
 // and v.
 func insideSegment(u, v, p orb.Point) bool {
+	if p == u || p == v {
+		return false
+	}
 	b := edgeBox(u, v)
-	return p != u && p != v && b.x0 <= p[0] && p[0] <= b.x1 && b.y0 <= p[1] && p[1] <= b.y1
+	return b.x0 <= p[0] && p[0] <= b.x1 && b.y0 <= p[1] && p[1] <= b.y1
 }
