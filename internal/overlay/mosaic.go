@@ -74,8 +74,9 @@ func NewShape(polygons orb.MultiPolygon) *Shape {
 // Polygons is what the shape was made of.
 func (s *Shape) Polygons() orb.MultiPolygon { return s.polygons }
 
-// edgesPerBand keeps small polygons in one band.
-const edgesPerBand = 16
+// edgesPerBand is small, since a parcel is asked for hundreds of points and sorted
+// once.
+const edgesPerBand = 4
 
 func newArea(polygons orb.MultiPolygon) area {
 	a := area{box: polygons.Bound()}
