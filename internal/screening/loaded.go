@@ -76,7 +76,7 @@ type declaredDataset struct {
 
 const candidatesSQL = `
 SELECT fid, direction, number, township_code, base_dlbm, base_bsm, target_dlbm, purpose, method, gdlx, actor,
-       documents, attrs, area_m2::text, ST_AsBinary(geom)
+       nullif(documents, '{}'), nullif(attrs, '{}'), area_m2::text, ST_AsBinary(geom)
 FROM candidate WHERE county_code = $1 AND dataset_id = $2 ORDER BY fid`
 
 // candidateSize is what a candidate takes beside its coordinates, roughly.
