@@ -7,12 +7,15 @@ import (
 
 	"gengheng/internal/collection"
 	"gengheng/internal/ogc"
+	"gengheng/internal/tiles/style"
 )
 
 // Media types and relations.
 const (
 	mediaMVT  = "application/vnd.mapbox-vector-tile"
 	mediaJSON = "application/json"
+	mediaXML  = "application/xml"
+	mediaSLD  = "application/vnd.ogc.sld+xml"
 
 	relTilesets = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector"
 	relScheme   = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme"
@@ -45,6 +48,10 @@ func (s *Service) Extension() ogc.Extension {
 			json("ogcCollectionTilesets", "/collections/{collection}/tiles", "图层的瓦片集清单 · a collection's tilesets", s.tilesets),
 			json("ogcCollectionTileset", "/collections/{collection}/tiles/{tileMatrixSetId}", "图层的瓦片集 · a collection's tileset", s.tileset),
 			ogc.NewRoute("ogcCollectionTile", "/collections/{collection}/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}", "图层的瓦片 · a tile of a collection", mediaMVT, []string{"mvt"}, s.matrixTile),
+			json("tileStyle", "/style.json", "MapLibre 图式 · a MapLibre style", s.styleJSON),
+			json("tileLegend", "/legend.json", "图例 · the legend", s.legend),
+			ogc.NewRoute("parcelsQML", "/style.qml", "地类图斑的 QGIS 图式 · a QGIS style for parcels", mediaXML, []string{"qml"}, document(mediaXML, "dlbm.qml", style.QML)),
+			ogc.NewRoute("parcelsSLD", "/style.sld", "地类图斑的 SLD · an SLD for parcels", mediaSLD, []string{"sld"}, document(mediaSLD, "dlbm.sld", style.SLD)),
 			json("tileJSON", "/tilejson.json", "全县瓦片的 TileJSON · TileJSON of the county", s.tileJSON),
 			json("collectionTileJSON", "/collections/{collection}/tilejson.json", "图层瓦片的 TileJSON · TileJSON of a collection", s.tileJSON),
 			ogc.NewRoute("xyzTile", "/xyz/{z}/{x}/{y}", "全县瓦片，XYZ 地址，y 后可加 .pbf · a tile by its XYZ address", mediaMVT, []string{"mvt"}, s.xyzTile, chosen),
@@ -52,6 +59,7 @@ func (s *Service) Extension() ogc.Extension {
 		},
 		Landing: func(root string) []ogc.Link {
 			return []ogc.Link{{Href: root + "/tiles", Rel: relTilesets, Type: mediaJSON, Title: "矢量瓦片 · vector tiles"},
+				{Href: root + "/style.json", Rel: "stylesheet", Type: mediaJSON, Title: "MapLibre 图式 · MapLibre style"},
 				{Href: root + "/tileMatrixSets", Rel: relSchemes, Type: mediaJSON, Title: "瓦片矩阵集 · tile matrix sets"}}
 		},
 		Links: func(at string) []ogc.Link {
