@@ -7,7 +7,7 @@ import (
 	"regexp"
 )
 
-// secrets are the forms that credentials take in texts: our keys, JSON web
+// secrets are the forms that credentials take in texts: our keys and tokens, JSON web
 // tokens, an Authorization header, and names that hold one in an address or a
 // body.
 var secrets = []struct {
@@ -15,6 +15,7 @@ var secrets = []struct {
 	to   string
 }{
 	{regexp.MustCompile(`(gh_[0-9a-f]{10})_[0-9a-f]+`), "${1}_***"},
+	{regexp.MustCompile(`gt_[0-9a-f]{8,}`), "gt_***"},
 	{regexp.MustCompile(`eyJ[\w-]+\.[\w-]*\.?[\w-]*`), "***"},
 	{regexp.MustCompile(`(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}`), "$1 ***"},
 	{regexp.MustCompile(`(?i)((?:token|secret|password|api_?key|code|gengheng_session)"?\s*[=:]\s*"?)[^\s&",;]{8,}`), "${1}***"},

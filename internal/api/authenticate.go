@@ -140,6 +140,7 @@ func (s *server) rows(ctx context.Context) querier {
 // How an actor was known.
 const (
 	viaKey, viaBasic, viaOIDC, viaSession, viaOpen = "key", "basic", "oidc", "session", "open"
+	viaToken                                       = "token"     // of the FeatureServer
 	viaOpenRole                                    = "open-role" // open, but held to the rules of the role it names
 )
 
@@ -201,7 +202,8 @@ func (s *server) identify(c echo.Context) (p access.Identity, via, wanted string
 	req := c.Request()
 	header := req.Header.Get(echo.HeaderAuthorization)
 	cookie, cookieErr := req.Cookie(sessionCookie)
-	if header == "" && cookieErr != nil {
+	token, carried := c.Get(tokenKey).(string)
+	if header == "" && cookieErr != nil && !carried {
 		if s.door.open && loopbackHost(req.Host) {
 			return p, viaOpen, "", nil
 		}
@@ -213,6 +215,8 @@ func (s *server) identify(c echo.Context) (p access.Identity, via, wanted string
 	user, password, basic := req.BasicAuth()
 	scheme, bearer, _ := strings.Cut(header, " ")
 	switch {
+	case carried:
+		presented, via = token, viaToken
 	case basic:
 		presented, via, wanted = password, viaBasic, capacityName(user)
 	case strings.EqualFold(scheme, "Bearer"):
@@ -231,7 +235,11 @@ func (s *server) identify(c echo.Context) (p access.Identity, via, wanted string
 		return p, "", "", &problem{Status: http.StatusTooManyRequests, kind: "too-many-failures", Title: "失败次数过多 · Too many failures",
 			Detail: "凭证多次无效，请稍后再试，并检查密钥是否过期或被吊销。 Wait, and look whether the key has expired or was revoked."}
 	}
-	p, err = s.prove(ctx, via, presented)
+	if carried {
+		p, wanted, err = access.ByToken(ctx, s.db, token, address, req.Referer())
+	} else {
+		p, err = s.prove(ctx, via, presented)
+	}
 	switch {
 	case errors.Is(err, access.ErrCredentials):
 		s.door.credentials.Failed(tried)

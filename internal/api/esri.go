@@ -39,6 +39,7 @@ func doorsOf(gis *ogc.Service, features *esri.Service) []string {
 // info stands outside of it: that is where a client learns how to come in.
 func (s *server) mountEsri(e *echo.Echo) {
 	e.Match([]string{http.MethodGet, http.MethodPost}, esriBase+"/info", s.esriInfo)
+	e.Match([]string{http.MethodGet, http.MethodPost}, "/arcgis/:county/tokens/generateToken", s.generateToken)
 	for _, r := range s.features.Routes() {
 		path := esriBase + "/services" + strings.ReplaceAll(r.Path, "{layer}", ":layer")
 		methods := []string{http.MethodGet, http.MethodPost}
@@ -61,7 +62,8 @@ func (s *server) esriRoot(c echo.Context) string {
 
 func (s *server) esriInfo(c echo.Context) error {
 	c.Set(operationKey, "esriInfo")
-	return esri.Send(c.Response(), c.QueryParams(), esri.Info("", 0, false))
+	open := s.door.open && loopbackHost(c.Request().Host)
+	return esri.Send(c.Response(), c.QueryParams(), esri.Info(s.esriRoot(c)+"/tokens/generateToken", tokenMinutes, !open))
 }
 
 // esriHandler runs an address of the FeatureServer; its errors are objects of
@@ -70,6 +72,7 @@ func (s *server) esriHandler(r esri.Route) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		values, err := formValues(c)
 		if err == nil {
+			esriCredentials(c, values)
 			err = s.admit(c, r.ID, func(c echo.Context) error { return s.esriCall(c, r, values) })
 		}
 		return s.esriError(c, values, err)
@@ -103,8 +106,12 @@ func collectionProblem(err error) error {
 	return err
 }
 
-// text is what a problem says to people: one sentence, Chinese first.
+// text is what a problem says to people, Chinese first: what is wrong in the first
+// rows, if it has that, since the clients show nothing else.
 func (p *problem) text() string {
+	if len(p.Errors) > 0 {
+		return strings.Join(p.Errors[:min(len(p.Errors), 3)], "；")
+	}
 	if p.Detail == "" {
 		return p.Title
 	}
@@ -155,7 +162,7 @@ func (s *server) esriError(c echo.Context, values url.Values, err error) error {
 	code := p.Status
 	if code == http.StatusUnauthorized {
 		code = codeTokenRequired
-		if c.Request().Header.Get(echo.HeaderAuthorization) != "" {
+		if _, carried := c.Get(tokenKey).(string); carried || c.Request().Header.Get(echo.HeaderAuthorization) != "" {
 			code = codeTokenInvalid
 		}
 		c.Response().Header().Del(echo.HeaderWWWAuthenticate)

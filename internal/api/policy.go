@@ -186,6 +186,11 @@ var policy = map[string]rule{
 	"esriLayers":    {everyone, own},
 	"esriLayer":     {everyone, own},
 	"esriQuery":     {everyone, own},
+	"esriAdd":       {declarers, own},
+	"esriUpdate":    {declarers, own},
+	"esriDelete":    {declarers, own},
+	"esriApply":     {declarers, own},
+	"esriApplyAll":  {declarers, own},
 }
 
 // checkPolicy refuses a contract and a table that do not match; gis are the

@@ -172,9 +172,9 @@ func (s *service) fill() {
 // answer is a response of the FeatureServer: always HTTP 200, with JSON.
 type answer map[string]any
 
-// ask asks below the catalogue of services by GET, or by POST where the path begins
-// with a plus sign. The parameters are pairs of a name and a value.
-func (s *service) ask(path string, edit func(*http.Request), pairs ...string) answer {
+// form is a request below the catalogue of services: GET, or POST where the path
+// begins with a plus sign. The parameters are pairs of a name and a value.
+func (s *service) form(path string, pairs ...string) *http.Request {
 	s.t.Helper()
 	values := url.Values{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -198,6 +198,13 @@ func (s *service) ask(path string, edit func(*http.Request), pairs ...string) an
 	if post {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
+	return req
+}
+
+// ask sends a form and reads the answer.
+func (s *service) ask(path string, edit func(*http.Request), pairs ...string) answer {
+	s.t.Helper()
+	req := s.form(path, pairs...)
 	if edit != nil {
 		edit(req)
 	}
@@ -212,7 +219,7 @@ func (s *service) ask(path string, edit func(*http.Request), pairs ...string) an
 	}
 	var v answer
 	if err := json.Unmarshal(b, &v); err != nil || resp.StatusCode != http.StatusOK {
-		s.t.Fatalf("%s: %d, no JSON: %v: %.300s", at, resp.StatusCode, err, b)
+		s.t.Fatalf("%s: %d, no JSON: %v: %.300s", path, resp.StatusCode, err, b)
 	}
 	return v
 }

@@ -99,6 +99,11 @@ func (s *Service) Routes() []Route {
 		{ID: "esriLayers", Path: server + "/layers", Handle: s.plain(s.layers)},
 		{ID: "esriLayer", Path: layer, Handle: s.plain(s.layer)},
 		{ID: "esriQuery", Path: layer + "/query", Handle: s.bounded(s.query)},
+		{ID: "esriAdd", Path: layer + "/addFeatures", Handle: s.editor(s.addFeatures, "features"), Edits: true},
+		{ID: "esriUpdate", Path: layer + "/updateFeatures", Handle: s.editor(s.updateFeatures, "features"), Edits: true},
+		{ID: "esriDelete", Path: layer + "/deleteFeatures", Handle: s.editor(s.deleteFeatures, "objectids", "where", "geometry", "geometrytype", "insr", "spatialrel"), Edits: true},
+		{ID: "esriApply", Path: layer + "/applyEdits", Handle: s.editor(s.applyEdits, "adds", "updates", "deletes"), Edits: true},
+		{ID: "esriApplyAll", Path: server + "/applyEdits", Handle: s.bounded(s.applyAll), Edits: true},
 	}
 }
 
