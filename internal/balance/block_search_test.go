@@ -62,7 +62,7 @@ func TestProofByColumnsEqualsBruteForce(t *testing.T) {
 	t.Parallel()
 	count := 400
 	if testing.Short() {
-		count = 150
+		count = 100
 	}
 	begun, proved, _ := provesLikeBruteForce(t, count, columnsMost, 55)
 	t.Logf("%d of %d proved, %d without a plan", proved, begun, count-begun)
@@ -77,7 +77,7 @@ func TestProofByBranchesEqualsBruteForce(t *testing.T) {
 	t.Parallel()
 	count := 250
 	if testing.Short() {
-		count = 150
+		count = 60
 	}
 	begun, proved, branched := provesLikeBruteForce(t, count, 1, 56)
 	t.Logf("%d of %d proved, %d by branches", proved, begun, branched)
