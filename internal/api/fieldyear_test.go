@@ -15,6 +15,7 @@ import (
 
 	"gengheng/internal/access"
 	"gengheng/internal/client"
+	"gengheng/internal/fixture"
 	"gengheng/internal/land"
 	"gengheng/internal/ledger"
 	"gengheng/internal/workflow"
@@ -270,10 +271,21 @@ func (k *clerk) accepted(r record) record {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	k.role(clerk, "POST", path(r, "/photos?file_name=a.jpg"), raw, 201, nil)
+	var filed struct{ Rulebook string }
+	k.role(clerk, "POST", path(r, "/photos?file_name=a.jpg"), raw, 201, &filed)
+	if filed.Rulebook == "" || filed.Rulebook != k.rulebook() {
+		k.t.Errorf("the photo was judged by rulebook %q, the county's is %q", filed.Rulebook, k.rulebook())
+	}
 	k.refusedInTheField(clerk, head, r, raw)
 	k.file(r, "acceptance_form", "")
-	k.role(head, "POST", path(r, "/inspections"), measured, 201, nil)
+	var inspected struct {
+		Rulebook  string
+		Deviation *float64 `json:"deviation_percent"`
+	}
+	k.role(head, "POST", path(r, "/inspections"), measured, 201, &inspected)
+	if inspected.Deviation == nil || *inspected.Deviation != 5 || inspected.Rulebook != k.rulebook() {
+		k.t.Errorf("the measurement is held to %+v", inspected)
+	}
 	k.sign(r, head, "township")
 	r = k.act(head, "township_check", []record{r}, nil)[0]
 	k.file(r, "acceptance_form", "")
@@ -283,6 +295,15 @@ func (k *clerk) accepted(r record) record {
 		k.sign(r, d, d)
 	}
 	return k.act("bureau_lead", "accept", []record{r}, nil)[0]
+}
+
+// rulebook is the version of the county's rulebook.
+func (k *clerk) rulebook() (version string) {
+	k.t.Helper()
+	if err := k.svc.db.Pool.QueryRow(k.t.Context(), "SELECT rulebook FROM county WHERE county_code = $1", fixture.County.Code).Scan(&version); err != nil {
+		k.t.Fatal(err)
+	}
+	return version
 }
 
 func (k *clerk) sign(r record, who, department string) {

@@ -63,6 +63,8 @@ func inspectionJSON(i *workflow.Inspection) (Inspection, error) {
 			return v, fmt.Errorf("reasons of inspection %s: %w", i.ID, err)
 		}
 	}
+	deviation := float64(i.Deviation) / 100
+	v.DeviationPercent = &deviation
 	if i.Grade != nil {
 		q := float32(*i.Grade) / 1000
 		v.Quality = &q

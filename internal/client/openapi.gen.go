@@ -1421,6 +1421,9 @@ type Inspection struct {
 	// Credited GeoJSON 几何 · A GeoJSON geometry
 	Credited *GeoJSON `json:"credited,omitempty"`
 
+	// DeviationPercent 该规则库允许净面积与方案相差的百分比，超过的验收须说明
+	DeviationPercent *float64 `json:"deviation_percent,omitempty"`
+
 	// DifferenceM2 平方米，两位小数 · m² with two decimals
 	//
 	// Example: 1234.56
@@ -2223,11 +2226,14 @@ type RecordPhoto struct {
 	Longitude *float32 `json:"longitude,omitempty"`
 
 	// OffDegrees 拍摄方向偏离地块的角度
-	OffDegrees *float32   `json:"off_degrees,omitempty"`
-	Revision   int        `json:"revision"`
-	Sha256     string     `json:"sha256"`
-	Size       int64      `json:"size"`
-	TakenAt    *time.Time `json:"taken_at,omitempty"`
+	OffDegrees *float32 `json:"off_degrees,omitempty"`
+	Revision   int      `json:"revision"`
+
+	// Rulebook 判定照片所依据的规则库版本
+	Rulebook *string    `json:"rulebook,omitempty"`
+	Sha256   string     `json:"sha256"`
+	Size     int64      `json:"size"`
+	TakenAt  *time.Time `json:"taken_at,omitempty"`
 }
 
 // RecordPhotoFindingsCode defines model for RecordPhoto.Findings.Code.

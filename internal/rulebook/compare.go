@@ -27,6 +27,7 @@ const (
 	SettingID           Setting = "id"
 	SettingMinRemainder Setting = "min_remainder_m2"
 	SettingRemainder    Setting = "remainder"
+	SettingAcceptance   Setting = "acceptance"
 	SettingPlaceholders Setting = "placeholders"
 	SettingPurposes     Setting = "purposes"
 	SettingActors       Setting = "actors"
@@ -165,6 +166,7 @@ func settings(old, now *Rulebook) []Setting {
 	differ(SettingID, old.ID, now.ID)
 	differ(SettingMinRemainder, old.MinRemainderM2, now.MinRemainderM2)
 	differ(SettingRemainder, old.Remainder, now.Remainder)
+	differ(SettingAcceptance, old.Acceptance, now.Acceptance)
 	differ(SettingPlaceholders, old.Placeholders, now.Placeholders)
 	differ(SettingPurposes, old.Purposes, now.Purposes)
 	differ(SettingActors, old.Actors, now.Actors)

@@ -31,6 +31,7 @@ func TestCompare(t *testing.T) {
 		{"a layer's name", "name: 基本草原", "name: 草原", "IN-02c[1 names] +layers"},
 		{"a layer that may be lacking", "    name: 基本草原\n", "    name: 基本草原\n    optional: true\n", "IN-02c[1 optional] +layers"},
 		{"a list of words", "actors: [农户, ", "actors: [农民, 农户, ", "OUT-05[3 values] +actors"},
+		{"a limit of photos", "photo_distance_m: 100", "photo_distance_m: 80", "+acceptance"},
 		{"the width of tracks", "track_width_m: 8", "track_width_m: 6", "+planning.track_width_m"},
 		{"a weight", "transfer_per_mu: 50", "transfer_per_mu: 60", "+planning"},
 		{"a parameter", "params: {within_m: 10, weight: 0.4}", "params: {within_m: 20, weight: 0.4}", "IN-P2[1 params]"},

@@ -130,6 +130,7 @@ func (p *parser) rulebook(root *yaml.Node) *Rulebook {
 	rb.Year = o.integer("year", 2000, 2100)
 	rb.MinRemainderM2 = o.requiredNumber("min_remainder_m2", 0, 1e6)
 	rb.Remainder = p.remainder(o.take("remainder"))
+	rb.Acceptance = p.acceptance(o.take("acceptance"))
 	p.defaults = p.toleranceDefaults(o.require("tolerance_defaults"))
 	rb.Sources = p.sources(o)
 	rb.Documents = p.documents(o)
@@ -172,6 +173,22 @@ func (p *parser) remainder(n *yaml.Node) Remainder {
 	r := Remainder{MinWidthM: o.number("min_width_m", 0, 100, 0), Merge: o.flag("merge"), SliverM2: o.number("sliver_m2", 0, 1e6, 0)}
 	o.done()
 	return r
+}
+
+func (p *parser) acceptance(n *yaml.Node) Acceptance {
+	a := DefaultAcceptance()
+	if n == nil {
+		return a
+	}
+	o := p.object(n, "acceptance")
+	a = Acceptance{
+		PhotoDistanceM:       o.number("photo_distance_m", 0, 1e4, a.PhotoDistanceM),
+		PhotoBlurM:           o.number("photo_blur_m", 0, 1e3, a.PhotoBlurM),
+		PhotoAngleDeg:        o.number("photo_angle_deg", 0, 180, a.PhotoAngleDeg),
+		AreaDeviationPercent: o.number("area_deviation_percent", 0, 100, a.AreaDeviationPercent),
+	}
+	o.done()
+	return a
 }
 
 func (p *parser) toleranceDefaults(n *yaml.Node) map[Severity]Tolerance {

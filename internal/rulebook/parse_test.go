@@ -187,6 +187,42 @@ func TestCountyChanges(t *testing.T) {
 	}
 }
 
+// Ensure that a document without limits of acceptance has those that the program
+// had before, that what is left out keeps its default, and that the shipped one
+// says the same.
+func TestAcceptance(t *testing.T) {
+	shipped, err := rulebook.Shanxi2025()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(shipped.Document)
+	at := strings.Index(text, "\nacceptance: {") + 1
+	if shipped.Acceptance != rulebook.DefaultAcceptance() || at == 0 {
+		t.Fatalf("the shipped limits are %+v", shipped.Acceptance)
+	}
+	end := at + strings.Index(text[at:], "\n") + 1
+	with := func(section string) (*rulebook.Rulebook, error) {
+		return rulebook.Parse("m.yaml", []byte(text[:at]+section+text[end:]))
+	}
+	for section, want := range map[string]rulebook.Acceptance{
+		"": {PhotoDistanceM: 100, PhotoBlurM: 10, PhotoAngleDeg: 45, AreaDeviationPercent: 5},
+		"acceptance: {photo_distance_m: 50.5, area_deviation_percent: 2.5}\n": {PhotoDistanceM: 50.5, PhotoBlurM: 10, PhotoAngleDeg: 45, AreaDeviationPercent: 2.5},
+		"acceptance: {photo_blur_m: 0, photo_angle_deg: 180}\n":               {PhotoDistanceM: 100, PhotoAngleDeg: 180, AreaDeviationPercent: 5},
+	} {
+		got, err := with(section)
+		if err != nil {
+			t.Errorf("%s: %v", section, err)
+		} else if got.Acceptance != want {
+			t.Errorf("%s: %+v, want %+v", section, got.Acceptance, want)
+		}
+	}
+	for _, section := range []string{"{photo_angle_deg: 181}", "{area_deviation_percent: -1}", "{photo_distance_m: far}", "{photos: 3}"} {
+		if _, err := with("acceptance: " + section + "\n"); err == nil {
+			t.Errorf("%s is taken", section)
+		}
+	}
+}
+
 const minimalRules = `format: gengheng-rulebook/1
 id: test-2025
 title: 测试

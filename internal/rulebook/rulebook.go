@@ -30,6 +30,8 @@ type Rulebook struct {
 	MinRemainderM2 float64
 	// Remainder is the rule by which what is left after clipping is tidied.
 	Remainder Remainder
+	// Acceptance is what field work is held to.
+	Acceptance Acceptance
 
 	Sources   []Source
 	Documents []Document
@@ -59,6 +61,28 @@ type Remainder struct {
 	// SliverM2 is the area in m² that a piece needs to be merged: less is a sliver
 	// (碎片), whatever it borders.
 	SliverM2 float64
+}
+
+// Acceptance (验收) says what a field photo proves and how far a measurement may be
+// from the plan. The notices leave both to the county.
+type Acceptance struct {
+	// PhotoDistanceM is how far from the parcel a photo of it may be taken, in metres.
+	PhotoDistanceM float64
+	// PhotoBlurM is what a phone's position may be wrong by, in metres: nearer than
+	// that to the boundary the camera may look any way.
+	PhotoBlurM float64
+	// PhotoAngleDeg is how far past the parcel's edge the camera may look, in
+	// degrees: half of a wide lens's field of view.
+	PhotoAngleDeg float64
+	// AreaDeviationPercent is by how many percent of the plan the measured net area
+	// may differ before acceptance has to say why; hundredths count.
+	AreaDeviationPercent float64
+}
+
+// DefaultAcceptance holds where a document says nothing, as documents did before
+// they could.
+func DefaultAcceptance() Acceptance {
+	return Acceptance{PhotoDistanceM: 100, PhotoBlurM: 10, PhotoAngleDeg: 45, AreaDeviationPercent: 5}
 }
 
 // Omission is a clause that a document leaves out on purpose.

@@ -219,13 +219,17 @@ func code(err error) workflow.Code {
 	return ""
 }
 
+func limits() photo.Limits {
+	return photo.Limits{FarthestM: 100, BlurM: 10, WidestDegrees: 45, Rulebook: "v"}
+}
+
 // plot is the measured boundary: 100 m square, in the plane of EPSG 4546.
 func plot() orb.MultiPolygon {
 	return orb.MultiPolygon{{{{560000, 4013000}, {560100, 4013000}, {560100, 4013100}, {560000, 4013100}, {560000, 4013000}}}}
 }
 
 func measured() workflow.Measured {
-	return workflow.Measured{Boundary: plot(), Credited: plot(), SRID: 4546, Gross: 1000000, Net: 91000, Planned: 90000, Rulebook: "v", Verdict: "eligible"}
+	return workflow.Measured{Boundary: plot(), Credited: plot(), SRID: 4546, Gross: 1000000, Net: 91000, Planned: 90000, Rulebook: "v", Deviation: 500, Verdict: "eligible"}
 }
 
 func (b *bed) inspect(a access.Actor, key workflow.Key, kind workflow.InspectionKind, m workflow.Measured) error {
@@ -272,7 +276,7 @@ func (b *bed) shoot(key workflow.Key, m photo.Meta) (p workflow.FieldPhoto) {
 	zone, _ := land.ByEPSG(4546)
 	b.must(b.tx(func(ctx context.Context, tx pgx.Tx) (err error) {
 		d := workflow.Document{FileName: "合成.jpg", Size: 1, SHA256: strings.Repeat("a", 64)}
-		p, err = b.w.AddPhoto(ctx, tx, b.people[access.TownshipClerk], key, d, m, plot(), zone)
+		p, err = b.w.AddPhoto(ctx, tx, b.people[access.TownshipClerk], key, d, m, plot(), zone, limits())
 		return err
 	}))
 	return p

@@ -33,8 +33,11 @@ type Measured struct {
 	// outside the planned one.
 	Planned, Outside land.Area
 	Rulebook         string
-	Verdict          string
-	Reasons          any
+	// Deviation is by how many hundredths of a percent of the plan that rulebook
+	// lets Net differ before acceptance has to say why.
+	Deviation int64
+	Verdict   string
+	Reasons   any
 }
 
 // Inspection is a measurement of a parcel, for the township's check or for the
@@ -54,9 +57,11 @@ type Inspection struct {
 // Difference is how much more was measured than planned, net.
 func (i *Inspection) Difference() land.Area { return i.Net - i.Planned }
 
-// tolerance is by how many percent of the plan the measured net area may differ
-// before acceptance has to say why.
-const tolerance = 5
+// deviates tells whether the rulebook asks why so much more or less was measured.
+func (i *Inspection) deviates() bool {
+	d := i.Difference()
+	return int64(max(d, -d))*10000 > int64(i.Planned)*i.Deviation
+}
 
 // Signature is a department's checklist, signed.
 type Signature struct {
@@ -126,10 +131,10 @@ func (w Workflow) Inspect(ctx context.Context, tx pgx.Tx, actor access.Actor, ke
 		return i, fmt.Errorf("boundary of %s: %w", key, err)
 	}
 	err = tx.QueryRow(ctx, `INSERT INTO workflow_inspection (county_code, year, direction, number, inspection_id, township_code, kind, revision, gross_m2, net_m2,
-			net_paddy_m2, grade, planned_m2, outside_m2, rulebook, verdict, reasons, note, by_id, by_as, measured, credited)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, ST_GeomFromEWKB($21), ST_GeomFromEWKB($22)) RETURNING at`,
+			net_paddy_m2, grade, planned_m2, outside_m2, rulebook, verdict, reasons, note, by_id, by_as, measured, credited, deviation)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, ST_GeomFromEWKB($21), ST_GeomFromEWKB($22), $23) RETURNING at`,
 		key.County, key.Year, key.Direction, key.Number, i.ID, r.Township, string(kind), i.Revision, m.Gross, m.Net, m.Paddy, m.Grade, m.Planned, m.Outside,
-		m.Rulebook, m.Verdict, string(i.ReasonsJSON), i.Note, actor.ID, i.By, measured, credited).Scan(&i.At)
+		m.Rulebook, m.Verdict, string(i.ReasonsJSON), i.Note, actor.ID, i.By, measured, credited, m.Deviation).Scan(&i.At)
 	if err != nil {
 		return i, fmt.Errorf("inspection of %s: %w", key, err)
 	}
@@ -204,12 +209,12 @@ func (r *Record) answered(s *Signature) error {
 	return nil
 }
 
-const inspectionColumns = `inspection_id, kind, revision, gross_m2, net_m2, net_paddy_m2, grade, planned_m2, outside_m2, rulebook, verdict, reasons, note, by_as, at,
+const inspectionColumns = `inspection_id, kind, revision, gross_m2, net_m2, net_paddy_m2, grade, planned_m2, outside_m2, rulebook, deviation, verdict, reasons, note, by_as, at,
 	ST_AsBinary(measured), ST_AsBinary(credited), ST_SRID(measured)`
 
 func scanInspection(row pgx.CollectableRow) (i Inspection, err error) {
 	var reasons []byte
-	err = row.Scan(&i.ID, &i.Kind, &i.Revision, &i.Gross, &i.Net, &i.Paddy, &i.Grade, &i.Planned, &i.Outside, &i.Rulebook, &i.Verdict, &reasons, &i.Note, &i.By, &i.At,
+	err = row.Scan(&i.ID, &i.Kind, &i.Revision, &i.Gross, &i.Net, &i.Paddy, &i.Grade, &i.Planned, &i.Outside, &i.Rulebook, &i.Deviation, &i.Verdict, &reasons, &i.Note, &i.By, &i.At,
 		ewkb.Scanner(&i.Boundary), ewkb.Scanner(&i.Credited), &i.SRID)
 	i.ReasonsJSON = reasons
 	return i, err
@@ -303,8 +308,9 @@ func (r *Record) passed(i *Inspection, y *CountyYear, reason string) error {
 	if len(against) > 0 {
 		return r.refuse(InspectionOpen, nil, "有不符合项（%s），不能通过；请整改。 Something is not as it should be; have it put right.", strings.Join(against, "；"))
 	}
-	if d := i.Difference(); max(d, -d)*100 > i.Planned*tolerance && reason == "" {
-		return r.refuse(ReasonMissing, []string{"reason"}, "量测净面积 %s m² 与方案 %s m² 相差超过 %d%%，须说明理由（reason）。 The measured net area differs from the plan by more than %d%%; say why.", i.Net, i.Planned, tolerance, tolerance)
+	if i.deviates() && reason == "" {
+		percent := float64(i.Deviation) / 100
+		return r.refuse(ReasonMissing, []string{"reason"}, "量测净面积 %s m² 与方案 %s m² 相差超过规则库 %[4]s 规定的 %[3]g%%，须说明理由（reason）。 The measured net area differs from the plan by more than the %[3]g%% of rulebook %[4]s; say why.", i.Net, i.Planned, percent, i.Rulebook)
 	}
 	return nil
 }

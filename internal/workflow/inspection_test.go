@@ -108,18 +108,28 @@ func TestInspection_CountyAcceptsTogether(t *testing.T) {
 			t.Errorf("%s: %s", net, got)
 		}
 	}
+	// and as much as the rulebook says by which it was measured
+	for _, c := range []struct {
+		deviation int64
+		net       land.Area
+	}{{250, 92251}, {0, 90001}, {1000, 99001}} {
+		m := with(func(m *workflow.Measured) { m.Deviation, m.Net = c.deviation, c.net })
+		if got, _ := accept(m, four, ""); got != "record-reason" {
+			t.Errorf("%d of 10,000, %s: %s", c.deviation, c.net, got)
+		}
+	}
 	// a new measurement has to be signed anew
 	if got, missing := accept(measured(), nil, ""); got != "record-inspection" || len(missing) != 4 {
 		t.Errorf("%s %v", got, missing)
 	}
 	b.must(b.sign(b.people[access.Forestry], key, map[string]bool{"no_forest": true}, "有林地"))
-	if got, _ := accept(with(func(m *workflow.Measured) { m.Net = 94500 }), four, ""); got != "" {
+	if got, _ := accept(with(func(m *workflow.Measured) { m.Net, m.Deviation = 98999, 1000 }), four, ""); got != "" {
 		t.Errorf("%s", got)
 	}
 	list, err := workflow.Inspections(t.Context(), b.db.Pool, key)
 	b.must(err)
 	last := list[len(list)-1]
-	if last.Difference() != 4500 || len(last.Signatures) != 4 || last.Signatures[0].Department != access.Bureau || len(last.Boundary) != 1 || last.SRID != 4546 {
+	if last.Difference() != 8999 || last.Deviation != 1000 || len(last.Signatures) != 4 || last.Signatures[0].Department != access.Bureau || len(last.Boundary) != 1 || last.SRID != 4546 {
 		t.Errorf("%+v", last)
 	}
 }

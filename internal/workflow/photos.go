@@ -25,17 +25,20 @@ type FieldPhoto struct {
 	DistanceM  *float64        `json:"distance_m"`
 	OffDegrees *float64        `json:"off_degrees"`
 	Findings   []photo.Finding `json:"findings"`
+	// Rulebook is the version by whose limits the photo was judged; "" is what
+	// was judged before rulebooks had them.
+	Rulebook string `json:"rulebook"`
 }
 
-// AddPhoto files a photo and tests it against the parcel, which is in the
-// county's plane. A photo with findings is kept, and proves nothing.
-func (w Workflow) AddPhoto(ctx context.Context, tx pgx.Tx, actor access.Actor, key Key, d Document, m photo.Meta, parcel orb.MultiPolygon, zone land.Zone) (FieldPhoto, error) {
+// AddPhoto files a photo and holds it to the limits against the parcel, which is
+// in the county's plane. A photo with findings is kept, and proves nothing.
+func (w Workflow) AddPhoto(ctx context.Context, tx pgx.Tx, actor access.Actor, key Key, d Document, m photo.Meta, parcel orb.MultiPolygon, zone land.Zone, limits photo.Limits) (FieldPhoto, error) {
 	d.Kind = Photo
 	d, err := w.AddDocument(ctx, tx, actor, key, d)
 	if err != nil {
 		return FieldPhoto{}, err
 	}
-	p := FieldPhoto{Document: d, Direction: m.Direction, Taken: m.Taken}
+	p := FieldPhoto{Document: d, Direction: m.Direction, Taken: m.Taken, Rulebook: limits.Rulebook}
 	if m.Position != nil {
 		p.Longitude, p.Latitude = &m.Position[0], &m.Position[1]
 	}
@@ -49,7 +52,7 @@ func (w Workflow) AddPhoto(ctx context.Context, tx pgx.Tx, actor access.Actor, k
 		return p, fmt.Errorf("period of %s: %w", key, err)
 	}
 	period.From = period.From.Truncate(time.Second) // a camera knows no more
-	r := photo.Against(m, parcel, zone, period)
+	r := limits.Against(m, parcel, zone, period)
 	p.DistanceM, p.OffDegrees, p.Findings = r.DistanceM, r.OffDegrees, r.Findings
 	if p.Findings == nil {
 		p.Findings = []photo.Finding{}
@@ -58,8 +61,8 @@ func (w Workflow) AddPhoto(ctx context.Context, tx pgx.Tx, actor access.Actor, k
 	if err != nil {
 		return p, fmt.Errorf("findings of a photo: %w", err)
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO workflow_photo (county_code, document_id, township_code, longitude, latitude, direction, taken_at, distance_m, off_degrees, findings)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, key.County, d.ID, township, p.Longitude, p.Latitude, p.Direction, p.Taken, p.DistanceM, p.OffDegrees, string(raw))
+	_, err = tx.Exec(ctx, `INSERT INTO workflow_photo (county_code, document_id, township_code, longitude, latitude, direction, taken_at, distance_m, off_degrees, findings, rulebook)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, key.County, d.ID, township, p.Longitude, p.Latitude, p.Direction, p.Taken, p.DistanceM, p.OffDegrees, string(raw), p.Rulebook)
 	if err != nil {
 		return p, fmt.Errorf("photo of %s: %w", key, err)
 	}
@@ -69,7 +72,7 @@ func (w Workflow) AddPhoto(ctx context.Context, tx pgx.Tx, actor access.Actor, k
 // Photos lists a record's photos as they came.
 func Photos(ctx context.Context, q Querier, key Key) ([]FieldPhoto, error) {
 	rows, err := q.Query(ctx, `SELECT d.document_id, d.kind, d.purpose, d.reference, d.file_name, d.size, d.sha256, d.by_as, d.revision, d.at,
-			p.longitude, p.latitude, p.direction, p.taken_at, p.distance_m, p.off_degrees, p.findings
+			p.longitude, p.latitude, p.direction, p.taken_at, p.distance_m, p.off_degrees, p.findings, p.rulebook
 		FROM workflow_document d JOIN workflow_photo p USING (county_code, document_id)
 		WHERE d.county_code = $1 AND d.year = $2 AND d.direction = $3 AND d.number = $4 ORDER BY d.at, d.document_id`, key.County, key.Year, key.Direction, key.Number)
 	if err != nil {
@@ -77,7 +80,7 @@ func Photos(ctx context.Context, q Querier, key Key) ([]FieldPhoto, error) {
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p FieldPhoto, err error) {
 		return p, row.Scan(&p.ID, &p.Kind, &p.Purpose, &p.Reference, &p.FileName, &p.Size, &p.SHA256, &p.By, &p.Revision, &p.At,
-			&p.Longitude, &p.Latitude, &p.Direction, &p.Taken, &p.DistanceM, &p.OffDegrees, &p.Findings)
+			&p.Longitude, &p.Latitude, &p.Direction, &p.Taken, &p.DistanceM, &p.OffDegrees, &p.Findings, &p.Rulebook)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("photos of %s: %w", key, err)

@@ -138,7 +138,7 @@ func (b *bed) inField(ctx context.Context, tx pgx.Tx, k workflow.Key) error {
 	d := workflow.Document{FileName: "合成.jpg", Size: 1, SHA256: strings.Repeat("a", 64)}
 	head, bureau := b.people[access.TownshipLead], b.people[access.Bureau]
 	var errs []error
-	_, err := b.w.AddPhoto(ctx, tx, head, k, d, m, plot(), zone)
+	_, err := b.w.AddPhoto(ctx, tx, head, k, d, m, plot(), zone, limits())
 	errs = append(errs, err)
 	_, err = b.w.Inspect(ctx, tx, head, k, workflow.TownshipInspection, measured(), "")
 	errs = append(errs, err)

@@ -31,8 +31,10 @@ func (j *judge) Judge(_ context.Context, list []screening.Declaration) ([]screen
 	j.asked = append(j.asked, list...)
 	return []screening.Judgement{{Verdict: j.verdict}}, nil
 }
-func (j *judge) Rulebook() *rulebook.Rulebook { return &rulebook.Rulebook{Hash: "v"} }
-func (j *judge) SRID() int                    { return 4546 }
+func (j *judge) Rulebook() *rulebook.Rulebook {
+	return &rulebook.Rulebook{Hash: "v", Acceptance: rulebook.DefaultAcceptance()}
+}
+func (j *judge) SRID() int { return 4546 }
 func (j *judge) Zone() land.Zone {
 	z, _ := land.ByEPSG(4546)
 	return z
@@ -71,7 +73,8 @@ func (b *bed) checked(j *judge, number string, boundary orb.MultiPolygon) {
 	ctx := b.as(access.TownshipLead)
 	b.must(b.db.InTx(ctx, func(tx pgx.Tx) error {
 		_, err := b.y.Flow.AddPhoto(ctx, tx, b.people[access.TownshipLead], key, workflow.Document{FileName: "合成.jpg", Size: 1, SHA256: strings.Repeat("a", 64)},
-			photo.Meta{Position: &orb.Point{lon, lat}, Direction: &north, Taken: &now}, boundary, zone)
+			photo.Meta{Position: &orb.Point{lon, lat}, Direction: &north, Taken: &now}, boundary, zone,
+			photo.Limits{FarthestM: 100, BlurM: 10, WidestDegrees: 45, Rulebook: "v"})
 		return err
 	}))
 	_, err := b.y.Inspect(ctx, j, "in", number, workflow.TownshipInspection, boundary, "")

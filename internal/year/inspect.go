@@ -37,7 +37,8 @@ func (y Year) Inspect(ctx context.Context, judge Judge, direction, number string
 		return workflow.Inspection{}, err
 	}
 	key := workflow.Key{County: y.County, Year: y.Number, Direction: direction, Number: number}
-	m := workflow.Measured{Boundary: boundary, SRID: judge.SRID(), Gross: land.OfficialArea(boundary, judge.Zone()), Rulebook: judge.Rulebook().Hash}
+	m := workflow.Measured{Boundary: boundary, SRID: judge.SRID(), Gross: land.OfficialArea(boundary, judge.Zone()), Rulebook: judge.Rulebook().Hash,
+		Deviation: int64(math.Round(judge.Rulebook().Acceptance.AreaDeviationPercent * 100))}
 	var d screening.Declaration
 	if err := y.inTx(ctx, func(tx pgx.Tx) error { d, err = y.planned(ctx, tx, a, key, kind, &m); return err }); err != nil {
 		return workflow.Inspection{}, err
@@ -134,8 +135,9 @@ func (y Year) credit(ctx context.Context, tx pgx.Tx, r *workflow.Record, note le
 	return err
 }
 
-// AddPhoto files a field photo and holds it against the parcel: its measured
-// boundary, else the planned, else the declared one.
+// AddPhoto files a field photo and holds it, by the limits of the county's
+// rulebook, against the parcel: its measured boundary, else the planned, else the
+// declared one.
 func (y Year) AddPhoto(ctx context.Context, direction, number string, d workflow.Document, m photo.Meta) (workflow.FieldPhoto, error) {
 	a, err := actor(ctx)
 	if err != nil {
@@ -152,10 +154,29 @@ func (y Year) AddPhoto(ctx context.Context, direction, number string, d workflow
 		if !ok {
 			return fmt.Errorf("EPSG %d is no plane of CGCS2000", srid)
 		}
-		out, err = y.Flow.AddPhoto(ctx, tx, a, key, d, m, parcel, zone)
+		limits, err := y.photoLimits(ctx, tx)
+		if err != nil {
+			return err
+		}
+		out, err = y.Flow.AddPhoto(ctx, tx, a, key, d, m, parcel, zone, limits)
 		return err
 	})
 	return out, err
+}
+
+// photoLimits are those of the county's rulebook.
+func (y Year) photoLimits(ctx context.Context, tx pgx.Tx) (photo.Limits, error) {
+	var document string
+	err := tx.QueryRow(ctx, `SELECT b.document FROM county c JOIN rulebook b ON b.version = c.rulebook WHERE c.county_code = $1`, y.County).Scan(&document)
+	if err != nil {
+		return photo.Limits{}, fmt.Errorf("rulebook of county %s: %w", y.County, err)
+	}
+	book, err := rulebook.Parse("rulebook", []byte(document))
+	if err != nil {
+		return photo.Limits{}, fmt.Errorf("rulebook of county %s: %w", y.County, err)
+	}
+	a := book.Acceptance
+	return photo.Limits{FarthestM: a.PhotoDistanceM, BlurM: a.PhotoBlurM, WidestDegrees: a.PhotoAngleDeg, Rulebook: book.Hash}, nil
 }
 
 // sqlParcel is the best boundary that there is of a parcel.

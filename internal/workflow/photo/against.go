@@ -11,16 +11,18 @@ import (
 	"gengheng/internal/land"
 )
 
-const (
-	// farthest is how far from the parcel a photo of it may be taken, in metres.
-	farthest = 100
-	// blur is what a phone's position may be wrong by, in metres: nearer than that
+// Limits are what a photo is held to.
+type Limits struct {
+	// FarthestM is how far from the parcel a photo of it may be taken, in metres.
+	FarthestM float64
+	// BlurM is what a phone's position may be wrong by, in metres: nearer than that
 	// to the boundary the camera may as well stand in the parcel, and look any way.
-	blur = 10
-	// widest is how far past the parcel's edge the camera may look, in degrees:
-	// half of a wide lens's field of view.
-	widest = 45
-)
+	BlurM float64
+	// WidestDegrees is how far past the parcel's edge the camera may look.
+	WidestDegrees float64
+	// Rulebook is the version of the rulebook that the limits are from.
+	Rulebook string
+}
 
 // Period is when a photo proves something: from the parcel's start on.
 type Period struct{ From, To time.Time }
@@ -43,7 +45,7 @@ type Result struct {
 }
 
 // Against holds a photo against a parcel in the plane of its zone.
-func Against(m Meta, parcel orb.MultiPolygon, zone land.Zone, period Period) (r Result) {
+func (l Limits) Against(m Meta, parcel orb.MultiPolygon, zone land.Zone, period Period) (r Result) {
 	find := func(code, zh, en string, args ...any) {
 		r.Findings = append(r.Findings, Finding{code, fmt.Sprintf(zh, args...), fmt.Sprintf(en, args...)})
 	}
@@ -54,17 +56,17 @@ func Against(m Meta, parcel orb.MultiPolygon, zone land.Zone, period Period) (r 
 		at := orb.Point{x, y}
 		distance, near := nearest(parcel, at)
 		r.DistanceM = &distance
-		if distance > farthest {
-			find("far", "拍摄位置距地块 %.0f m，超过 %d m", "taken %.0f m from the parcel, more than %d m", distance, farthest)
+		if distance > l.FarthestM {
+			find("far", "拍摄位置距地块 %.0f m，超过规则库 %[3]s 规定的 %[2]g m", "taken %.0f m from the parcel, more than the %g m of rulebook %s", distance, l.FarthestM, l.Rulebook)
 		}
 		if m.Direction != nil {
 			off := 0.0
-			if distance > blur {
+			if distance > l.BlurM {
 				off = past(parcel, at, near, *m.Direction-convergence(*m.Position, zone))
 			}
 			r.OffDegrees = &off
-			if off > widest {
-				find("away", "拍摄方向偏离地块 %.0f°，没有朝向地块", "the camera looked %.0f° past the parcel", off)
+			if off > l.WidestDegrees {
+				find("away", "拍摄方向偏离地块 %.0f°，超过规则库 %[3]s 规定的 %[2]g°，没有朝向地块", "the camera looked %.0f° past the parcel, more than the %g° of rulebook %s", off, l.WidestDegrees, l.Rulebook)
 			}
 		}
 	}

@@ -78,6 +78,46 @@ func TestRead_WhatACameraWrites(t *testing.T) {
 	}
 }
 
+var limits = photo.Limits{FarthestM: 100, BlurM: 10, WidestDegrees: 45, Rulebook: "0123456789abcdef"}
+
+// Ensure that each limit is the rulebook's, at which nothing is wrong yet, and that
+// what is said names the limit and the rulebook.
+func TestAgainst_HoldsToTheLimitsGiven(t *testing.T) {
+	t.Parallel()
+	taken := start.AddDate(0, 1, 0)
+	for name, tc := range map[string]struct {
+		x, y, direction float64
+		change          func(l *photo.Limits)
+		code, says      string
+	}{
+		"101 m, within 102":     {560050, 4012899, 0, func(l *photo.Limits) { l.FarthestM = 102 }, "", ""},
+		"101 m, beyond 99.5":    {560050, 4012899, 0, func(l *photo.Limits) { l.FarthestM = 99.5 }, "far", "99.5 m"},
+		"134° past, within 140": {560050, 4012950, 180, func(l *photo.Limits) { l.WidestDegrees = 140 }, "", ""},
+		"35° past, beyond 30":   {560050, 4012950, 80, func(l *photo.Limits) { l.WidestDegrees = 30 }, "away", "30°"},
+		"away, within the blur": {560050, 4012950, 180, func(l *photo.Limits) { l.BlurM = 51 }, "", ""},
+		"away, beyond the blur": {560050, 4012991, 180, func(l *photo.Limits) { l.BlurM = 5 }, "away", "45°"},
+	} {
+		l := limits
+		tc.change(&l)
+		got := l.Against(photo.Meta{Position: at(tc.x, tc.y), Direction: ptr(tc.direction), Taken: &taken}, square(), zone, photo.Period{From: start, To: end})
+		if tc.code == "" {
+			if len(got.Findings) > 0 {
+				t.Errorf("%s: %+v", name, got.Findings)
+			}
+			continue
+		}
+		if len(got.Findings) != 1 || got.Findings[0].Code != tc.code {
+			t.Errorf("%s: %+v, want %s", name, got.Findings, tc.code)
+			continue
+		}
+		for _, text := range []string{got.Findings[0].ZH, got.Findings[0].EN} {
+			if !strings.Contains(text, tc.says) || !strings.Contains(text, l.Rulebook) || strings.Contains(text, "%!") {
+				t.Errorf("%s: says %q", name, text)
+			}
+		}
+	}
+}
+
 func TestAgainst(t *testing.T) {
 	t.Parallel()
 	good := start.AddDate(0, 1, 0)
@@ -98,7 +138,7 @@ func TestAgainst(t *testing.T) {
 		"before the work began": {photo.Meta{Position: at(560050, 4013050), Direction: ptr(1.0), Taken: ptr(start.Add(-time.Second))}, 0, 0, "early"},
 		"from the future":       {photo.Meta{Position: at(560050, 4013050), Direction: ptr(1.0), Taken: ptr(end.Add(time.Second))}, 0, 0, "later"},
 	} {
-		got := photo.Against(tc.meta, square(), zone, photo.Period{From: start, To: end})
+		got := limits.Against(tc.meta, square(), zone, photo.Period{From: start, To: end})
 		var codes []string
 		for _, f := range got.Findings {
 			codes = append(codes, f.Code)
@@ -128,7 +168,7 @@ func TestAgainst_AgreesWithMarching(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x, y := rapid.Float64Range(559000, 561100).Draw(t, "x"), rapid.Float64Range(4012000, 4014100).Draw(t, "y")
 		m := photo.Meta{Position: at(x, y), Direction: ptr(rapid.Float64Range(0, 360).Draw(t, "direction"))}
-		got := photo.Against(m, square(), zone, photo.Period{})
+		got := limits.Against(m, square(), zone, photo.Period{})
 		inside := x >= 560000 && x <= 560100 && y >= 4013000 && y <= 4013100
 		nearest, off := math.Inf(1), 180.0
 		grid := *m.Direction - (m.Position[0]-111)*math.Sin(m.Position[1]*math.Pi/180)
@@ -172,7 +212,7 @@ func FuzzRead(f *testing.F) {
 		if m.Position != nil && !(math.Abs(m.Position[0]) <= 180 && math.Abs(m.Position[1]) <= 90) || m.Direction != nil && !(*m.Direction >= 0 && *m.Direction <= 360) {
 			t.Errorf("%v %v", m.Position, *m.Direction)
 		}
-		r := photo.Against(m, square(), zone, photo.Period{From: start, To: end})
+		r := limits.Against(m, square(), zone, photo.Period{From: start, To: end})
 		if r.DistanceM != nil && !(*r.DistanceM >= 0) || r.OffDegrees != nil && !(*r.OffDegrees >= 0 && *r.OffDegrees <= 180) {
 			t.Errorf("%+v", r)
 		}
