@@ -57,6 +57,15 @@ func (c CRS) GeoJSON(col *Collection) string {
 	return fmt.Sprintf("coalesce(ST_AsGeoJSON(%s, %d, 0), 'null')", g, c.Decimals(col))
 }
 
+// Binary is the expression of a feature's boundary as WKB in a CRS: the easting or
+// longitude first, and without the zone's number (Shift).
+func (c CRS) Binary(col *Collection) string {
+	if c.Flat {
+		return "ST_AsBinary(" + col.Geom + ", 'NDR')"
+	}
+	return fmt.Sprintf("ST_AsBinary(ST_Transform(%s, %d), 'NDR')", col.Geom, c.SRID)
+}
+
 // Decimals are those of coordinates: about a millimetre, but of what is edited
 // enough to come back to the very vertex on the grid of 0.0001 m, so that moving
 // one leaves its neighbours where they are.

@@ -24,8 +24,7 @@ func (s *Service) core() class {
 	}
 }
 
-// geoJSON is Requirements Class "GeoJSON": the encoding of items is the
-// database's own ST_AsGeoJSON.
+// geoJSON is Requirements Class "GeoJSON": how items are written (encode.go).
 func geoJSON() class {
 	return class{conforms: []string{"http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson"}}
 }

@@ -7,23 +7,19 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"gengheng/internal/collection"
 )
 
 // found is one page.
 type found struct {
-	features bytes.Buffer
+	features []byte
 	n        int
 	matched  int // -1: more than is counted
 	next     string
@@ -32,7 +28,8 @@ type found struct {
 func (s *Service) items(c *Call) error {
 	ctx := c.R.Context()
 	var q *query
-	var page found
+	page := found{features: s.buffer()}
+	defer func() { s.buffers.Put(&page.features) }()
 	err := c.Read(ctx, func(db Querier) error {
 		col, err := s.registry.Open(ctx, db, c.County, c.Collection)
 		if err != nil {
@@ -88,24 +85,24 @@ func (q *query) read(ctx context.Context, db Querier, whole bool, page *found) e
 		return fmt.Errorf("read %s: %w", q.col.ID, err)
 	}
 	defer rows.Close()
-	var last, keys []string
-	var feature []byte
+	last := make([]string, len(q.col.Keys))
+	fields := q.shown()
 	for rows.Next() {
-		if page.n == q.limit || page.n > 0 && page.features.Len() > maxPage {
+		if page.n == q.limit || page.n > 0 && len(page.features) > maxPage {
 			page.next = cursor{q.col.Pin, last}.String()
 			rows.Close() // what is left is not fetched
 			break
 		}
-		if err := rows.Scan(&keys, &feature); err != nil {
-			return fmt.Errorf("read %s: %w", q.col.ID, err)
+		row := rows.RawValues()
+		page.features = comma(page.features, page.n)
+		if page.features, err = q.appendFeature(page.features, fields, row); err != nil {
+			return err
 		}
-		if page.n > 0 {
-			page.features.WriteByte(',')
-		}
-		page.features.Write(feature)
-		page.features.WriteByte('}')
+		page.features = append(page.features, '}')
 		page.n++
-		last = slices.Clone(keys)
+		for i := range last {
+			last[i] = string(row[i])
+		}
 	}
 	if err := rows.Err(); err != nil {
 		return fmt.Errorf("read %s: %w", q.col.ID, err)
@@ -127,17 +124,13 @@ func (q *query) sendPage(c *Call, page *found) error {
 	if err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	b.Grow(page.features.Len() + len(tail) + 200)
-	fmt.Fprintf(&b, `{"type":"FeatureCollection","timeStamp":%q,`, time.Now().UTC().Format(time.RFC3339))
+	head := fmt.Appendf(nil, `{"type":"FeatureCollection","timeStamp":%q,`, time.Now().UTC().Format(time.RFC3339))
 	if page.matched >= 0 {
-		fmt.Fprintf(&b, `"numberMatched":%d,`, page.matched)
+		head = fmt.Appendf(head, `"numberMatched":%d,`, page.matched)
 	}
-	fmt.Fprintf(&b, `"numberReturned":%d,"links":%s,"features":[`, page.n, tail)
-	b.Write(page.features.Bytes())
-	b.WriteString("]}\n")
+	head = fmt.Appendf(head, `"numberReturned":%d,"links":%s,"features":[`, page.n, tail)
 	q.contentCRS(c)
-	return sendBytes(c, http.StatusOK, mediaGeoJSON, b.Bytes())
+	return sendBytes(c, http.StatusOK, mediaGeoJSON, head, page.features, []byte("]}\n"))
 }
 
 // contentCRS says what the coordinates are in (Part 2, /req/crs/ogc-crs-header).
@@ -228,11 +221,19 @@ func (s *Service) readFeature(c *Call) (q *query, body []byte, version string, e
 			return err
 		}
 		sql, args := q.one(keys)
-		err = db.QueryRow(ctx, sql, args...).Scan(&body, &version)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return none
+		rows, err := db.Query(ctx, sql, args...)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", col.ID, err)
 		}
-		return err
+		defer rows.Close()
+		if !rows.Next() {
+			return cmp.Or(rows.Err(), error(none))
+		}
+		row := rows.RawValues()
+		body, err = q.appendFeature(nil, q.shown(), row)
+		version = string(row[len(row)-1])
+		rows.Close()
+		return cmp.Or(err, rows.Err())
 	})
 	return q, body, version, err
 }

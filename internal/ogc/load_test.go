@@ -6,7 +6,10 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -99,6 +102,7 @@ func ask(b *testing.B, s *service, client *http.Client, clients int, pause time.
 	var group sync.WaitGroup
 	var before, after syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &before)
+	database := s.databaseTime(b)
 	start := time.Now()
 	for i := range clients {
 		group.Go(func() {
@@ -137,4 +141,35 @@ func ask(b *testing.B, s *service, client *http.Client, clients int, pause time.
 	b.ReportMetric(float64(len(took))/wall.Seconds(), "req/s")
 	cpu := time.Duration(after.Utime.Nano() - before.Utime.Nano() + after.Stime.Nano() - before.Stime.Nano())
 	b.ReportMetric(float64(cpu.Microseconds())/1000/float64(len(took)), "cpu-ms/req")
+	b.ReportMetric(float64((s.databaseTime(b)-database).Microseconds())/1000/float64(len(took)), "db-cpu-ms/req")
+}
+
+// databaseTime is the processor's time that the database's connections have taken
+// so far, from the kernel (in hundredths of a second).
+func (s *service) databaseTime(b *testing.B) (sum time.Duration) {
+	b.Helper()
+	rows, err := s.db.Pool.Query(b.Context(), `SELECT pid FROM pg_stat_activity WHERE datname = current_database()`)
+	if err != nil {
+		b.Fatal(err)
+	}
+	pids, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, pid := range pids {
+		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			continue // it has ended
+		}
+		_, after, _ := strings.Cut(string(raw), ") ")
+		fields := strings.Fields(after)
+		for _, f := range fields[11:13] { // utime, stime
+			n, err := strconv.Atoi(f)
+			if err != nil {
+				b.Fatal(err)
+			}
+			sum += time.Duration(n) * 10 * time.Millisecond
+		}
+	}
+	return sum
 }

@@ -24,7 +24,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"gengheng/internal/collection"
@@ -106,6 +108,16 @@ type Service struct {
 	classes  []class
 	registry *collection.Registry
 	files    *workshop
+	// buffers hold pages while they are written: a page has a megabyte, which would
+	// be made and copied over several times
+	buffers sync.Pool
+}
+
+func (s *Service) buffer() []byte {
+	if b, ok := s.buffers.Get().(*[]byte); ok {
+		return (*b)[:0]
+	}
+	return nil
 }
 
 // New makes the service with every class that there is, and those of other rooms.
@@ -250,13 +262,21 @@ func send(c *Call, media string, v any) error {
 	return sendBytes(c, http.StatusOK, media, b.Bytes())
 }
 
-func sendBytes(c *Call, status int, media string, body []byte) error {
+// sendBytes answers with a body that is in parts.
+func sendBytes(c *Call, status int, media string, body ...[]byte) error {
 	h := c.W.Header()
 	h.Set("Content-Type", media)
 	h.Add("Vary", "Authorization, Accept")
+	size := 0
+	for _, part := range body {
+		size += len(part)
+	}
+	h.Set("Content-Length", strconv.Itoa(size))
 	c.W.WriteHeader(status)
-	if _, err := c.W.Write(body); err != nil {
-		return fmt.Errorf("send %s: %w", c.R.URL.Path, err)
+	for _, part := range body {
+		if _, err := c.W.Write(part); err != nil {
+			return fmt.Errorf("send %s: %w", c.R.URL.Path, err)
+		}
 	}
 	return nil
 }

@@ -198,14 +198,13 @@ func setCursor(q *query, value string) error {
 	return nil
 }
 
-// page is the statement that gives a page: the keys as text, then the feature.
-// The rows are chosen inside, so that none but those shown is written as GeoJSON.
+// page is the statement that gives a page. The rows are chosen inside, so that none
+// but those shown is brought to another CRS.
 func (q *query) page() (string, []any) {
 	where := q.conditions()
-	var order, texts []string
+	var order []string
 	for _, k := range q.col.Keys {
 		order = append(order, k.SQL)
-		texts = append(texts, k.SQL+"::text")
 	}
 	if q.after != nil {
 		values, _ := q.col.Values(q.after.Keys) // checked by setCursor
@@ -216,8 +215,8 @@ func (q *query) page() (string, []any) {
 		where += fmt.Sprintf(" AND (%s) > (%s)", strings.Join(order, ", "), strings.Join(marks, ", "))
 	}
 	by := strings.Join(order, ", ")
-	return fmt.Sprintf("SELECT ARRAY[%s], %s FROM (SELECT t.* FROM %s WHERE %s ORDER BY %s LIMIT %s OFFSET %s) t ORDER BY %s",
-		strings.Join(texts, ", "), q.body(), q.col.From, where, by, q.arg(q.limit+1), q.arg(q.offset), by), q.args
+	return fmt.Sprintf("SELECT %s FROM (SELECT t.* FROM %s WHERE %s ORDER BY %s LIMIT %s OFFSET %s) t ORDER BY %s",
+		q.columns(), q.col.From, where, by, q.arg(q.limit+1), q.arg(q.offset), by), q.args
 }
 
 func (q *query) conditions() string {
@@ -237,17 +236,5 @@ func (q *query) one(keys []any) (string, []any) {
 	for i, k := range q.col.Keys {
 		where += " AND " + k.SQL + " = " + q.arg(keys[i])
 	}
-	return fmt.Sprintf("SELECT %s, %s FROM %s WHERE %s", q.body(), cmp.Or(q.col.Version, "''"), q.col.From, where), q.args
-}
-
-// body is the expression of a row as a GeoJSON feature, without its closing brace.
-func (q *query) body() string {
-	var pairs []string
-	for _, f := range q.col.Fields {
-		if q.only == nil || slices.Contains(q.only, f.Name) {
-			pairs = append(pairs, "'"+f.Name+"', "+f.SQL) // names are the program's own
-		}
-	}
-	return fmt.Sprintf(`'{"type":"Feature","id":' || to_json(%s)::text || ',"geometry":' || %s || ',"properties":' || json_build_object(%s)::text`,
-		q.col.IDSQL(q.arg(q.col.Prefix())+"::text"), q.out.GeoJSON(q.col), strings.Join(pairs, ", "))
+	return fmt.Sprintf("SELECT %s, %s FROM %s WHERE %s", q.columns(), cmp.Or(q.col.Version, "''"), q.col.From, where), q.args
 }
