@@ -3,6 +3,7 @@ package ogc
 import (
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // Extension is a conformance class that another room brings: vector tiles. Its
@@ -70,4 +71,13 @@ func (r Route) parameters() []any {
 		list = append(list, parameter(p))
 	}
 	return list
+}
+
+// named is the operation's name for a collection. OGC API – Tiles finds its
+// operations by how their names end.
+func (r Route) named(collection string) string {
+	if strings.Contains(r.ID, ".") {
+		return collection + "." + r.ID
+	}
+	return r.ID + "_" + collection
 }

@@ -64,7 +64,7 @@ func (s *Service) definition(root string, cat *collection.Catalogue) tree {
 				continue
 			}
 			path := strings.NewReplacer("{collection}", url.PathEscape(col.ID), "{feature}", "{featureId}").Replace(r.Path)
-			add(path, r, operation(r, r.ID+"_"+col.ID, col.Title+"："+r.summary, s.references(r, col, components)))
+			add(path, r, operation(r, r.named(col.ID), col.Title+"："+r.summary, s.references(r, col, components)))
 		}
 	}
 	return tree{"openapi": "3.0.3",

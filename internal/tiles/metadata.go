@@ -33,21 +33,21 @@ const (
 func (s *Service) Extension() ogc.Extension {
 	const tiles, tms = "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/", "http://www.opengis.net/spec/tms/2.0/conf/"
 	chosen := ogc.Parameter{Name: "collections", Text: "只要这些图层，逗号分隔 · only these collections", Schema: map[string]any{"type": "array", "items": map[string]any{"type": "string"}}}
-	json := func(id, path, summary string, handle func(c *ogc.Call) error) ogc.Route {
-		return ogc.NewRoute(id, path, summary, mediaJSON, nil, handle)
+	json := func(id, path, summary string, handle func(c *ogc.Call) error, takes ...ogc.Parameter) ogc.Route {
+		return ogc.NewRoute(id, path, summary, mediaJSON, nil, handle, takes...)
 	}
 	return ogc.Extension{
 		Conforms: []string{tiles + "core", tiles + "tileset", tiles + "tilesets-list", tiles + "dataset-tilesets", tiles + "geodata-tilesets", tiles + "collections-selection",
 			tiles + "mvt", tiles + "oas30", tms + "tilematrixset", tms + "json-tilematrixset", tms + "tilesetmetadata", tms + "json-tilesetmetadata"},
 		Routes: []ogc.Route{
-			json("ogcTileMatrixSets", "/tileMatrixSets", "瓦片矩阵集清单 · the tile matrix sets", s.matrixSets),
-			json("ogcTileMatrixSet", "/tileMatrixSets/{tileMatrixSetId}", "瓦片矩阵集 · a tile matrix set", s.matrixSet),
-			json("ogcTilesets", "/tiles", "全县瓦片集清单 · the county's tilesets", s.tilesets),
-			json("ogcTileset", "/tiles/{tileMatrixSetId}", "全县瓦片集 · the county's tileset", s.tileset),
-			ogc.NewRoute("ogcTile", "/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}", "全县瓦片，各图层在内 · a tile of all collections", mediaMVT, []string{"mvt"}, s.matrixTile, chosen),
-			json("ogcCollectionTilesets", "/collections/{collection}/tiles", "图层的瓦片集清单 · a collection's tilesets", s.tilesets),
-			json("ogcCollectionTileset", "/collections/{collection}/tiles/{tileMatrixSetId}", "图层的瓦片集 · a collection's tileset", s.tileset),
-			ogc.NewRoute("ogcCollectionTile", "/collections/{collection}/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}", "图层的瓦片 · a tile of a collection", mediaMVT, []string{"mvt"}, s.matrixTile),
+			json("getTileMatrixSetsList", "/tileMatrixSets", "瓦片矩阵集清单 · the tile matrix sets", s.matrixSets),
+			json("getTileMatrixSet", "/tileMatrixSets/{tileMatrixSetId}", "瓦片矩阵集 · a tile matrix set", s.matrixSet),
+			json("dataset.vector.getTileSetsList", "/tiles", "全县瓦片集清单 · the county's tilesets", s.tilesets, chosen),
+			json("dataset.vector.getTileSet", "/tiles/{tileMatrixSetId}", "全县瓦片集 · the county's tileset", s.tileset, chosen),
+			ogc.NewRoute("dataset.vector.getTile", "/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}", "全县瓦片，各图层在内 · a tile of all collections", mediaMVT, []string{"mvt"}, s.matrixTile, chosen),
+			json("collection.vector.getTileSetsList", "/collections/{collection}/tiles", "图层的瓦片集清单 · a collection's tilesets", s.tilesets),
+			json("collection.vector.getTileSet", "/collections/{collection}/tiles/{tileMatrixSetId}", "图层的瓦片集 · a collection's tileset", s.tileset),
+			ogc.NewRoute("collection.vector.getTile", "/collections/{collection}/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}", "图层的瓦片 · a tile of a collection", mediaMVT, []string{"mvt"}, s.matrixTile),
 			json("tileStyle", "/style.json", "MapLibre 图式 · a MapLibre style", s.styleJSON),
 			json("tileLegend", "/legend.json", "图例 · the legend", s.legend),
 			ogc.NewRoute("parcelsQML", "/style.qml", "地类图斑的 QGIS 图式 · a QGIS style for parcels", mediaXML, []string{"qml"}, document(mediaXML, "dlbm.qml", style.QML)),
@@ -115,6 +115,7 @@ func (s *Service) matrixSet(c *ogc.Call) error {
 // them: at is the address below which its tiles stand.
 type set struct {
 	at, title, text string
+	only            string // the query that chooses them, if one does
 	cols            []*collection.Collection
 	box             *[4]float64
 	county          collection.County
@@ -125,11 +126,15 @@ func (s *Service) set(c *ogc.Call) (*set, error) {
 	if err != nil {
 		return nil, err
 	}
-	cols, err := v.choose(c.Collection, "")
+	only := c.R.URL.Query().Get("collections")
+	cols, err := v.choose(c.Collection, only)
 	if err != nil {
 		return nil, err
 	}
 	out := &set{at: c.Root, title: "耕衡 · " + v.County.Name + "（" + v.County.Code + "）", text: "全县各图层。 All of the county's collections.", cols: cols, county: v.County}
+	if only != "" {
+		out.only = "?collections=" + url.QueryEscape(only)
+	}
 	if c.Collection != "" {
 		out.at, out.title, out.text = c.Root+"/collections/"+url.PathEscape(c.Collection), cols[0].Title, cols[0].Text
 	}
@@ -160,7 +165,13 @@ func (t *set) extend(b [4]float64) {
 
 // template is the address of tiles, for the caller to fill in.
 func (t *set) template() string {
-	return t.at + "/tiles/" + quad + "/{tileMatrix}/{tileRow}/{tileCol}"
+	return t.at + "/tiles/" + quad + "/{tileMatrix}/{tileRow}/{tileCol}" + t.only
+}
+
+// links are to the tileset and to its grid.
+func (t *set) links(root string) []ogc.Link {
+	return []ogc.Link{{Href: t.at + "/tiles/" + quad + t.only, Rel: "self", Type: mediaJSON, Title: t.title},
+		{Href: root + "/tileMatrixSets/" + quad, Rel: relScheme, Type: mediaJSON, Title: quad}}
 }
 
 func (s *Service) tilesets(c *ogc.Call) error {
@@ -168,8 +179,7 @@ func (s *Service) tilesets(c *ogc.Call) error {
 	if err != nil {
 		return err
 	}
-	return ogc.Answer(c, object{"tilesets": []object{{"title": t.title, "dataType": "vector", "crs": quadCRS, "tileMatrixSetURI": quadURI,
-		"links": []ogc.Link{{Href: t.at + "/tiles/" + quad, Rel: "self", Type: mediaJSON, Title: t.title}}}},
+	return ogc.Answer(c, object{"tilesets": []object{{"title": t.title, "dataType": "vector", "crs": quadCRS, "tileMatrixSetURI": quadURI, "links": t.links(c.Root)}},
 		"links": []ogc.Link{{Href: t.at + "/tiles", Rel: "self", Type: mediaJSON}}})
 }
 
@@ -187,8 +197,7 @@ func (s *Service) tileset(c *ogc.Call) error {
 	}
 	v := object{"title": t.title, "description": t.text, "dataType": "vector", "crs": quadCRS, "tileMatrixSetURI": quadURI, "accessConstraints": "restricted",
 		"mediaTypes": []string{mediaMVT}, "tileMatrixSetLimits": t.limits(), "layers": layers,
-		"links": []templated{{Link: ogc.Link{Href: t.at + "/tiles/" + quad, Rel: "self", Type: mediaJSON, Title: t.title}},
-			{Link: ogc.Link{Href: c.Root + "/tileMatrixSets/" + quad, Rel: relScheme, Type: mediaJSON, Title: quad}},
+		"links": []templated{{Link: t.links(c.Root)[0]}, {Link: t.links(c.Root)[1]},
 			{Link: ogc.Link{Href: t.at + "/tilejson.json", Rel: "alternate", Type: mediaJSON, Title: "TileJSON"}},
 			{Link: ogc.Link{Href: t.at, Rel: relGeodata, Type: mediaJSON, Title: t.title}},
 			{Link: ogc.Link{Href: t.template(), Rel: "item", Type: mediaMVT, Title: "瓦片 · tiles"}, Templated: true}}}
