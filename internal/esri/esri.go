@@ -75,6 +75,8 @@ type Service struct {
 	registry *collection.Registry
 	// readers bounds how many answers are put together at a time.
 	readers chan struct{}
+	// patience is how long one waits for another to be done.
+	patience time.Duration
 }
 
 // concurrent answers of at most maxPage bytes each bound the memory; who waits
@@ -86,7 +88,7 @@ const (
 
 // New makes the service.
 func New() *Service {
-	return &Service{registry: collection.NewRegistry(), readers: make(chan struct{}, concurrent)}
+	return &Service{registry: collection.NewRegistry(), readers: make(chan struct{}, concurrent), patience: patience}
 }
 
 // Routes lists every address behind the door.
@@ -128,7 +130,7 @@ func (s *Service) plain(handle func(c *Call) (any, error)) func(c *Call) error {
 // bounded holds a handler back while as many as may be are at work.
 func (s *Service) bounded(handle func(c *Call) error) func(c *Call) error {
 	return func(c *Call) error {
-		timer := time.NewTimer(patience)
+		timer := time.NewTimer(s.patience)
 		defer timer.Stop()
 		select {
 		case s.readers <- struct{}{}:
