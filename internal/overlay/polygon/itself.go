@@ -25,10 +25,56 @@ type itself struct {
 // other than 0 and 1 show it when an overlay comes across them.
 func compareWithItself(o *operand, touches *[]touch) flaw {
 	c := itself{o: o, touches: touches}
-	if o.levels > 0 {
+	switch {
+	case o.levels == 0:
+	case len(o.pts) <= fewEdges:
+		c.few()
+	default:
 		c.node(o.levels-1, 0)
 	}
 	return c.flaws
+}
+
+// fewEdges is up to how many points the boxes of all edges are made at once.
+const fewEdges = 16 * fan
+
+// few does what node does for the whole of a small polygon.
+func (c *itself) few() {
+	var boxes [fewEdges]box
+	last := len(c.o.pts) - 1 // no edge begins there
+	for e := range last {
+		boxes[e] = noBox
+		if !c.o.gap[e] {
+			boxes[e] = edgeBox(c.o.pts[e], c.o.pts[e+1])
+		}
+	}
+	leaves := c.o.nodes[:c.o.level[1]]
+	for i := range leaves {
+		from, to := i*fan, min((i+1)*fan, last)
+		for x := from; x < to; x++ {
+			c.against(x, boxes[:to], x+1)
+		}
+		for j := i + 1; j < len(leaves); j++ {
+			if !leaves[i].meets(&leaves[j]) {
+				continue
+			}
+			for x := from; x < to; x++ {
+				if boxes[x].meets(&leaves[j]) {
+					c.against(x, boxes[:min((j+1)*fan, last)], j*fan)
+				}
+			}
+		}
+	}
+}
+
+// against compares edge x with those from another on, boxes being those of all.
+func (c *itself) against(x int, boxes []box, from int) {
+	b := &boxes[x]
+	for y := from; y < len(boxes); y++ {
+		if b.meets(&boxes[y]) {
+			c.pair(int32(x), int32(y))
+		}
+	}
 }
 
 // node compares the edges under a node with each other.
