@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/paulmach/orb"
@@ -245,6 +246,7 @@ func (s *shapefile) damaged(row int64, zh, en string) error {
 // read streams the features.
 func (s *shapefile) read(yield func(*raw) error) error {
 	rows := newRecordReader(s.table)
+	var shape vertices
 	return s.records(func(number int64, content []byte) error {
 		record, err := rows.next()
 		if err != nil {
@@ -255,14 +257,22 @@ func (s *shapefile) read(yield func(*raw) error) error {
 		}
 		r := raw{row: number, directed: true}
 		r.values, r.issues = s.table.values(number, record)
-		s.parse(&r, content)
+		s.parse(&r, content, &shape)
 		return yield(&r)
 	})
 }
 
+// vertices is the memory of one record's rings after the other's: finishing makes
+// rings of its own.
+type vertices struct {
+	points []orb.Point
+	rings  []orb.Ring
+}
+
 // parse decodes a Polygon, PolygonZ or PolygonM: type, box, numbers of parts
-// and points, first point of each part, points. Z and M are left aside.
-func (s *shapefile) parse(r *raw, content []byte) {
+// and points, first point of each part, points. Z and M are left aside. The rings
+// are in memory, which the next record takes.
+func (s *shapefile) parse(r *raw, content []byte, memory *vertices) {
 	corrupt := func(zh, en string) {
 		r.issues = append(r.issues, r.issue(IssueGeometryCorrupt, SeverityError, "图形记录损坏："+zh, "the shape record is damaged: "+en))
 	}
@@ -293,7 +303,8 @@ func (s *shapefile) parse(r *raw, content []byte) {
 		return
 	}
 	starts, coordinates := content[44:44+4*parts], content[44+4*parts:]
-	all := make([]orb.Point, points)
+	memory.points = slices.Grow(memory.points[:0], int(points))
+	all := memory.points[:points]
 	for i := range all {
 		all[i] = orb.Point{
 			math.Float64frombits(binary.LittleEndian.Uint64(coordinates[16*i:])),
@@ -301,7 +312,8 @@ func (s *shapefile) parse(r *raw, content []byte) {
 		}
 	}
 	end := points
-	rings := make([]orb.Ring, parts)
+	memory.rings = slices.Grow(memory.rings[:0], int(parts))
+	rings := memory.rings[:parts]
 	for i := parts - 1; i >= 0; i-- {
 		start := int64(binary.LittleEndian.Uint32(starts[4*i:]))
 		if start > end || i == 0 && start != 0 {

@@ -149,10 +149,10 @@ type job struct {
 // deal gives the features to the workers in batches, and the places where their
 // rows will come out to order, in the file's order.
 func deal(ctx context.Context, features iter.Seq2[geodata.Feature, error], work chan<- job, order chan<- chan []made) error {
-	var pending []geodata.Feature
+	pending := make([]geodata.Feature, 0, batch)
 	send := func() error {
 		j := job{pending, make(chan []made, 1)}
-		pending = nil
+		pending = make([]geodata.Feature, 0, batch)
 		select {
 		case order <- j.out:
 		case <-ctx.Done():

@@ -178,11 +178,11 @@ func (b *Bench) ownLoad(ctx context.Context, folder string) (float64, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(batches)
-		var batch []geodata.Feature
+		batch := make([]geodata.Feature, 0, 256)
 		send := func() error {
 			select {
 			case batches <- batch:
-				batch = nil
+				batch = make([]geodata.Feature, 0, 256)
 				return nil
 			case <-ctx.Done():
 				return ctx.Err()

@@ -7,6 +7,7 @@ package copyrow
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/paulmach/orb"
@@ -120,10 +121,22 @@ const (
 	ewkbSRID         = 0x20000000
 )
 
+// multiPolygonSize is how many bytes MultiPolygon appends.
+func multiPolygonSize(mp orb.MultiPolygon) int {
+	n := 4 + 13
+	for _, polygon := range mp {
+		n += 9
+		for _, ring := range polygon {
+			n += 4 + 16*len(ring)
+		}
+	}
+	return n
+}
+
 // MultiPolygon appends a geometry as EWKB with an SRID.
 func (r Row) MultiPolygon(mp orb.MultiPolygon, srid int) Row {
 	at := len(r)
-	r = r.field(0)
+	r = slices.Grow(r, multiPolygonSize(mp)).field(0)
 	r = append(r, 1) // little endian
 	r = binary.LittleEndian.AppendUint32(r, ewkbMultiPolygon|ewkbSRID)
 	r = binary.LittleEndian.AppendUint32(r, uint32(srid))
@@ -134,9 +147,12 @@ func (r Row) MultiPolygon(mp orb.MultiPolygon, srid int) Row {
 		r = binary.LittleEndian.AppendUint32(r, uint32(len(polygon)))
 		for _, ring := range polygon {
 			r = binary.LittleEndian.AppendUint32(r, uint32(len(ring)))
-			for _, p := range ring {
-				r = binary.LittleEndian.AppendUint64(r, math.Float64bits(p[0]))
-				r = binary.LittleEndian.AppendUint64(r, math.Float64bits(p[1]))
+			n := len(r)
+			r = r[:n+16*len(ring)]
+			for i, p := range ring {
+				to := r[n+16*i : n+16*i+16]
+				binary.LittleEndian.PutUint64(to, math.Float64bits(p[0]))
+				binary.LittleEndian.PutUint64(to[8:], math.Float64bits(p[1]))
 			}
 		}
 	}

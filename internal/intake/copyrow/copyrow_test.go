@@ -2,12 +2,16 @@ package copyrow_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math/big"
+	"slices"
 	"testing"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/paulmach/orb"
+	"github.com/paulmach/orb/encoding/ewkb"
 	"pgregory.net/rapid"
 
 	"gengheng/internal/intake/copyrow"
@@ -126,4 +130,32 @@ func TestNullAndBrokenStream(t *testing.T) {
 	if err == nil {
 		t.Error("a stream cut in the middle of a row was taken")
 	}
+}
+
+// Ensure that a geometry is the EWKB that another encoder makes of it, after
+// whatever stands in the buffer.
+func TestMultiPolygonIsEWKB(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ring := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) orb.Point {
+			return orb.Point{rapid.Float64().Draw(t, "x"), rapid.Float64().Draw(t, "y")}
+		}), 0, 9)
+		mp := orb.MultiPolygon{}
+		for range rapid.IntRange(0, 3).Draw(t, "polygons") {
+			polygon := orb.Polygon{}
+			for range rapid.IntRange(0, 3).Draw(t, "rings") {
+				polygon = append(polygon, ring.Draw(t, "ring"))
+			}
+			mp = append(mp, polygon)
+		}
+		want, err := ewkb.Marshal(mp, 4546, binary.LittleEndian)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := make([]byte, rapid.IntRange(0, 40).Draw(t, "before"), 40)
+		row := copyrow.Row(before).MultiPolygon(mp, 4546)
+		length := binary.BigEndian.AppendUint32(nil, uint32(len(want)))
+		if !bytes.Equal(row, slices.Concat(before, length, want)) {
+			t.Fatalf("%v is %x, want %x", mp, []byte(row[len(before):]), want)
+		}
+	})
 }
