@@ -37,6 +37,9 @@ test('a login that has ended is asked for in place, and what was typed stays', a
   await page.getByRole('button', { name: /登录/ }).click()
   await expect.poll(() => sent).toBe('Bearer gh_accepted')
   await expect(page.getByLabel('申报编号')).toHaveValue('ZJ1499011000041')
+  // Who leaves takes the key along.
+  await page.getByRole('button', { name: /退出/ }).click()
+  await expect.poll(() => sent).toBe('')
 })
 
 test('a problem of the service is shown in its own words', async ({ page, watched }) => {
@@ -65,4 +68,15 @@ test('an address of a year without data says so', async ({ page, watched }) => {
   await page.goto('/#/overlaps?county=149901&year=2031')
   await expect(page.getByText('2031 年度没有完成的筛查')).toBeVisible()
   await pictured(page, 'empty')
+})
+
+test('a page whose script comes late is still the one that was asked for', async ({ page }) => {
+  await page.route('**/assets/LedgerPage-*.js', async (route) => {
+    await new Promise((r) => setTimeout(r, 2000))
+    await route.continue()
+  })
+  await page.goto('/#/ledger?unit=ha')
+  await expect(page.getByRole('heading', { level: 1, name: /台账/ })).toBeVisible()
+  await expect(page).toHaveURL(/#\/ledger\?.*county=149901/)
+  await expect(page).toHaveURL(/unit=ha/)
 })
