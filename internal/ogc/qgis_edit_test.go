@@ -14,6 +14,9 @@ import (
 // change one that is locked.
 func TestClient_QGISEdits(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("TestEdit_AsQGIS sends the same requests")
+	}
 	desktoptest.EachQGIS(t, func(t *testing.T, q desktoptest.QGIS) {
 		if strings.HasPrefix(q.Version, "3.22") {
 			t.Skip("3.22 cannot edit by OGC API – Features")
