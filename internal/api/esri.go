@@ -42,9 +42,9 @@ func (s *server) mountEsri(e *echo.Echo) {
 	e.Match([]string{http.MethodGet, http.MethodPost}, "/arcgis/:county/tokens/generateToken", s.generateToken)
 	for _, r := range s.features.Routes() {
 		path := esriBase + "/services" + strings.ReplaceAll(r.Path, "{layer}", ":layer")
-		methods := []string{http.MethodGet, http.MethodPost}
+		methods := []string{http.MethodPost, http.MethodGet, http.MethodHead}
 		if r.Edits {
-			methods = methods[1:]
+			methods = methods[:1]
 		}
 		h := s.esriHandler(r)
 		e.Match(methods, path, h)
@@ -88,7 +88,7 @@ func (s *server) esriCall(c echo.Context, r esri.Route, values url.Values) error
 	}
 	county := c.Param("county") // as the door has checked it
 	return r.Handle(&esri.Call{W: c.Response(), R: c.Request(), Values: values, County: county, Layer: layer,
-		Root: s.esriRoot(c) + "/rest/services", Scope: actor.Township, Editor: permits(policy["ogcCreate"], actor),
+		Root: s.esriRoot(c) + "/rest/services", Scope: actor.Township, Editor: permits(policy["esriAdd"], actor),
 		Read: s.readSnapshot,
 		Edit: func(ctx context.Context, list []collection.Change) error { return s.edit(ctx, county, list) },
 		Spoken: func(err error) (int, string) {

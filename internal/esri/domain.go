@@ -70,21 +70,3 @@ func domainOf(name string, kind collection.Kind) *domain {
 	}
 	return d
 }
-
-// drawing is how a layer is drawn where nobody has said otherwise: an outline over
-// what lies beneath.
-func drawing(col *collection.Collection) map[string]any {
-	colour := map[string][3]int{"townships": {90, 90, 90}, "parcels": {120, 150, 90}, "candidates_in": {30, 130, 60}, "candidates_out": {200, 90, 30},
-		"findings": {200, 30, 40}, "remainders": {40, 110, 190}, "plan_parcels": {110, 60, 160}}
-	rgb, ok := colour[col.ID]
-	if !ok {
-		rgb = [3]int{150, 100, 60}
-	}
-	fill := 40
-	if col.ID == "townships" {
-		fill = 0
-	}
-	return map[string]any{"transparency": 0, "labelingInfo": nil, "renderer": map[string]any{"type": "simple", "label": col.Title, "description": "",
-		"symbol": map[string]any{"type": "esriSFS", "style": "esriSFSSolid", "color": []int{rgb[0], rgb[1], rgb[2], fill},
-			"outline": map[string]any{"type": "esriSLS", "style": "esriSLSSolid", "color": []int{rgb[0], rgb[1], rgb[2], 255}, "width": 1}}}}
-}

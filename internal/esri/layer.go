@@ -71,6 +71,10 @@ func (s *Service) describe(ctx context.Context, c *Call, q Querier, e entry) (ma
 	}
 	index := []map[string]any{{"name": "PK", "fields": objectID, "isAscending": true, "isUnique": true, "description": ""}}
 	edits := e.Editable() && c.Editor
+	look, err := drawing(e.Collection)
+	if err != nil {
+		return nil, err
+	}
 	return map[string]any{"currentVersion": version, "id": e.number, "name": e.Title, "type": "Feature Layer", "displayField": displayField(e.Collection),
 		"description": e.Text, "copyrightText": credit(e.County), "defaultVisibility": true, "parentLayer": nil, "subLayers": []any{},
 		"geometryType": polygonType, "minScale": 0, "maxScale": 0, "extent": extentOf(box, plane), "sourceSpatialReference": plane,
@@ -84,7 +88,7 @@ func (s *Service) describe(ctx context.Context, c *Call, q Querier, e entry) (ma
 		"supportsValidateSql": false, "useStandardizedQueries": true, "advancedQueryCapabilities": advanced(),
 		"allowGeometryUpdates": edits, "allowTrueCurvesUpdates": false, "onlyAllowTrueCurveUpdatesByTrueCurveClients": false,
 		"editingInfo": nil, "ownershipBasedAccessControlForFeatures": nil, "dateFieldsTimeReference": nil,
-		"drawingInfo": drawing(e.Collection),
+		"drawingInfo": look,
 	}, nil
 }
 

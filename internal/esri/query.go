@@ -263,7 +263,7 @@ func numbersOf(name, text string) ([]int32, error) {
 	}
 	ids := make([]int32, 0, len(parts))
 	for _, one := range parts {
-		n, err := strconv.ParseInt(strings.TrimSpace(one), 10, 32)
+		n, err := strconv.ParseInt(strings.Trim(strings.TrimSpace(one), `"`), 10, 32)
 		if err != nil {
 			return nil, bad("object-ids", fmt.Sprintf("%s 中的 %s 应为整数，以逗号分隔。 It is a list of whole numbers.", name, excerpt(one)))
 		}

@@ -38,6 +38,10 @@ func TestDescribe(t *testing.T) {
 		v.at("drawingInfo", "renderer", "type") == nil || v["supportedQueryFormats"] != "JSON, geoJSON" {
 		t.Errorf("layer: %v", v)
 	}
+	if v.at("drawingInfo", "renderer", "type") != "uniqueValue" || v.at("drawingInfo", "renderer", "field1") != "DLBM" || len(v.list("drawingInfo", "renderer", "uniqueValueInfos")) < 56 ||
+		len(v.list("drawingInfo", "renderer", "uniqueValueInfos", 0, "symbol", "color")) != 4 {
+		t.Errorf("renderer: %v", v.at("drawingInfo", "renderer"))
+	}
 	if v.at("extent", "xmin") != x0 || v.at("extent", "ymax") != y0+5000 || v.at("extent", "spatialReference", "latestWkid") != 4546.0 {
 		t.Errorf("extent: %v", v["extent"])
 	}
