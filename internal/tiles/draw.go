@@ -114,10 +114,10 @@ func readFeatures(ctx context.Context, q collection.Querier, col *collection.Col
 		return "$" + strconv.Itoa(len(args))
 	}
 	where := col.Where + " AND " + col.Geom + " IS NOT NULL"
-	if f.bent {
+	if f.bent != nil {
 		where += fmt.Sprintf(" AND %s && ST_MakeEnvelope(%s, %s, %s, %s, %d)", col.Geom, arg(f.plane.Min[0]), arg(f.plane.Min[1]), arg(f.plane.Max[0]), arg(f.plane.Max[1]), col.County.SRID)
 	}
-	if !f.bent {
+	if f.bent == nil {
 		// a county has no more than this, or it is drawn from the overview
 		var n int
 		if err := q.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FROM (SELECT FROM %s WHERE %s LIMIT %d) n", col.From, where, limit+1), args...).Scan(&n); err != nil {

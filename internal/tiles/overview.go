@@ -29,6 +29,7 @@ const gridZoom = detail - 1
 type overview struct {
 	x, y, w, h int // the window, in cells of the world
 	cells      []uint16
+	way        *bend    // from the plane to cells
 	groups     []string // parcels: the class of cell value i+1; else what bit i stands for
 	sampled    bool
 }
@@ -39,7 +40,7 @@ func (o *overview) bytes() int { return 2*len(o.cells) + 64 }
 const maxCells = 16 << 20
 
 // newOverview makes the empty grid of a box in degrees.
-func newOverview(box [4]float64, sampled bool) (*overview, error) {
+func newOverview(zone land.Zone, box [4]float64, sampled bool) (*overview, error) {
 	const n = 256 << gridZoom
 	row := func(lat float64) int {
 		return int(math.Floor((0.5 - math.Atanh(math.Sin(lat*math.Pi/180))/(2*math.Pi)) * n))
@@ -51,6 +52,10 @@ func newOverview(box [4]float64, sampled bool) (*overview, error) {
 		return nil, fmt.Errorf("an overview of %d by %d cells", o.w, o.h)
 	}
 	o.cells = make([]uint16, o.w*o.h)
+	o.way = newBend(planeOf(zone, box).Pad(1), func(p orb.Point) (float64, float64) {
+		x, y := world(zone, p)
+		return x*n - float64(o.x), y*n - float64(o.y)
+	})
 	return o, nil
 }
 
@@ -73,13 +78,11 @@ func (o *overview) mark(group string) uint16 {
 }
 
 // paint adds polygons of the plane.
-func (o *overview) paint(zone land.Zone, mp orb.MultiPolygon, value uint16) {
-	const n = 256 << gridZoom
+func (o *overview) paint(mp orb.MultiPolygon, value uint16) {
 	for _, poly := range mp {
 		for _, ring := range poly {
 			for i, p := range ring {
-				x, y := world(zone, p)
-				ring[i] = orb.Point{x*n - float64(o.x), y*n - float64(o.y)}
+				ring[i] = o.way.point(p)
 			}
 		}
 		o.fill(poly, value)
@@ -157,7 +160,7 @@ func readOverview(ctx context.Context, q collection.Querier, col *collection.Col
 	if !ok {
 		return nil, fmt.Errorf("county %s: srid %d is no zone", col.County.Code, col.County.SRID)
 	}
-	o, err := newOverview(box, col.ID == "parcels")
+	o, err := newOverview(zone, box, col.ID == "parcels")
 	if err != nil {
 		return nil, err
 	}
@@ -167,28 +170,55 @@ func readOverview(ctx context.Context, q collection.Querier, col *collection.Col
 			group = "coalesce((" + f.SQL + ")::text, '')"
 		}
 	}
-	// in the order of the keys, so that the same version gives the same bytes
-	rows, err := q.Query(ctx, fmt.Sprintf(`SELECT ST_AsBinary(%s), %s FROM %s WHERE %s AND %s IS NOT NULL ORDER BY %s`, col.Geom, group, col.From, col.Where, col.Geom, orderOf(col)), col.Args()...)
-	if err != nil {
+	// In the order of the keys, so that the same version gives the same bytes; by a
+	// cursor, so that the bound on a statement's time is one on each portion's.
+	sql := fmt.Sprintf(`DECLARE overview NO SCROLL CURSOR FOR SELECT ST_AsBinary(%s), %s FROM %s WHERE %s AND %s IS NOT NULL ORDER BY %s`,
+		col.Geom, group, col.From, col.Where, col.Geom, orderOf(col))
+	if err := exec(ctx, q, sql, col.Args()...); err != nil {
 		return nil, fmt.Errorf("overview of %s: %w", col.ID, err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var raw []byte
-		var name string
-		if err := rows.Scan(&raw, &name); err != nil {
+	for more := true; more; {
+		if more, err = o.portion(ctx, q); err != nil {
 			return nil, fmt.Errorf("overview of %s: %w", col.ID, err)
 		}
-		mp, err := polygons(raw)
-		if err != nil {
-			return nil, fmt.Errorf("overview of %s: %w", col.ID, err)
-		}
-		o.paint(zone, mp, o.mark(name))
 	}
-	if err := rows.Err(); err != nil {
+	if err := exec(ctx, q, `CLOSE overview`); err != nil {
 		return nil, fmt.Errorf("overview of %s: %w", col.ID, err)
 	}
 	return o, nil
+}
+
+// exec runs a statement that gives no rows.
+func exec(ctx context.Context, q collection.Querier, sql string, args ...any) error {
+	rows, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return err
+	}
+	rows.Close()
+	return rows.Err()
+}
+
+// portion paints the cursor's next rows; false: there were no more.
+func (o *overview) portion(ctx context.Context, q collection.Querier) (bool, error) {
+	rows, err := q.Query(ctx, `FETCH 2000 FROM overview`)
+	if err != nil {
+		return false, err
+	}
+	defer rows.Close()
+	n := 0
+	for ; rows.Next(); n++ {
+		var raw []byte
+		var name string
+		if err := rows.Scan(&raw, &name); err != nil {
+			return false, err
+		}
+		mp, err := polygons(raw)
+		if err != nil {
+			return false, err
+		}
+		o.paint(mp, o.mark(name))
+	}
+	return n > 0, rows.Err()
 }
 
 // polygons reads a geometry as the database writes it; what has no area is left out.

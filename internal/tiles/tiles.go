@@ -208,7 +208,7 @@ func (s *Service) tile(c *ogc.Call, at address) (*tile, error) {
 	// who goes away does not end what others wait for
 	done := s.flight.DoChan(key, func() (any, error) {
 		return safely(func() (any, error) {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTime)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drawTime)
 			defer cancel()
 			return s.make(ctx, c, at, named)
 		})
@@ -223,6 +223,10 @@ func (s *Service) tile(c *ogc.Call, at address) (*tile, error) {
 		return nil, ctx.Err()
 	}
 }
+
+// drawTime bounds the drawing of a tile, with the reading of an overview before it;
+// each statement has the shorter bound of its own.
+const drawTime = time.Minute
 
 // make draws a tile from one state of the data, and keeps it under that.
 func (s *Service) make(ctx context.Context, c *ogc.Call, at address, named string) (*tile, error) {
