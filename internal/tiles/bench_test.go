@@ -154,12 +154,13 @@ func (t *times) report(b *testing.B, what string) {
 }
 
 // BenchmarkCounty is 50 people who move over a county of 100,000 parcels, one tile
-// every second each, then the same tiles again, then without any pause; and one
-// tile after another by zoom, with the database's own encoder beside.
+// every second each, then the same tiles again, then without any pause; before it
+// some tiles by zoom, with the database's own encoder beside.
 func BenchmarkCounty(b *testing.B) {
 	s, c := bigCounty(b, 100_000)
 	tiles := visits(c, rand.New(rand.NewPCG(1, 1)), 50*20)
 	at := func(client, k int) string { return "/collections/parcels" + xyz(tiles[client*20+k]) }
+	byZoom(b, s)
 	for b.Loop() {
 		// the overview is read once for a version
 		begin := time.Now()
@@ -171,7 +172,6 @@ func BenchmarkCounty(b *testing.B) {
 		others := visits(c, rand.New(rand.NewPCG(9, 9)), 50*10)
 		drive(b, s, 50, 0, func(client, k int) string { return "/collections/parcels" + xyz(others[client*10+k]) }, 10).report(b, "cold, without pause")
 	}
-	byZoom(b, s)
 }
 
 // byZoom draws the tile in the county's middle at each zoom, by the service and by
@@ -183,15 +183,10 @@ func byZoom(b *testing.B, s *service) {
 		lon, lat := synthetic.Zone().Geographic(synthetic.West+20000, synthetic.South+20000)
 		for i := range 5 {
 			tile := maptile.At(orb.Point{lon, lat}, maptile.Zoom(zoom))
-			tile.X += uint32(i % 2)
+			tile.X, tile.Y = tile.X+uint32(i%2), tile.Y+uint32(i/2)
 			begin := time.Now()
-			// an unknown order of the same collection is another key, drawn anew
-			path := fmt.Sprintf("%s?collections=parcels", xyz(tile))
-			for range i {
-				path += ",parcels"
-			}
-			s.must(path)
-			ours = append(ours, float64(time.Since(begin).Microseconds())/1000/float64(i+1))
+			s.must("/collections/parcels" + xyz(tile))
+			ours = append(ours, float64(time.Since(begin).Microseconds())/1000)
 			begin = time.Now()
 			var n int
 			if err := s.db.Pool.QueryRow(b.Context(), `SELECT length(ST_AsMVT(m, 'parcels', 4096, 'geom', 'fid')) FROM (SELECT fid::int, bsm, dlbm, dlmc, zldwdm, tbmj::float8, area_m2::float8,

@@ -25,6 +25,7 @@ import (
 	"io"
 	"net/http"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -142,7 +143,9 @@ func (v *view) choose(one, named string) ([]*collection.Collection, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, col)
+		if !slices.Contains(out, col) { // a tile has each layer once
+			out = append(out, col)
+		}
 	}
 	return out, nil
 }
