@@ -197,7 +197,7 @@ func FuzzShapeRecord(f *testing.F) {
 	finish := finisher{place: place}
 	f.Fuzz(func(t *testing.T, content []byte) {
 		r := raw{row: 1, directed: true}
-		(&shapefile{}).parse(&r, content, &vertices{})
+		(&shapefile{}).parse(&r, content, &decoded{})
 		checkFeature(t, finish.finish(&r))
 	})
 }

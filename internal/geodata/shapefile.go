@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -243,11 +244,76 @@ func (s *shapefile) damaged(row int64, zh, en string) error {
 	return s.set.refuse(fmt.Sprintf("第 %d 个图形损坏：%s；请在 ArcGIS 中修复几何后重新导出", row, zh), fmt.Sprintf("shape %d is damaged: %s; repair and export again", row, en))
 }
 
-// read streams the features.
+// decoded are records on their way from decoding to finishing, with the memory of
+// their rings, which the next records take: finishing makes rings of its own.
+type decoded struct {
+	rows   []raw
+	points []orb.Point
+	rings  []orb.Ring
+}
+
+// A batch ends with a record that fills it; what a large one grew is given back.
+const (
+	decodedRows   = 64
+	decodedPoints = 1 << 13
+	keptPoints    = 1 << 16
+)
+
+func (d *decoded) full() bool { return len(d.rows) >= decodedRows || len(d.points) >= decodedPoints }
+
+func (d *decoded) reset() {
+	clear(d.rows)
+	d.rows, d.points, d.rings = d.rows[:0], d.points[:0], d.rings[:0]
+	if cap(d.points) > keptPoints {
+		d.points = nil
+	}
+}
+
+// read streams the features. Records are decoded ahead while the caller finishes
+// those before them: the two take as long as each other.
 func (s *shapefile) read(yield func(*raw) error) error {
+	const ahead = 3
+	free, full, stop := make(chan *decoded, ahead), make(chan *decoded, ahead), make(chan struct{})
+	for range ahead {
+		free <- new(decoded)
+	}
+	var failed error
+	var fault any
+	go func() {
+		defer close(full)
+		defer func() { // a fault is the caller's to catch, as if it had decoded by itself
+			if r := recover(); r != nil {
+				fault = fmt.Sprintf("%v\n%s", r, debug.Stack())
+			}
+		}()
+		failed = s.decode(free, full, stop)
+	}()
+	defer func() { // the files are the caller's again once nobody reads them
+		close(stop)
+		for range full {
+		}
+	}()
+	for batch := range full {
+		for i := range batch.rows {
+			if err := yield(&batch.rows[i]); err != nil {
+				return err
+			}
+		}
+		batch.reset()
+		free <- batch
+	}
+	if fault != nil {
+		panic(fault)
+	}
+	return failed
+}
+
+// decode sends all records in batches, until it is stopped. What was decoded
+// before an error is sent.
+func (s *shapefile) decode(free <-chan *decoded, full chan<- *decoded, stop <-chan struct{}) error {
 	rows := newRecordReader(s.table)
-	var shape vertices
-	return s.records(func(number int64, content []byte) error {
+	batch := <-free
+	err := s.records(func(number int64, content []byte) error {
 		record, err := rows.next()
 		if err != nil {
 			return err
@@ -257,22 +323,29 @@ func (s *shapefile) read(yield func(*raw) error) error {
 		}
 		r := raw{row: number, directed: true}
 		r.values, r.issues = s.table.values(number, record)
-		s.parse(&r, content, &shape)
-		return yield(&r)
+		s.parse(&r, content, batch)
+		if batch.rows = append(batch.rows, r); !batch.full() {
+			return nil
+		}
+		full <- batch // never waits: there is room for all
+		select {
+		case batch = <-free:
+			return nil
+		case <-stop:
+			batch = nil
+			return errStopped
+		}
 	})
-}
-
-// vertices is the memory of one record's rings after the other's: finishing makes
-// rings of its own.
-type vertices struct {
-	points []orb.Point
-	rings  []orb.Ring
+	if batch != nil {
+		full <- batch
+	}
+	return err
 }
 
 // parse decodes a Polygon, PolygonZ or PolygonM: type, box, numbers of parts
 // and points, first point of each part, points. Z and M are left aside. The rings
-// are in memory, which the next record takes.
-func (s *shapefile) parse(r *raw, content []byte, memory *vertices) {
+// are in the batch's memory.
+func (s *shapefile) parse(r *raw, content []byte, batch *decoded) {
 	corrupt := func(zh, en string) {
 		r.issues = append(r.issues, r.issue(IssueGeometryCorrupt, SeverityError, "图形记录损坏："+zh, "the shape record is damaged: "+en))
 	}
@@ -303,8 +376,9 @@ func (s *shapefile) parse(r *raw, content []byte, memory *vertices) {
 		return
 	}
 	starts, coordinates := content[44:44+4*parts], content[44+4*parts:]
-	memory.points = slices.Grow(memory.points[:0], int(points))
-	all := memory.points[:points]
+	first := len(batch.points)
+	batch.points = slices.Grow(batch.points, int(points))[:first+int(points)]
+	all := batch.points[first:]
 	for i := range all {
 		all[i] = orb.Point{
 			math.Float64frombits(binary.LittleEndian.Uint64(coordinates[16*i:])),
@@ -312,8 +386,9 @@ func (s *shapefile) parse(r *raw, content []byte, memory *vertices) {
 		}
 	}
 	end := points
-	memory.rings = slices.Grow(memory.rings[:0], int(parts))
-	rings := memory.rings[:parts]
+	firstRing := len(batch.rings)
+	batch.rings = slices.Grow(batch.rings, int(parts))[:firstRing+int(parts)]
+	rings := batch.rings[firstRing:]
 	for i := parts - 1; i >= 0; i-- {
 		start := int64(binary.LittleEndian.Uint32(starts[4*i:]))
 		if start > end || i == 0 && start != 0 {

@@ -232,3 +232,53 @@ func TestPartsOfAShapefileAreFoundWhateverTheirCase(t *testing.T) {
 		t.Errorf("%d features", len(got))
 	}
 }
+
+// Ensure that features which are kept stay what they were when they came, that a
+// reader who has had enough leaves the layer as it was, and that a fault of his
+// own reaches him.
+func TestFeaturesOutliveTheirRecords(t *testing.T) {
+	path := writeTo(t, t.TempDir(), geodata.ShapefileDriver, "GBK", 4546, randomParcels(700))
+	s, err := geodata.Open(t.Context(), path, geodata.Options{SRID: 4546})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	l, err := s.Layer("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept, copied []geodata.Feature
+	for f, err := range l.Features(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept = append(kept, f)
+		f.Geom, f.Values = f.Geom.Clone(), slices.Clone(f.Values)
+		copied = append(copied, f)
+	}
+	if len(kept) != 700 || !reflect.DeepEqual(kept, copied) {
+		t.Fatalf("%d features, or some have changed since they came", len(kept))
+	}
+	for _, enough := range []int{1, 63, 64, 65, 200, 699} {
+		n := 0
+		for range l.Features(t.Context()) {
+			if n++; n == enough {
+				break
+			}
+		}
+		again, err := readAll(t.Context(), l)
+		if err != nil || !reflect.DeepEqual(again, kept) {
+			t.Fatalf("after stopping at %d the layer has %d features, or others: %v", enough, len(again), err)
+		}
+	}
+	caught := func() (fault any) {
+		defer func() { fault = recover() }()
+		for range l.Features(t.Context()) {
+			panic("enough")
+		}
+		return nil
+	}()
+	if caught != "enough" {
+		t.Errorf("caught %v", caught)
+	}
+}
