@@ -66,12 +66,8 @@ func (s *server) admit(c echo.Context, id string, next echo.HandlerFunc) error {
 	if err != nil {
 		return err
 	}
-	if !permits(r, actor) {
-		return forbidden("role", fmt.Sprintf("%s（%s）不能执行 %s；可执行的角色：%s。 This role may not do it.",
-			actor.Role.Chinese(), actor.Capacity(), id, strings.Join(names(r.roles), "、")))
-	}
-	if r.scope == wholeCounty && !actor.WholeCounty() {
-		return forbidden("township", fmt.Sprintf("%s 的成果含其他乡镇的数据，只限乡镇 %s 的身份不能执行 %s。 The operation is of the whole county.", actor.County, actor.Township, id))
+	if err := allowed(id, actor); err != nil {
+		return err
 	}
 	ctx := access.With(c.Request().Context(), actor)
 	if r.scope != filtered || actor.WholeCounty() {
@@ -79,6 +75,19 @@ func (s *server) admit(c echo.Context, id string, next echo.HandlerFunc) error {
 		return next(c)
 	}
 	return s.narrowed(ctx, c, next)
+}
+
+// allowed refuses an actor whom an operation's rule does not let in.
+func allowed(id string, actor access.Actor) error {
+	r := policy[id]
+	if !permits(r, actor) {
+		return forbidden("role", fmt.Sprintf("%s（%s）不能执行 %s；可执行的角色：%s。 This role may not do it.",
+			actor.Role.Chinese(), actor.Capacity(), id, strings.Join(names(r.roles), "、")))
+	}
+	if r.scope == wholeCounty && !actor.WholeCounty() {
+		return forbidden("township", fmt.Sprintf("%s 的成果含其他乡镇的数据，只限乡镇 %s 的身份不能执行 %s。 The operation is of the whole county.", actor.County, actor.Township, id))
+	}
+	return nil
 }
 
 // permits tells whether a rule lets the actor's role in. Who is open, in no

@@ -57,16 +57,25 @@ func (s *server) ListJobs(c echo.Context, county CountyPath) error {
 	if _, err := s.county(ctx, county); err != nil {
 		return err
 	}
-	rows, err := s.rows(ctx).Query(ctx, `SELECT `+jobColumns+` FROM job WHERE county_code = $1
+	list, err := listJobs(ctx, s.rows(ctx), county)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, list)
+}
+
+// listJobs are the newest.
+func listJobs(ctx context.Context, q querier, county string) ([]Job, error) {
+	rows, err := q.Query(ctx, `SELECT `+jobColumns+` FROM job WHERE county_code = $1
 		ORDER BY created_at DESC, job_id LIMIT 200`, county)
 	if err != nil {
-		return fmt.Errorf("list jobs: %w", err)
+		return nil, fmt.Errorf("list jobs: %w", err)
 	}
 	list, err := pgx.CollectRows(rows, scanJob)
 	if err != nil {
-		return fmt.Errorf("list jobs: %w", err)
+		return nil, fmt.Errorf("list jobs: %w", err)
 	}
-	return c.JSON(http.StatusOK, list)
+	return list, nil
 }
 
 func (s *server) GetJob(c echo.Context, county CountyPath, id JobID) error {

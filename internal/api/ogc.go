@@ -71,7 +71,8 @@ func (s *server) ogcHandler(r ogc.Route) echo.HandlerFunc {
 		}
 		// the county as the door has checked it
 		call := &ogc.Call{W: c.Response(), R: c.Request(), County: c.Param("county"), Collection: named["collection"], Feature: named["feature"], Params: named,
-			Root: s.addressOf(c) + ogcBase + "/" + url.PathEscape(c.Param("county")), Scope: actor.Township, Child: s.child, Editor: permits(policy["ogcCreate"], actor), Read: s.readSnapshot,
+			Runner: runner{s, c.Param("county")},
+			Root:   s.addressOf(c) + ogcBase + "/" + url.PathEscape(c.Param("county")), Scope: actor.Township, Child: s.child, Editor: permits(policy["ogcCreate"], actor), Read: s.readSnapshot,
 			Edit: func(ctx context.Context, list []collection.Change) error { return s.edit(ctx, c.Param("county"), list) }}
 		return s.gisProblem(c, r.Handle(call))
 	}

@@ -47,15 +47,31 @@ func (s *server) AddPlan(c echo.Context, county CountyPath) error {
 	if err := c.Bind(&in); err != nil {
 		return err
 	}
-	if err := s.finished(ctx, county, in.RunId); err != nil {
-		return err
-	}
-	options, err := s.planOptions(ctx, county, &in)
+	id, jobID, err := s.beginPlan(ctx, county, in)
 	if err != nil {
 		return err
 	}
-	id := uuid.New()
-	var jobID uuid.UUID
+	p, err := s.plan(ctx, county, id)
+	if err != nil {
+		return err
+	}
+	j, err := s.accepted(c, county, jobID)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusAccepted, PlanAccepted{Plan: p, Job: j})
+}
+
+// beginPlan enqueues a plan and names it and its job.
+func (s *server) beginPlan(ctx context.Context, county string, in PlanInput) (id, jobID uuid.UUID, err error) {
+	if err := s.finished(ctx, county, in.RunId); err != nil {
+		return id, jobID, err
+	}
+	options, err := s.planOptions(ctx, county, &in)
+	if err != nil {
+		return id, jobID, err
+	}
+	id = uuid.New()
 	err = pgx.BeginFunc(ctx, s.db.Pool, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
 			INSERT INTO plan (county_code, plan_id, run_id, year, status, options, name, note, base_plan_id)
@@ -70,18 +86,7 @@ func (s *server) AddPlan(c echo.Context, county CountyPath) error {
 		}
 		return access.Record(ctx, tx, access.Entry{County: county, Action: "plan.add", Kind: "plan", ID: id.String(), After: in})
 	})
-	if err != nil {
-		return err
-	}
-	p, err := s.plan(ctx, county, id)
-	if err != nil {
-		return err
-	}
-	j, err := s.accepted(c, county, jobID)
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusAccepted, PlanAccepted{Plan: p, Job: j})
+	return id, jobID, err
 }
 
 func (s *server) plan(ctx context.Context, county string, id uuid.UUID) (Plan, error) {

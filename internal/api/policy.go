@@ -171,6 +171,14 @@ var policy = map[string]rule{
 	"collectionTileJSON":                {everyone, own},
 	"xyzTile":                           {everyone, own},
 	"collectionXYZTile":                 {everyone, own},
+	// a process is let in as the operation that it is
+	"ogcProcesses": {everyone, filtered},
+	"ogcProcess":   {everyone, filtered},
+	"ogcExecute":   {everyone, own},
+	"ogcJobs":      {everyone, own},
+	"ogcJob":       {everyone, own},
+	"ogcResults":   {everyone, own},
+	"ogcDismiss":   {bureaus, wholeCounty},
 	// whose a parcel is, is decided as for putCandidate; what is read is narrowed
 	// where it is read
 	"ogcCreate":         {declarers, own},

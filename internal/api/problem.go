@@ -66,7 +66,7 @@ func (s *server) writeError(err error, c echo.Context) {
 		return
 	}
 	p := s.asProblem(err, c)
-	p.Type = "urn:gengheng:problem:" + p.kind
+	p.Type = problemType(p.kind)
 	p.Instance = c.Request().URL.Path
 	if p.Status == http.StatusServiceUnavailable {
 		c.Response().Header().Set("Retry-After", "5")
@@ -78,6 +78,14 @@ func (s *server) writeError(err error, c echo.Context) {
 	if werr := c.Blob(p.Status, "application/problem+json; charset=utf-8", body); werr != nil {
 		s.log.DebugContext(c.Request().Context(), "client went away", "err", werr)
 	}
+}
+
+// problemType is the type of a kind of problem; a standard names some itself.
+func problemType(kind string) string {
+	if strings.Contains(kind, "://") {
+		return kind
+	}
+	return "urn:gengheng:problem:" + kind
 }
 
 func (s *server) asProblem(err error, c echo.Context) *problem {

@@ -34,7 +34,7 @@ func (s *server) refuseAloud(c echo.Context, p *problem) (done bool) {
 	if n, err := io.Copy(io.Discard, io.LimitReader(c.Request().Body, maxBody)); err != nil || n == maxBody {
 		return false
 	}
-	p.Type, p.Instance = "urn:gengheng:problem:"+p.kind, c.Request().URL.Path
+	p.Type, p.Instance = problemType(p.kind), c.Request().URL.Path
 	body, err := json.Marshal(p)
 	if err != nil {
 		return false

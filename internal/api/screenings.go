@@ -46,28 +46,11 @@ func (s *server) ListScreenings(c echo.Context, county CountyPath) error {
 
 func (s *server) AddScreening(c echo.Context, county CountyPath) error {
 	ctx := c.Request().Context()
-	row, err := s.county(ctx, county)
-	if err != nil {
-		return err
-	}
 	var in ScreeningInput
 	if err := c.Bind(&in); err != nil {
 		return err
 	}
-	id := uuid.New()
-	var jobID uuid.UUID
-	err = pgx.BeginFunc(ctx, s.db.Pool, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `
-			INSERT INTO screening_run (county_code, run_id, year, status, rulebook, full_run) VALUES ($1, $2, $3, 'queued', $4, coalesce($5, false))`,
-			county, id, in.Year, row.rulebook, in.Full)
-		if err != nil {
-			return fmt.Errorf("record screening: %w", err)
-		}
-		if jobID, err = s.queue.Enqueue(ctx, tx, county, jobs.Screen, id); err != nil {
-			return err
-		}
-		return access.Record(ctx, tx, access.Entry{County: county, Action: "screening.add", Kind: "screening", ID: id.String(), After: in})
-	})
+	id, jobID, err := s.beginScreening(ctx, county, in)
 	if err != nil {
 		return err
 	}
@@ -80,6 +63,28 @@ func (s *server) AddScreening(c echo.Context, county CountyPath) error {
 		return err
 	}
 	return c.JSON(http.StatusAccepted, ScreeningAccepted{Screening: run, Job: j})
+}
+
+// beginScreening enqueues a screening and names it and its job.
+func (s *server) beginScreening(ctx context.Context, county string, in ScreeningInput) (id, jobID uuid.UUID, err error) {
+	row, err := s.county(ctx, county)
+	if err != nil {
+		return id, jobID, err
+	}
+	id = uuid.New()
+	err = pgx.BeginFunc(ctx, s.db.Pool, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			INSERT INTO screening_run (county_code, run_id, year, status, rulebook, full_run) VALUES ($1, $2, $3, 'queued', $4, coalesce($5, false))`,
+			county, id, in.Year, row.rulebook, in.Full)
+		if err != nil {
+			return fmt.Errorf("record screening: %w", err)
+		}
+		if jobID, err = s.queue.Enqueue(ctx, tx, county, jobs.Screen, id); err != nil {
+			return err
+		}
+		return access.Record(ctx, tx, access.Entry{County: county, Action: "screening.add", Kind: "screening", ID: id.String(), After: in})
+	})
+	return id, jobID, err
 }
 
 func (s *server) run(ctx context.Context, county string, id uuid.UUID) (Screening, error) {

@@ -29,12 +29,21 @@ func (s *server) WhatIf(c echo.Context, county CountyPath) error {
 	if err := c.Bind(&in); err != nil {
 		return err
 	}
-	if _, err := s.county(ctx, county); err != nil {
+	out, err := s.tryOut(ctx, county, in)
+	if err != nil {
 		return err
+	}
+	return c.JSON(http.StatusOK, out)
+}
+
+// tryOut judges what is not declared.
+func (s *server) tryOut(ctx context.Context, county string, in WhatIfInput) (out WhatIf, err error) {
+	if _, err := s.county(ctx, county); err != nil {
+		return out, err
 	}
 	session, err := s.screener.Current(ctx, county, in.Year)
 	if err != nil {
-		return screeningProblem(err)
+		return out, screeningProblem(err)
 	}
 	crs := "EPSG:4490"
 	if in.Crs != nil {
@@ -42,23 +51,22 @@ func (s *server) WhatIf(c echo.Context, county CountyPath) error {
 	}
 	project, err := planeOf(crs, session.Zone())
 	if err != nil {
-		return err
+		return out, err
 	}
 	list := make([]screening.Declaration, len(in.Declarations))
 	for i, d := range in.Declarations {
 		if d.TownshipCode, err = tried(ctx, county, d.TownshipCode); err != nil {
-			return err
+			return out, err
 		}
 		if list[i], err = s.declaration(ctx, i, fmt.Sprintf("declarations/%d/geometry", i), d, project); err != nil {
-			return err
+			return out, err
 		}
 	}
-	out, err := whatIf(ctx, session, list)
-	if err != nil {
-		return err
+	if out, err = whatIf(ctx, session, list); err != nil {
+		return out, err
 	}
 	out.Year = in.Year
-	return c.JSON(http.StatusOK, out)
+	return out, nil
 }
 
 // tried is the township that a what-if is for: a township's actor tries its own
@@ -93,26 +101,33 @@ func (s *server) declaration(ctx context.Context, i int, field string, d WhatIfD
 	if err != nil {
 		return out, fmt.Errorf("geometry: %w", err)
 	}
+	shape, fault := collection.PolygonsOf(raw)
+	out.Geometry = shape
+	return out, s.outline(ctx, field, shape, fault, project)
+}
+
+// outline brings a boundary that was read, or could not be for the fault, to the
+// county's plane, and refuses one that is no parcel's.
+func (s *server) outline(ctx context.Context, field string, shape orb.MultiPolygon, fault string, project func(orb.Point) orb.Point) error {
 	bad := func(detail string) error {
 		p := badRequest("geometry", field+"："+detail)
 		p.Status = http.StatusUnprocessableEntity
 		return p
 	}
-	var fault string
-	if out.Geometry, fault = collection.PolygonsOf(raw); fault != "" {
-		return out, bad(fault)
+	if fault != "" {
+		return bad(fault)
 	}
-	if detail := collection.Misplaced(out.Geometry, project); detail != "" {
-		return out, bad(detail)
+	if detail := collection.Misplaced(shape, project); detail != "" {
+		return bad(detail)
 	}
-	prepared, err := polygon.Prepare(out.Geometry)
+	prepared, err := polygon.Prepare(shape)
 	if err != nil {
-		return out, bad(err.Error())
+		return bad(err.Error())
 	}
 	if !prepared.Valid() || prepared.Planar() <= polygon.Minimum {
-		return out, bad(s.whyInvalid(ctx, out.Geometry))
+		return bad(s.whyInvalid(ctx, shape))
 	}
-	return out, nil
+	return nil
 }
 
 // whyInvalid asks PostGIS where the fault is.

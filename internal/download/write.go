@@ -92,6 +92,10 @@ func (m *maker) write(ctx context.Context) (string, error) {
 
 // explain tells a file that grew too large from a fault of ours.
 func (m *maker) explain(err error) error {
+	var file *geodata.FileError
+	if errors.As(err, &file) && file.Code == geodata.ErrChildMissing {
+		return &collection.Problem{Status: http.StatusServiceUnavailable, Kind: "download-program", Title: "暂不能下载 · Try again later", Detail: file.MessageZH + "。 " + file.MessageEN + "."}
+	}
 	large := errors.Is(err, errTooLarge)
 	_ = filepath.WalkDir(m.dir, func(_ string, d fs.DirEntry, werr error) error { // what cannot be looked at is not too large
 		if werr == nil && d.Type().IsRegular() {

@@ -139,7 +139,6 @@ func (w *worker) finish(ctx context.Context, a args, kind Kind) error {
 // fail ends the job and, unless the room has already said its last word about
 // it, the subject, in one transaction.
 func (w *worker) fail(ctx context.Context, a args, kind Kind, subject uuid.UUID, problem json.RawMessage) error {
-	t := subjectTable[kind]
 	return pgx.BeginFunc(ctx, w.db.Pool, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
 			UPDATE job SET status = 'failed', finished_at = now(), problem = $3
@@ -147,15 +146,20 @@ func (w *worker) fail(ctx context.Context, a args, kind Kind, subject uuid.UUID,
 		if err != nil {
 			return fmt.Errorf("fail %s job: %w", kind, err)
 		}
-		_, err = tx.Exec(ctx, `UPDATE `+pgx.Identifier{t.table}.Sanitize()+`
-			SET status = 'failed', problem = $3
-			WHERE county_code = $1 AND `+pgx.Identifier{t.id}.Sanitize()+` = $2
-			  AND status IN ('queued', 'loading', 'running')`, a.County, subject, problem)
-		if err != nil {
-			return fmt.Errorf("fail %s %s: %w", t.table, subject, err)
-		}
-		return nil
+		return failSubject(ctx, tx, a.County, kind, subject, problem)
 	})
+}
+
+func failSubject(ctx context.Context, tx pgx.Tx, county string, kind Kind, subject uuid.UUID, problem json.RawMessage) error {
+	t := subjectTable[kind]
+	_, err := tx.Exec(ctx, `UPDATE `+pgx.Identifier{t.table}.Sanitize()+`
+		SET status = 'failed', problem = $3
+		WHERE county_code = $1 AND `+pgx.Identifier{t.id}.Sanitize()+` = $2
+		  AND status IN ('queued', 'loading', 'running')`, county, subject, problem)
+	if err != nil {
+		return fmt.Errorf("fail %s %s: %w", t.table, subject, err)
+	}
+	return nil
 }
 
 // putOff shows that the job waits for its next attempt; it runs also while the

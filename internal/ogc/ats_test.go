@@ -286,11 +286,11 @@ func (s *service) filled(path string) string {
 	return strings.ReplaceAll(path, "{featureId}", url.PathEscape(f["id"].(string)))
 }
 
-// ofFeatures tells whether a path of the definition belongs to Parts 1 to 5: tiles
-// and files have tests of their own.
-func ofFeatures(path string) bool {
-	return !strings.Contains(strings.ToLower(path), "tile") && !strings.Contains(path, "/download") && !strings.Contains(strings.ReplaceAll(path, "{featureId}", ""), "{")
-}
+// featurePath is a path of Parts 1 to 5; tiles, styles, files and processes have
+// tests of their own.
+var featurePath = regexp.MustCompile(`^/(conformance|api|collections(/[^/]+(/(items(/\{featureId\})?|queryables|schema))?)?)?$`)
+
+func ofFeatures(path string) bool { return featurePath.MatchString(path) }
 
 // Every address that is described answers, with the type that is described.
 func atsImplemented(s *service) {

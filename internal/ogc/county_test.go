@@ -15,6 +15,7 @@ import (
 
 	"gengheng/internal/access"
 	"gengheng/internal/api"
+	"gengheng/internal/geodata/geodatatest"
 	"gengheng/internal/rulebook"
 	"gengheng/internal/store"
 	"gengheng/internal/store/storetest"
@@ -52,6 +53,7 @@ type requests struct {
 
 func newService(t testing.TB, open bool) *service {
 	t.Helper()
+	geodatatest.Child(t) // writes the files that are downloaded
 	db := storetest.New(t)
 	files, err := api.NewFiles(t.TempDir())
 	if err != nil {

@@ -182,6 +182,20 @@ func (s *Service) makeFile(c *Call, dir string) (file download.File, err error) 
 }
 
 func (s *Service) download(c *Call) error {
+	if c.R.Method == http.MethodHead { // whether it can be asked for; no file is made
+		return c.Read(c.R.Context(), func(db Querier) error {
+			col, err := s.registry.Open(c.R.Context(), db, c.County, c.Collection)
+			if err != nil {
+				return err
+			}
+			_, r, err := s.fileRequest(c, col)
+			if err == nil {
+				c.W.Header().Set("Content-Type", r.Format.Media)
+				c.W.WriteHeader(http.StatusOK)
+			}
+			return err
+		})
+	}
 	dir, done, err := s.files.folder()
 	if err != nil {
 		return err

@@ -20,7 +20,6 @@ import (
 
 	"gengheng/internal/access"
 	"gengheng/internal/download"
-	"gengheng/internal/geodata/geodatatest"
 	"gengheng/internal/ogc"
 	"gengheng/internal/ogc/desktoptest"
 )
@@ -95,7 +94,6 @@ func figures(t *testing.T, path, sql string) map[string]float64 {
 // areas add up to what the database has.
 func TestDownload_GDALReadsEveryFormat(t *testing.T) {
 	t.Parallel()
-	geodatatest.Child(t)
 	s := newService(t, true)
 	var sum, drawn float64
 	if err := s.db.Pool.QueryRow(t.Context(), `SELECT sum(tbmj)::float8, sum(ST_Area(geom)) FROM parcel WHERE dlbm = '0305'`).Scan(&sum, &drawn); err != nil {
@@ -147,7 +145,6 @@ func TestDownload_GDALReadsEveryFormat(t *testing.T) {
 // collections that are empty too.
 func TestDownload_EveryCollection(t *testing.T) {
 	t.Parallel()
-	geodatatest.Child(t)
 	s := newService(t, true)
 	for id, n := range every {
 		for _, f := range download.Formats() {
@@ -179,7 +176,6 @@ func TestDownload_EveryCollection(t *testing.T) {
 // system's definition has; bbox keeps the order of its own system.
 func TestDownload_AxisOrderIsTheFormats(t *testing.T) {
 	t.Parallel()
-	geodatatest.Child(t)
 	s := newService(t, true)
 	const epsg = "http://www.opengis.net/def/crs/EPSG/0/"
 	bbox := "&bbox=4000010,510010,4000020,510020&bbox-crs=" + epsg + "4546" // northing first
@@ -204,7 +200,6 @@ func TestDownload_AxisOrderIsTheFormats(t *testing.T) {
 // A township downloads what it sees, and nobody without a key anything.
 func TestDownload_Permissions(t *testing.T) {
 	t.Parallel()
-	geodatatest.Child(t)
 	s := newService(t, false)
 	clerk := s.key(access.Capacity{Role: access.TownshipClerk, County: county, Township: townA})
 	whole := s.key(access.Capacity{Role: access.Bureau, County: county})
@@ -266,7 +261,6 @@ func TestDownload_Refusals(t *testing.T) {
 // shapefile has no room for is cut where it says so.
 func TestDownload_HostileText(t *testing.T) {
 	t.Parallel()
-	geodatatest.Child(t)
 	s := newService(t, true)
 	const formula = `=HYPERLINK("http://example.invalid","点")`
 	s.exec(`UPDATE parcel SET dlmc = $1, zldwmc = '+1', bz = '－1' WHERE fid = 0`, formula)
@@ -339,7 +333,6 @@ func unpacked(t *testing.T, b []byte) map[string]string {
 // shows and that an old program can write.
 func TestDownload_IsFound(t *testing.T) {
 	t.Parallel()
-	geodatatest.Child(t)
 	s := newService(t, true)
 	for _, f := range download.Formats() {
 		href := s.must("/collections/townships").link("enclosure", f.Media)

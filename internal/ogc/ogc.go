@@ -47,6 +47,8 @@ type Call struct {
 	County, Collection, Feature string
 	// Params are all that the path names, unescaped.
 	Params map[string]string
+	// Runner carries processes out.
+	Runner Runner
 	// Root is the landing page's address without a slash at its end.
 	Root string
 	// Scope is the township that the caller's sight ends at; "" is the whole county.
@@ -77,6 +79,8 @@ type Route struct {
 	takes   string   // the type of the body
 	query   []param  // parameters of this address alone
 	formats []string // what f may ask for where the answer is no JSON
+	// statuses are the answers, where they are not those of the method
+	statuses map[string]string
 }
 
 // class is what a conformance class brings.
@@ -124,7 +128,8 @@ func (s *Service) buffer() []byte {
 // The CRS class stands first: what it sets, bbox needs.
 func New(more ...Extension) *Service {
 	s := &Service{registry: collection.NewRegistry(), files: newWorkshop()}
-	s.classes = []class{crsClass(), s.core(), geoJSON(), s.openAPI(), s.queryables(), filter(), s.schemas(), s.edits(), s.downloads()}
+	s.classes = []class{crsClass(), s.core(), geoJSON(), s.openAPI(), s.queryables(), filter(), s.schemas(), s.edits(), s.downloads(),
+		s.processes(), s.jobList(), s.dismiss()}
 	for _, e := range more {
 		s.classes = append(s.classes, e.class())
 	}
@@ -178,7 +183,7 @@ func (s *Service) checked(r Route) func(c *Call) error {
 				return unknownParam(name, r.asked())
 			}
 		}
-		if !plainText(c.Collection) || !plainText(c.Feature) {
+		if !plainText(c.Collection) || !plainText(c.Feature) || !c.plainParams() {
 			return bad("text", "地址含有空字符或不是 UTF-8。 The address holds U+0000 or is not UTF-8.")
 		}
 		if r.formats != nil {
@@ -192,6 +197,16 @@ func (s *Service) checked(r Route) func(c *Call) error {
 		}
 		return r.Handle(c)
 	}
+}
+
+// plainParams tells whether what the path names is text that can be.
+func (c *Call) plainParams() bool {
+	for _, v := range c.Params {
+		if !plainText(v) {
+			return false
+		}
+	}
+	return true
 }
 
 func plainText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }

@@ -147,6 +147,12 @@ func operation(r Route, id, summary string, parameters []any) tree {
 	default:
 		answers["200"] = tree{"description": "修改后的要素 · the feature as it is now", "content": content(r.media)}
 	}
+	if r.statuses != nil {
+		clear(answers)
+		for code, text := range r.statuses {
+			answers[code] = tree{"description": text, "content": content(r.media)}
+		}
+	}
 	v := tree{"operationId": id, "summary": summary, "parameters": parameters, "responses": answers}
 	if r.Method != "" {
 		refusals["409"], refusals["412"] = "与现状冲突：已锁定、编号已有 · conflict", "版本已变 · precondition failed"
