@@ -24,6 +24,7 @@ import (
 	"gengheng/internal/esri"
 	"gengheng/internal/jobs"
 	"gengheng/internal/ogc"
+	"gengheng/internal/project"
 	"gengheng/internal/store/storetest"
 	"gengheng/internal/tiles"
 )
@@ -118,7 +119,7 @@ func operations(t *testing.T) map[string][2]string {
 		t.Fatal(err)
 	}
 	out := map[string][2]string{}
-	for _, r := range ogc.New(tiles.New(tiles.Config{}).Extension()).Routes() {
+	for _, r := range ogc.New(tiles.New(tiles.Config{}).Extension(), project.New().Extension()).Routes() {
 		out[r.ID] = [2]string{cmp.Or(r.Method, http.MethodGet), "/ogc/" + ownCounty + strings.NewReplacer("{collection}", "parcels", "{feature}", "1", "{tileMatrixSetId}", "WebMercatorQuad",
 			"{tileMatrix}", "0", "{tileRow}", "0", "{tileCol}", "0", "{z}", "0", "{x}", "0", "{y}", "0").Replace(r.Path)}
 	}

@@ -171,6 +171,8 @@ var policy = map[string]rule{
 	"collectionTileJSON":                {everyone, own},
 	"xyzTile":                           {everyone, own},
 	"collectionXYZTile":                 {everyone, own},
+	// a project names the layers; what is in them is read by their own addresses
+	"qgisProject": {everyone, filtered},
 	// a process is let in as the operation that it is
 	"ogcProcesses": {everyone, filtered},
 	"ogcProcess":   {everyone, filtered},

@@ -22,6 +22,7 @@ import (
 	"gengheng/internal/esri"
 	"gengheng/internal/jobs"
 	"gengheng/internal/ogc"
+	"gengheng/internal/project"
 	"gengheng/internal/screening"
 	"gengheng/internal/store"
 	"gengheng/internal/tiles"
@@ -91,7 +92,7 @@ func New(cfg Config) (http.Handler, error) {
 	if log == nil {
 		log = slog.Default()
 	}
-	gis, features := ogc.New(tiles.New(tiles.Config{}).Extension()), esri.New()
+	gis, features := ogc.New(tiles.New(tiles.Config{}).Extension(), project.New().Extension()), esri.New()
 	if err := doc.checkPolicy(doorsOf(gis, features)); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,77 @@
+package ogc_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gengheng/internal/land"
+	"gengheng/internal/ogc/desktoptest"
+)
+
+// QGIS opens the county's project: every layer is there and reads, the survey in
+// the colours of its classes, with Chinese names and values to choose from.
+func TestClient_QGISProject(t *testing.T) {
+	t.Parallel()
+	desktoptest.EachQGIS(t, opensWithQGIS)
+}
+
+func opensWithQGIS(t *testing.T, q desktoptest.QGIS) {
+	s := newService(t, true)
+	resp, b := s.fetch("/project.qgz?year=2025")
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "application/x-qgis-project" || !strings.Contains(resp.Header.Get("Content-Disposition"), "gengheng_149901.qgz") {
+		t.Fatalf("%d %v %.200s", resp.StatusCode, resp.Header, b)
+	}
+	file := filepath.Join(t.TempDir(), "county.qgz")
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := q.Python(t, "testdata/open_project.py", file)
+	var v struct {
+		Version, Title, CRS string
+		Opened              bool
+		Tree                []string
+		Layers              map[string]struct {
+			Name, Alias, Widget, Renderer string
+			Valid                         bool
+			Read, Values, Classes         int
+		}
+	}
+	if err := json.Unmarshal(out[bytes.LastIndexByte(bytes.TrimSpace(out), '\n')+1:], &v); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if !v.Opened || !strings.Contains(v.Title, "合成示例县") || v.CRS != "EPSG:4546" || len(v.Tree) != len(every) || len(v.Layers) != len(every) {
+		t.Errorf("%+v", v)
+	}
+	for id, n := range every {
+		l, ok := v.Layers["gengheng_"+id]
+		// QGIS reads no rows without geometry where it asks by place; findings have two
+		if !ok || !l.Valid || l.Name == "" || l.Read != n[1] && id != "findings" || l.Read < 1 {
+			t.Errorf("%s: %+v", id, l)
+		}
+	}
+	if l := v.Layers["gengheng_parcels"]; l.Alias != "地类编码" || l.Widget != "ValueMap" || l.Values != len(land.Classes()) || l.Renderer != "categorizedSymbol" || l.Classes < 50 {
+		t.Errorf("parcels: %+v", l)
+	}
+}
+
+// What a project is asked for wrongly is said.
+func TestProject_Refusals(t *testing.T) {
+	t.Parallel()
+	s := newService(t, true)
+	for _, query := range []string{"year=x", "year=1", "nosuch=1", "f=pdf"} {
+		if resp, b := s.fetch("/project.qgz?" + query); resp.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", query, resp.StatusCode, b)
+		}
+	}
+	if a := s.get("/project.qgz?year=1999"); a.status != 400 || !strings.Contains(a.text, "year") {
+		t.Errorf("%d %s", a.status, a.text)
+	}
+	if s.must("").link("alternate", "application/x-qgis-project") == "" {
+		t.Error("the landing page has no link to the project")
+	}
+}

@@ -1,0 +1,35 @@
+"""Opens a project as QGIS does and prints what it saw as JSON."""
+import json
+import sys
+
+from qgis.core import Qgis, QgsApplication, QgsProject
+
+app = QgsApplication([], False)
+app.initQgis()
+project = QgsProject.instance()
+opened = project.read(sys.argv[1])
+layers = {}
+for layer in project.mapLayers().values():
+    fields = layer.fields()
+    at = fields.indexOf("DLBM")
+    layers[layer.id()] = {
+        "name": layer.name(),
+        "valid": layer.isValid(),
+        "read": sum(1 for _ in layer.getFeatures()) if layer.isValid() else -1,
+        "alias": fields[at].alias() if at >= 0 else "",
+        "widget": layer.editorWidgetSetup(at).type() if at >= 0 else "",
+        "values": len(layer.editorWidgetSetup(at).config().get("map", [])) if at >= 0 else 0,
+        "renderer": layer.renderer().type() if layer.renderer() else "",
+        "classes": len(layer.renderer().categories()) if layer.renderer() and layer.renderer().type() == "categorizedSymbol" else 0,
+    }
+print(json.dumps({
+    "version": Qgis.QGIS_VERSION,
+    "opened": opened,
+    "title": project.title(),
+    "crs": project.crs().authid(),
+    "tree": [node.layerId() for node in project.layerTreeRoot().findLayers()],
+    "layers": layers,
+}))
+sys.stdout.flush()
+project.clear()
+app.exitQgis()
