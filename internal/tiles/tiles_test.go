@@ -36,7 +36,7 @@ func at(t maptile.Tile, p orb.Point) orb.Point {
 }
 
 // Features are where PostGIS puts them, to a unit of the tile, with their fields.
-func TestTile_AgreesWithPostGIS(t *testing.T) {
+func TestTile_AgainstPostGIS(t *testing.T) {
 	t.Parallel()
 	s := newService(t, true)
 	for _, zoom := range []int{12, 13, 15, 18} {
