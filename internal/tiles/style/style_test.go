@@ -89,15 +89,8 @@ func TestFormats_HaveOneTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range [][]byte{qml, sld} {
-		for d := xml.NewDecoder(bytes.NewReader(file)); ; {
-			if _, err := d.Token(); errors.Is(err, io.EOF) {
-				break
-			} else if err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	wellFormed(t, qml)
+	wellFormed(t, sld)
 	legend, err := style.LegendOf(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -108,6 +101,17 @@ func TestFormats_HaveOneTable(t *testing.T) {
 		}
 		if !bytes.Contains(qml, []byte(c.Code+" "+c.Name)) || !bytes.Contains(sld, []byte("<ogc:Literal>"+c.Code+"</ogc:Literal>")) || !slices.Contains(legend.Classes, c) {
 			t.Errorf("%s is missing from a format", c.Code)
+		}
+	}
+}
+
+func wellFormed(t *testing.T, file []byte) {
+	t.Helper()
+	for d := xml.NewDecoder(bytes.NewReader(file)); ; {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			t.Fatal(err)
 		}
 	}
 }
