@@ -113,6 +113,9 @@ func (b *bureau) write(ctx context.Context, q collection.Querier, id, format, di
 // same version (a hash over every attribute and vertex), with the same report.
 func TestDownload_LoadsAgainAsTheSameVersion(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("it loads a county some fifteen times, in one goroutine")
+	}
 	b := newBureau(t)
 	dir := filepath.Join(t.TempDir(), "county")
 	if err := fixture.Write(t.Context(), fixture.Options{Parcels: fixture.MinParcels, Seed: 3, Dir: dir, Child: b.child}); err != nil {
