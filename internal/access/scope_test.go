@@ -64,9 +64,9 @@ func seed(t *testing.T, db *store.DB) {
 			exec(`INSERT INTO workflow_opinion (county_code, year, direction, number, round, department, seq, township_code, opinion, by_id, by_as)
 				VALUES ($1, 2025, 'in', $2, 1, 'water', 1, $3, 'agree', gen_random_uuid(), '')`, c, n, town)
 			exec(`WITH i AS (INSERT INTO workflow_inspection (county_code, year, direction, number, inspection_id, township_code, kind, revision, gross_m2, net_m2,
-					net_paddy_m2, planned_m2, outside_m2, rulebook, verdict, by_id, by_as, measured, credited)
+					net_paddy_m2, planned_m2, outside_m2, rulebook, verdict, by_id, by_as, measured, credited, deviation)
 				VALUES ($1, 2025, 'in', $2, gen_random_uuid(), $3, 'county', 1, 1, 1, 0, 1, 0, 'v', 'eligible', gen_random_uuid(), '',
-					'SRID=4546;MULTIPOLYGON(((0 0,1 0,1 1,0 0)))', 'SRID=4546;MULTIPOLYGON EMPTY') RETURNING inspection_id),
+					'SRID=4546;MULTIPOLYGON(((0 0,1 0,1 1,0 0)))', 'SRID=4546;MULTIPOLYGON EMPTY', 500) RETURNING inspection_id),
 				p AS (INSERT INTO workflow_photo (county_code, document_id, township_code)
 					SELECT $1, document_id, $3 FROM workflow_document WHERE county_code = $1 AND number = $2),
 				x AS (INSERT INTO workflow_rectification (county_code, year, direction, number, seq, item, township_code, what) VALUES ($1, 2025, 'in', $2, 1, 1, $3, 'x'))
