@@ -3,7 +3,7 @@ import { onScopeDispose, shallowRef, watch, type ShallowRef, type WatchSource } 
 import { faultOf, key, type Fault } from './api/client'
 
 export interface Asked<T> {
-  /** The newest answer; it stays while it is asked again. */
+  /** The newest answer to the question as it stands; it stays while that is asked again. */
   readonly value: ShallowRef<T | undefined>
   readonly fault: ShallowRef<Fault | undefined>
   readonly busy: ShallowRef<boolean>
@@ -13,8 +13,10 @@ export interface Asked<T> {
 }
 
 /**
- * ask calls the service now and whenever a source changes; an answer that was
- * overtaken by a later question is dropped.
+ * ask calls the service now and whenever a source changes. What was answered to
+ * another question is never shown under this one: a change of a source clears the
+ * answer, and one that comes too late is dropped. A new login asks the same question
+ * again and clears nothing.
  */
 export function ask<T>(sources: WatchSource[], call: (signal: AbortSignal) => Promise<T>): Asked<T> {
   const value = shallowRef<T>()
@@ -39,7 +41,16 @@ export function ask<T>(sources: WatchSource[], call: (signal: AbortSignal) => Pr
       if (running === mine) busy.value = false
     }
   }
-  watch([key, ...sources], () => void again(), { immediate: true })
+  watch(key, () => void again())
+  if (sources.length > 0) {
+    watch(sources, () => {
+      value.value = undefined
+      fault.value = undefined
+      at.value = undefined
+      void again()
+    })
+  }
+  void again()
   onScopeDispose(() => {
     running?.abort()
     running = undefined

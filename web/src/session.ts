@@ -1,5 +1,5 @@
 /** Who is here, in which role, which counties and years there are, and the townships. */
-import { shallowRef, type ComputedRef } from 'vue'
+import { computed, shallowRef, type ComputedRef } from 'vue'
 import { answer, api, fetchJSON, key, role, type Schemas } from './api/client'
 import { ask, type Asked } from './ask'
 
@@ -20,6 +20,9 @@ export const roleNames: Record<Schemas['Role'], string> = {
 
 /** capacityText is a role as the request header says it. */
 export const capacityText = (c: Schemas['Capacity']) => (c.township ? `${c.role}/${c.township}` : c.role)
+
+/** The township that is acted for; "" is the whole county. */
+export const ownTownship = computed(() => role.value.split('/')[1] ?? '')
 
 /** Who is here. A person with several roles begins with the first and may change. */
 export function useMe() {
@@ -72,15 +75,16 @@ export function townshipsOf(pages: Pick<FeaturePage, 'features'>[]): Map<string,
   return all
 }
 
-const known = shallowRef<{ county: string; key: string; towns: Map<string, Township> }>()
+const known = shallowRef<{ county: string; as: string; towns: Map<string, Township> }>()
 
 /**
  * The county's townships. A county whose layer XZQ is not loaded has none here:
  * its townships are then shown by their codes.
  */
 export function useTownships(county: ComputedRef<string>) {
-  return ask([county], async (signal) => {
-    if (known.value?.county === county.value && known.value.key === key.value) return known.value.towns
+  return ask([county, role], async (signal) => {
+    const as = `${key.value} ${role.value}`
+    if (known.value?.county === county.value && known.value.as === as) return known.value.towns
     const pages: FeaturePage[] = []
     let next: string | undefined = county.value ? `/ogc/${county.value}/collections/townships/items?limit=1000` : undefined
     while (next) {
@@ -90,7 +94,7 @@ export function useTownships(county: ComputedRef<string>) {
       next = link ? new URL(link, location.origin).pathname + new URL(link, location.origin).search : undefined
     }
     const towns = townshipsOf(pages)
-    if (county.value) known.value = { county: county.value, key: key.value, towns }
+    if (county.value) known.value = { county: county.value, as, towns }
     return towns
   })
 }

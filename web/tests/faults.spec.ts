@@ -80,3 +80,45 @@ test('a page whose script comes late is still the one that was asked for', async
   await expect(page).toHaveURL(/#\/ledger\?.*county=149901/)
   await expect(page).toHaveURL(/unit=ha/)
 })
+
+test('figures of one year never stand under another', async ({ page, watched }) => {
+  watched.allowed.push(/404|409|503/)
+  await page.goto('/#/ledger?county=149901&year=2025')
+  await expect(page.getByRole('button', { name: '合成一镇' })).toBeVisible()
+  await page.route('**/years/2026/ledger/reconciliation', (route) =>
+    route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify({ title: '服务繁忙 · Busy', status: 503, detail: '请稍后重试。' }) }))
+  await page.evaluate(() => (location.hash = '#/ledger?county=149901&year=2026'))
+  await expect(page.getByRole('heading', { level: 1, name: /2026/ })).toBeVisible()
+  await expect(page.getByRole('alert')).toContainText('服务繁忙')
+  await expect(page.getByRole('table')).toHaveCount(0)
+})
+
+test('findings of one filter never stand under another', async ({ page, watched }) => {
+  watched.allowed.push(/503/)
+  await page.goto('/#/overlaps?county=149901&year=2025')
+  await expect(page.getByText(/已读 100 条/)).toBeVisible()
+  await page.route('**/findings?**', (route) =>
+    route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify({ title: '服务繁忙 · Busy', status: 503 }) }))
+  await page.getByLabel('方向').selectOption('out')
+  await expect(page.getByRole('alert')).toContainText('服务繁忙')
+  await expect(page.getByRole('list', { name: /发现/ }).getByRole('listitem')).toHaveCount(0)
+  await page.unroute('**/findings?**')
+  await page.getByRole('button', { name: '重试' }).click()
+  await expect(page.getByRole('list', { name: /发现/ }).getByRole('listitem').first()).toContainText('转出')
+})
+
+test('a person of two roles is asked as one of them from the first, and the figures follow the role', async ({ page }) => {
+  const asked: (string | undefined)[] = []
+  await page.route('**/api/v1/me', (route) =>
+    route.fulfill({ json: { name: '合成人员', via: 'session', county: '149901', roles: [{ role: 'bureau', township: '' }, { role: 'township_clerk', township: '149901100' }] } }))
+  await page.route('**/reconciliation', async (route) => {
+    asked.push(route.request().headers()['gengheng-role'])
+    await route.continue()
+  })
+  await page.goto('/#/?county=149901&year=2025')
+  await expect(page.getByText(/全县验收合格不少于已实施/)).toBeVisible()
+  expect(new Set(asked)).toEqual(new Set(['bureau']))
+  await page.getByLabel('角色').selectOption('township_clerk/149901100')
+  await expect(page.getByText(/本乡镇.*(不少于|不平衡)/)).toBeVisible()
+  expect(asked.at(-1)).toBe('township_clerk/149901100')
+})
