@@ -22,7 +22,7 @@ type Token struct {
 	// Prefix is of the key that was presented; "" for a login. The token ends with
 	// the key.
 	Prefix string
-	// Capacity is the role that it acts in, as Act takes it; "" for the only one.
+	// Capacity is the role that it acts in and no other, as Act takes it.
 	Capacity string
 	// Referer and Address hold it to requests that come from there; "" to none.
 	Referer, Address string
@@ -72,9 +72,17 @@ func ByToken(ctx context.Context, db *store.DB, presented, address, referer stri
 	if err != nil {
 		return Identity{}, "", fmt.Errorf("look up a token: %w", err)
 	}
-	if t.Address != "" && t.Address != address || !strings.HasPrefix(strings.ToLower(referer), t.Referer) {
+	if t.Address != "" && t.Address != address || !comesFrom(strings.ToLower(referer), t.Referer) {
 		return Identity{}, "", ErrCredentials
 	}
 	p, err := active(ctx, db, county, id)
 	return p, t.Capacity, err
+}
+
+// comesFrom tells whether a page is at an address or below it: what only begins
+// with the same letters is another site (https://gis.example and
+// https://gis.example.org).
+func comesFrom(page, at string) bool {
+	rest, ok := strings.CutPrefix(page, at)
+	return ok && (rest == "" || at == "" || strings.HasSuffix(at, "/") || rest[0] == '/' || rest[0] == '?')
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"gengheng/internal/access"
+	"gengheng/internal/collection"
 )
 
 // roleHeader names the capacity that a request acts in.
@@ -161,6 +162,10 @@ func (s *server) actor(c echo.Context, r rule) (access.Actor, error) {
 		return access.Actor{}, err
 	}
 	if h := c.Request().Header.Get(roleHeader); h != "" {
+		if via == viaToken && h != wanted {
+			return access.Actor{}, forbidden("token-role", fmt.Sprintf("短期令牌只以换取时的角色 %s 行事，请求头 %s 不能改为 %s；请去掉该请求头，或以该角色另换令牌。 A token keeps the role it was given for; drop the header, or get another token.",
+				wanted, roleHeader, collection.Excerpt(h)))
+		}
 		wanted = h
 	}
 	if via == viaOpen {
@@ -206,7 +211,7 @@ func openActor(county, wanted string) (access.Actor, error) {
 }
 
 // identify checks the request's credentials. wanted is the capacity that the
-// user name of HTTP Basic may carry.
+// user name of HTTP Basic may carry, or the one that a token is held to.
 func (s *server) identify(c echo.Context) (p access.Identity, via, wanted string, err error) {
 	req := c.Request()
 	header := req.Header.Get(echo.HeaderAuthorization)

@@ -95,10 +95,11 @@ func (s *server) newToken(c echo.Context, values url.Values) (map[string]any, er
 	if h := req.Header.Get(roleHeader); h != "" {
 		wanted = h
 	}
-	if _, err := p.Act(c.Param("county"), wanted); err != nil {
+	actor, err := p.Act(c.Param("county"), wanted)
+	if err != nil {
 		return nil, forbidden("role", err.Error()+"；用户名（username）请写角色，如 bureau 或 township_clerk/149901100。 The user name names the role.")
 	}
-	t.Capacity = wanted
+	t.Capacity = actor.Capacity().String() // in full: what is granted later changes no token
 	if _, key, ok := req.BasicAuth(); ok {
 		t.Prefix = access.KeyPrefix(key)
 	} else if _, bearer, _ := strings.Cut(req.Header.Get(echo.HeaderAuthorization), " "); via == viaKey {

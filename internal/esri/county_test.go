@@ -283,16 +283,16 @@ func (s *service) key(held access.Capacity) func(*http.Request) {
 	return func(r *http.Request) { r.SetBasicAuth("qgis", secret) }
 }
 
-func (s *service) secret(held access.Capacity) string {
+func (s *service) secret(held ...access.Capacity) string {
 	s.t.Helper()
 	var secret string
-	ctx := access.With(s.t.Context(), access.Actor{Name: "test", Role: access.Admin, County: held.County, Via: "cli"})
+	ctx := access.With(s.t.Context(), access.Actor{Name: "test", Role: access.Admin, County: held[0].County, Via: "cli"})
 	err := s.db.InTx(ctx, func(tx pgx.Tx) error {
-		p, err := access.Create(ctx, tx, access.Identity{County: held.County, Kind: "program", Name: "合成程序", Capacities: []access.Capacity{held}})
+		p, err := access.Create(ctx, tx, access.Identity{County: held[0].County, Kind: "program", Name: "合成程序", Capacities: held})
 		if err != nil {
 			return err
 		}
-		_, secret, err = access.NewKey(ctx, tx, held.County, p.ID, "合成", time.Now().Add(time.Hour))
+		_, secret, err = access.NewKey(ctx, tx, held[0].County, p.ID, "合成", time.Now().Add(time.Hour))
 		return err
 	})
 	if err != nil {

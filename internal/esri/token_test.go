@@ -127,3 +127,57 @@ func TestToken_Refused(t *testing.T) {
 		t.Errorf("the role in the name: %v", v)
 	}
 }
+
+// A token taken as a township stays that, whatever a header asks for and whatever
+// its holder is granted later.
+func TestToken_KeepsItsRole(t *testing.T) {
+	t.Parallel()
+	s := newService(t, false)
+	clerk := access.Capacity{Role: access.TownshipClerk, County: county, Township: townA}
+	both := s.secret(clerk, access.Capacity{Role: access.Bureau, County: county})
+	one := s.secret(clerk)
+	at, count := s.URL+"/arcgis/"+county+"/tokens/generateToken", server+survey+"/query"
+	token := func(user, secret string) string {
+		t.Helper()
+		v := s.ask("+"+at, nil, "username", user, "password", secret, "f", "json")
+		text, ok := v["token"].(string)
+		if !ok {
+			t.Fatalf("%v", v)
+		}
+		return text
+	}
+	tokens := map[string]string{"as named": token(clerk.String(), both), "as the role alone": token(string(clerk.Role), both), "as the only one": token("arcgis", one)}
+	s.exec(`INSERT INTO identity_role (county_code, identity_id, role, township_code)
+		SELECT county_code, identity_id, 'bureau', '' FROM api_key WHERE prefix = $1`, access.KeyPrefix(one))
+	for name, text := range tokens {
+		ask := func(role string) answer {
+			return s.ask(count, func(r *http.Request) { r.Header.Set("Gengheng-Role", role) }, "token", text, "returnCountOnly", "true")
+		}
+		if code, message := ask("bureau").failure(); code != 403 || !strings.Contains(message, clerk.String()) {
+			t.Errorf("%s, another role: %d %s", name, code, message)
+		}
+		for _, role := range []string{"", clerk.String()} {
+			if a := ask(role); a["count"] != parcels/2.0 {
+				t.Errorf("%s, header %q: %v", name, role, a)
+			}
+		}
+	}
+}
+
+// A referer admits what lies below it, and no site whose name begins as its own.
+func TestToken_RefererIsOfOneSite(t *testing.T) {
+	t.Parallel()
+	s := newService(t, false)
+	secret := s.secret(access.Capacity{Role: access.TownshipClerk, County: county, Township: townA})
+	v := s.ask("+"+s.URL+"/arcgis/"+county+"/tokens/generateToken", nil, "username", "arcgis", "password", secret, "client", "referer", "referer", "https://GIS.example", "f", "json")
+	token, _ := v["token"].(string)
+	for page, want := range map[string]float64{
+		"https://gis.example": 0, "https://gis.example/": 0, "https://gis.example/map?x=1": 0, "https://gis.example?x": 0,
+		"https://gis.example.evil/": 498, "https://gis.example:8443/": 498, "https://gis.example@evil/": 498, "https://evil/https://gis.example/": 498,
+	} {
+		a := s.ask(server+survey+"/query", func(r *http.Request) { r.Header.Set("Referer", page) }, "token", token, "returnCountOnly", "true")
+		if code, message := a.failure(); float64(code) != want {
+			t.Errorf("%s: %v %s, want %v", page, code, message, want)
+		}
+	}
+}
