@@ -8,10 +8,15 @@ ALTER TABLE finding DROP CONSTRAINT finding_county_code_run_id_direction_number_
 ALTER TABLE verdict DROP CONSTRAINT verdict_county_code_run_id_fkey;
 
 -- Who adds holds the run shared, who deletes a verdict holds it alone: neither can
--- overlook what the other has not committed yet.
+-- overlook what the other has not committed yet. That asks for a look that is newer
+-- than the lock: a transaction that keeps one snapshot has none, and is refused.
 -- +goose StatementBegin
 CREATE FUNCTION screening_rows_belong() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path TO public, pg_temp AS $$
 BEGIN
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION '写入或删除筛查结果的事务须用 READ COMMITTED 隔离级别，现为 %；请改用该级别重做 · screenings are written and deleted at READ COMMITTED only, not at %',
+            current_setting('transaction_isolation'), current_setting('transaction_isolation') USING ERRCODE = 'feature_not_supported';
+    END IF;
     PERFORM FROM screening_run r
         WHERE (r.county_code, r.run_id) IN (SELECT DISTINCT a.county_code, a.run_id FROM added a) FOR SHARE;
     IF TG_TABLE_NAME = 'verdict' THEN
@@ -36,6 +41,10 @@ CREATE TRIGGER screening_rows_belong AFTER INSERT ON finding REFERENCING NEW TAB
 -- +goose StatementBegin
 CREATE FUNCTION screening_rows_go() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path TO public, pg_temp AS $$
 BEGIN
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION '写入或删除筛查结果的事务须用 READ COMMITTED 隔离级别，现为 %；请改用该级别重做 · screenings are written and deleted at READ COMMITTED only, not at %',
+            current_setting('transaction_isolation'), current_setting('transaction_isolation') USING ERRCODE = 'feature_not_supported';
+    END IF;
     IF TG_TABLE_NAME = 'screening_run' THEN
         DELETE FROM verdict v USING gone g WHERE v.county_code = g.county_code AND v.run_id = g.run_id;
     ELSE

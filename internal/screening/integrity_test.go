@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -118,6 +119,40 @@ func TestResultsBelongTogetherAtOnce(t *testing.T) {
 				t.Errorf("%d rows belong to nothing (%v)", orphans, err)
 			}
 		})
+	}
+}
+
+// A transaction that keeps one snapshot cannot see what was committed while it
+// waited for a lock: it is refused before it leaves a row that belongs to nothing.
+func TestResultsBelongTogether_NeedReadCommitted(t *testing.T) {
+	c := newCounty(t)
+	run := c.queue()
+	args := []any{code, run, township, []string{"a"}}
+	c.exec(addVerdict, args...)
+	c.exec(addFinding, args...)
+	for _, level := range []pgx.TxIsoLevel{pgx.RepeatableRead, pgx.Serializable, pgx.ReadCommitted, pgx.ReadUncommitted} {
+		want := ""
+		if level == pgx.RepeatableRead || level == pgx.Serializable {
+			want = "0A000"
+		}
+		for name, sql := range map[string]string{
+			"adds a verdict":    `INSERT INTO verdict SELECT (jsonb_populate_record(v, '{"number": "b"}')).* FROM verdict v WHERE run_id = $1`,
+			"adds a finding":    `INSERT INTO finding SELECT (jsonb_populate_record(f, '{"seq": 2}')).* FROM finding f WHERE run_id = $1`,
+			"deletes a verdict": `DELETE FROM verdict WHERE run_id = $1`,
+			"deletes a run":     `DELETE FROM screening_run WHERE run_id = $1`,
+		} {
+			tx, err := c.db.Pool.BeginTx(t.Context(), pgx.TxOptions{IsoLevel: level})
+			if err != nil {
+				t.Fatal(err)
+			}
+			tag, err := tx.Exec(t.Context(), sql, run)
+			if sqlState(err) != want || (err == nil) != (want == "") || err == nil && tag.RowsAffected() != 1 {
+				t.Errorf("%s, %s: %d rows, %v, want the state %q", level, name, tag.RowsAffected(), err, want)
+			}
+			if err := tx.Rollback(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 
