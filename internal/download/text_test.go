@@ -103,3 +103,21 @@ func TestFindFormat(t *testing.T) {
 		}
 	}
 }
+
+// Ensure that GBK takes the square metres of the program's own sentences, and
+// refuses what it has no character for.
+func TestFitter_GBK(t *testing.T) {
+	m := &maker{Request: Request{Format: Format{driver: geodata.ShapefileDriver}, Encoding: "GBK"}, cut: map[string]int{}}
+	fit := m.fitter()
+	c := &column{name: "message_zh", kind: collection.Text}
+	if got, err := fit(c, "重叠 738.02 m²（1.11 亩）"); err != nil || got != "重叠 738.02 ㎡（1.11 亩）" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got, err := fit(c, "土²"); err == nil {
+		t.Errorf("%q was taken", got)
+	}
+	m.Encoding = "UTF-8"
+	if got, err := m.fitter()(c, "738.02 m²"); err != nil || got != "738.02 m²" {
+		t.Errorf("%q, %v", got, err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
@@ -111,6 +112,8 @@ func (m *maker) fitter() func(c *column, s string) (string, error) {
 	return func(c *column, s string) (string, error) {
 		size := len(s)
 		if gbk != nil && !ascii(s) {
+			// GBK has the sign of the square metre as one character only.
+			s = strings.ReplaceAll(s, "m²", "㎡")
 			encoded, err := gbk.String(s)
 			if err != nil {
 				return "", unprocessable("encoding", fmt.Sprintf("第 %d 行字段 %s 的“%s”含有 GBK 没有的字，写进去就成了别的字。请用 encoding=UTF-8，或选 GeoPackage（f=gpkg）。 Row %d holds a character that GBK lacks; use UTF-8.",

@@ -5,11 +5,11 @@ import (
 	"net/http"
 )
 
-// jobList is OGC 18-062r2, Requirements Class "Job List".
+// jobList gives the list of jobs of OGC 18-062r2, Requirements Class "Job List",
+// without that class's parameters, and so does not claim it.
 func (s *Service) jobList() class {
 	return class{
-		conforms: []string{processesPart + "job-list"},
-		routes:   []Route{{ID: "ogcJobs", Path: "/jobs", Handle: s.listJobs, summary: "任务清单 · the jobs", media: mediaJSON}},
+		routes: []Route{{ID: "ogcJobs", Path: "/jobs", Handle: s.listJobs, summary: "任务清单 · the jobs", media: mediaJSON}},
 		landing: func(root string) []link {
 			return []link{{root + "/jobs", processesRel + "job-list", mediaJSON, "任务清单 · jobs"}}
 		},

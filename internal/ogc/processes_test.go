@@ -49,7 +49,7 @@ func TestProcesses_AreDescribed(t *testing.T) {
 		t.Errorf("processes: %v", ids)
 	}
 	declared := s.must("/conformance").text
-	for _, c := range []string{"core", "json", "ogc-process-description", "oas30", "job-list", "dismiss"} {
+	for _, c := range []string{"core", "json", "ogc-process-description", "oas30", "dismiss"} {
 		if !strings.Contains(declared, `"http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/`+c+`"`) {
 			t.Errorf("%s is not declared", c)
 		}
