@@ -238,7 +238,7 @@ func (s *server) amend(c echo.Context, a amendment) error {
 	if a.book, err = s.rulebookOf(ctx, a.county.rulebook); err != nil {
 		return err
 	}
-	err = s.db.InTx(ctx, func(tx pgx.Tx) error { return s.amendIn(ctx, tx, &a) })
+	err = s.db.InTxAgain(ctx, func(tx pgx.Tx) error { return s.amendIn(ctx, tx, &a) })
 	if err != nil {
 		return s.amendProblem(err)
 	}
@@ -257,9 +257,12 @@ func (s *server) amend(c echo.Context, a amendment) error {
 // follows: all or nothing. Every door goes this way, so here is what must hold
 // before a declaration is taken one parcel at a time: nobody decides by it yet.
 func (s *server) amendIn(ctx context.Context, tx pgx.Tx, a *amendment) error {
+	if _, err := a.hold(ctx, tx); err != nil {
+		return err
+	}
 	list := append([]intake.Amendment{a.change}, a.further...)
-	for i := range list {
-		if err := workflow.Editable(ctx, tx, workflow.Key{County: a.county.code, Year: a.year, Direction: string(a.direction), Number: list[i].Number}); err != nil {
+	for _, number := range numbersOf(list) {
+		if err := workflow.Editable(ctx, tx, workflow.Key{County: a.county.code, Year: a.year, Direction: string(a.direction), Number: number}); err != nil {
 			return err
 		}
 	}
@@ -292,6 +295,22 @@ func (s *server) amendIn(ctx context.Context, tx pgx.Tx, a *amendment) error {
 	}
 	_, a.issues, err = intake.AmendIn(ctx, tx, s.db, req, list...)
 	return err
+}
+
+// hold gives the version in force and holds the declaration: always before the
+// records of its parcels, or two changes would wait for each other.
+func (a *amendment) hold(ctx context.Context, tx pgx.Tx) (uuid.UUID, error) {
+	return intake.InForce(ctx, tx, &intake.Request{County: a.county.code, Kind: intake.Kind(a.kind()), Year: a.year, Scope: a.scope})
+}
+
+// numbersOf are the changed parcels in the order in which their records are locked.
+func numbersOf(list []intake.Amendment) []string {
+	numbers := make([]string, len(list))
+	for i := range list {
+		numbers[i] = list[i].Number
+	}
+	slices.Sort(numbers)
+	return numbers
 }
 
 // document is what is kept of a change, as an uploaded file is.

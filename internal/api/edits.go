@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ func (s *server) edit(ctx context.Context, county string, changes []collection.C
 		return err
 	}
 	var list []*amendment
-	err = s.db.InTx(ctx, func(tx pgx.Tx) error {
+	err = s.db.InTxAgain(ctx, func(tx pgx.Tx) error {
 		e := &editing{server: s, tx: tx, county: row}
 		if list, err = e.group(ctx, changes); err != nil {
 			return err
@@ -53,9 +54,7 @@ func (s *server) edit(ctx context.Context, county string, changes []collection.C
 	if err != nil {
 		return s.amendProblem(err)
 	}
-	for _, a := range list {
-		s.judge(ctx, a)
-	}
+	s.judge(ctx, list)
 	return nil
 }
 
@@ -180,7 +179,7 @@ type declaredRow struct {
 // fill makes the changes of one declaration ready for its new version.
 func (e *editing) fill(ctx context.Context, a *amendment, changes []collection.Change) error {
 	actor, _ := access.From(ctx)
-	base, err := intake.InForce(ctx, e.tx, &intake.Request{County: e.county.code, Kind: intake.Kind(a.kind()), Year: a.year, Scope: a.scope})
+	base, err := a.hold(ctx, e.tx)
 	if err != nil {
 		return err
 	}
@@ -195,7 +194,7 @@ func (e *editing) fill(ctx context.Context, a *amendment, changes []collection.C
 			return err
 		}
 		m := intake.Amendment{Base: base, Number: c.Number, UploadID: uuid.New(), Township: actor.Township,
-			Text: c.Text, Geometry: c.Geometry, Withdraw: c.Action == collection.Delete}
+			Text: maps.Clone(c.Text), Geometry: c.Geometry, Withdraw: c.Action == collection.Delete}
 		if err := a.follow(&m, row); err != nil {
 			return err
 		}

@@ -14,18 +14,21 @@ import (
 	"gengheng/internal/screening"
 )
 
-// judgeWithin is how long an edit waits for its verdict: a county whose layers
-// are in memory takes milliseconds, one that was never read takes longer.
+// judgeWithin is how long an edit waits for its verdicts, of however many
+// declarations: a county whose layers are in memory takes milliseconds, one that
+// was never read takes longer.
 const judgeWithin = 20 * time.Second
 
-// judge keeps what there is to say about the parcels of a version just made, until
-// the screening that was begun with it has read them. What cannot be judged now
+// judge keeps what there is to say about the parcels of versions just made, until
+// the screening that was begun with them has read them. What cannot be judged now
 // shows as not screened yet; the edit stands either way.
-func (s *server) judge(ctx context.Context, a *amendment) {
+func (s *server) judge(ctx context.Context, list []*amendment) {
 	ctx, cancel := context.WithTimeout(ctx, judgeWithin)
 	defer cancel()
-	if err := s.judgeEdited(ctx, a); err != nil {
-		s.log.WarnContext(ctx, "an edit was not judged at once", "county", a.county.code, "year", a.year, "dataset", a.dataset, "err", err)
+	for _, a := range list {
+		if err := s.judgeEdited(ctx, a); err != nil {
+			s.log.WarnContext(ctx, "an edit was not judged at once", "county", a.county.code, "year", a.year, "dataset", a.dataset, "err", err)
+		}
 	}
 }
 

@@ -10,10 +10,12 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"gengheng/internal/intake"
 	"gengheng/internal/jobs"
 	"gengheng/internal/screening"
 )
@@ -338,6 +340,57 @@ func TestEdit_IsJudgedAsTheScreeningDoes(t *testing.T) {
 			if got, want := after.property(name), before[i].property(name); got != want || name == "verdict" && got == nil {
 				t.Errorf("%s: %s is %v by the screening, %v by the edit", path, name, got, want)
 			}
+		}
+	}
+}
+
+// Every door takes the declaration before the records of its parcels: one that
+// waits for the declaration holds no record, or two would wait for each other.
+func TestEdit_HoldsTheDeclarationFirst(t *testing.T) {
+	t.Parallel()
+	s := newService(t, true)
+	if a := s.send("POST", in, geo, `{"type":"Feature","geometry":`+plot(10, 0, 5)+`,"properties":{"SBBH":"先后","XZDM":"`+townA+`"}}`, zone); a.status != 201 {
+		t.Fatal(a.text)
+	}
+	s.stand("先后", "draft")
+	item, at := in+"/2025."+url.PathEscape("先后"), s.URL+"/api/v1/counties/"+county+"/years/2025/candidates/in/"+url.PathEscape("先后")
+	version := func() string {
+		return s.text(`SELECT dataset_id::text FROM dataset WHERE county_code = $1 AND kind = 'CANDIDATE_IN' AND year = 2025 AND scope = $2 AND status = 'committed'
+			ORDER BY commit_seq DESC LIMIT 1`, county, townA)
+	}
+	for name, change := range map[string]func() answer{
+		"a desktop GIS": func() answer { return s.send("PATCH", item, patch, `{"properties":{"CUN":"二村"}}`) },
+		"the contract": func() answer {
+			return s.send("PUT", at, "application/json", `{"dataset_id":"`+version()+`","village":"三村","reason":"合成"}`)
+		},
+	} {
+		tx, err := s.db.Pool.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tx.Rollback(context.WithoutCancel(t.Context())) //nolint:errcheck // only if the test fails
+		if _, err := intake.InForce(t.Context(), tx, &intake.Request{County: county, Kind: "CANDIDATE_IN", Year: 2025, Scope: townA}); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan answer, 1)
+		go func() { done <- change() }()
+		for waits := false; !waits; {
+			select {
+			case a := <-done:
+				t.Fatalf("%s did not wait for the declaration: %d %s", name, a.status, a.text)
+			case <-time.After(5 * time.Millisecond):
+			}
+			waits = s.text(`SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+				WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted)::text`) == "true"
+		}
+		if _, err := tx.Exec(t.Context(), `SELECT FROM workflow_record WHERE county_code = $1 AND number = '先后' FOR UPDATE NOWAIT`, county); err != nil {
+			t.Errorf("%s holds the record while it waits for the declaration: %v", name, err)
+		}
+		if err := tx.Rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if a := <-done; a.status != 200 {
+			t.Errorf("%s: %d %s", name, a.status, a.text)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -144,6 +145,18 @@ func (db *DB) ConnString() string { return db.Pool.Config().ConnString() }
 // otherwise (and if fn panics).
 func (db *DB) InTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, db.Pool, fn)
+}
+
+// InTxAgain is InTx, again where PostgreSQL ended the transaction so that others
+// could go on (deadlock_detected), at most five times: fn must do the same each time.
+func (db *DB) InTxAgain(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	for tries := 1; ; tries++ {
+		err := db.InTx(ctx, fn)
+		var pg *pgconn.PgError
+		if err == nil || tries == 5 || !errors.As(err, &pg) || pg.Code != "40P01" {
+			return err
+		}
+	}
 }
 
 // TryLock takes the advisory lock named key, for as long as one process must

@@ -116,3 +116,32 @@ func TestOpenRefuses(t *testing.T) {
 		})
 	}
 }
+
+// What PostgreSQL ended for the sake of others is done again, a few times; any
+// other error is the caller's at once.
+func TestInTxAgain(t *testing.T) {
+	t.Parallel()
+	db := storetest.Empty(t)
+	for name, tt := range map[string]struct {
+		state       string
+		fails, want int // of so many runs; runs
+		ok          bool
+	}{
+		"one deadlock":     {"40P01", 1, 2, true},
+		"deadlocks always": {"40P01", 99, 5, false},
+		"another error":    {"23505", 1, 1, false},
+		"none":             {"", 0, 1, true},
+	} {
+		runs := 0
+		err := db.InTxAgain(t.Context(), func(tx pgx.Tx) error {
+			if runs++; runs > tt.fails {
+				return nil
+			}
+			_, err := tx.Exec(t.Context(), `DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '`+tt.state+`'; END $$`)
+			return err
+		})
+		if runs != tt.want || (err == nil) != tt.ok {
+			t.Errorf("%s: %d runs, %v; want %d", name, runs, err, tt.want)
+		}
+	}
+}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"gengheng/internal/access"
 	"gengheng/internal/land"
@@ -42,7 +41,7 @@ func (y Year) Act(ctx context.Context, action workflow.Action, items []Item, rea
 	items = slices.Clone(items)
 	slices.SortFunc(items, func(p, q Item) int { return workflow.Compare(y.key(p), y.key(q)) })
 	var out []workflow.Record
-	err = y.inTx(ctx, func(tx pgx.Tx) error {
+	err = y.DB.InTxAgain(ctx, func(tx pgx.Tx) error {
 		var refused Refusals
 		out = nil
 		if err := y.running(ctx, tx); err != nil {
@@ -118,7 +117,7 @@ func (y Year) Give(ctx context.Context, keys []workflow.Key, o workflow.Opinion)
 	keys = slices.Clone(keys)
 	slices.SortFunc(keys, workflow.Compare)
 	var out []Given
-	err = y.inTx(ctx, func(tx pgx.Tx) error {
+	err = y.DB.InTxAgain(ctx, func(tx pgx.Tx) error {
 		var refused Refusals
 		out = nil
 		for _, key := range keys {
@@ -138,18 +137,6 @@ func (y Year) Give(ctx context.Context, keys []workflow.Key, o workflow.Opinion)
 
 func (y Year) key(i Item) workflow.Key {
 	return workflow.Key{County: y.County, Year: y.Number, Direction: i.Direction, Number: i.Number}
-}
-
-// inTx runs fn in a transaction, again where PostgreSQL ended it so that others
-// could go on.
-func (y Year) inTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
-	for tries := 1; ; tries++ {
-		err := pgx.BeginFunc(ctx, y.DB.Pool, fn)
-		var pg *pgconn.PgError
-		if err == nil || tries == 5 || !errors.As(err, &pg) || pg.Code != "40P01" { // deadlock_detected
-			return err
-		}
-	}
 }
 
 // direct tells whether an action may be taken by itself; the others follow from

@@ -31,7 +31,7 @@ func (y Year) Close(ctx context.Context, reason string) (ledger.Posted, error) {
 	}
 	id, as := by(a)
 	var posted ledger.Posted
-	err = y.inTx(ctx, func(tx pgx.Tx) error {
+	err = y.DB.InTxAgain(ctx, func(tx pgx.Tx) error {
 		opened, err := ledger.YearOf(ctx, tx, y.County, y.Number)
 		if err != nil {
 			return err

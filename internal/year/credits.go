@@ -20,7 +20,7 @@ func (y Year) AddCredit(ctx context.Context, programme, number string, geom orb.
 		return id, &ledger.Error{Code: ledger.NotReversible, Programme: programme,
 			Detail: fmt.Sprintf("“%s”的土地由县级验收认定，不能登记。 Land of this programme is credited by its acceptance.", programme)}
 	}
-	err = y.inTx(ctx, func(tx pgx.Tx) error {
+	err = y.DB.InTxAgain(ctx, func(tx pgx.Tx) error {
 		if id, err = ledger.AddCredit(ctx, tx, y.County, programme, y.Number, number, geom); err != nil {
 			return err
 		}
@@ -37,7 +37,7 @@ func (y Year) CancelCredit(ctx context.Context, credit uuid.UUID, reason, approv
 		return err
 	}
 	id, as := by(a)
-	return y.inTx(ctx, func(tx pgx.Tx) error {
+	return y.DB.InTxAgain(ctx, func(tx pgx.Tx) error {
 		err := ledger.CancelCredit(ctx, tx, y.County, credit, ledger.Note{By: ledger.By{ID: id, As: as}, Reason: reason, Approval: approval})
 		if err != nil {
 			return err
@@ -59,7 +59,7 @@ func (y Year) Settle(ctx context.Context, key, township, reason string) (ledger.
 	}
 	id, as := by(a)
 	var out ledger.Posted
-	err = y.inTx(ctx, func(tx pgx.Tx) error {
+	err = y.DB.InTxAgain(ctx, func(tx pgx.Tx) error {
 		book := ledger.Book{County: y.County, Year: y.Number, Township: township}
 		if err := ledger.KnowsTownship(ctx, tx, book); err != nil {
 			return err

@@ -40,7 +40,7 @@ func (y Year) Inspect(ctx context.Context, judge Judge, direction, number string
 	m := workflow.Measured{Boundary: boundary, SRID: judge.SRID(), Gross: land.OfficialArea(boundary, judge.Zone()), Rulebook: judge.Rulebook().Hash,
 		Deviation: int64(math.Round(judge.Rulebook().Acceptance.AreaDeviationPercent * 100))}
 	var d screening.Declaration
-	if err := y.inTx(ctx, func(tx pgx.Tx) error { d, err = y.planned(ctx, tx, a, key, kind, &m); return err }); err != nil {
+	if err := y.DB.InTxAgain(ctx, func(tx pgx.Tx) error { d, err = y.planned(ctx, tx, a, key, kind, &m); return err }); err != nil {
 		return workflow.Inspection{}, err
 	}
 	d.Geometry = boundary
@@ -50,7 +50,7 @@ func (y Year) Inspect(ctx context.Context, judge Judge, direction, number string
 	}
 	y.judged(&m, &judged[0].Verdict)
 	var out workflow.Inspection
-	err = y.inTx(ctx, func(tx pgx.Tx) error {
+	err = y.DB.InTxAgain(ctx, func(tx pgx.Tx) error {
 		out, err = y.Flow.Inspect(ctx, tx, a, key, kind, m, note)
 		return err
 	})
@@ -145,7 +145,7 @@ func (y Year) AddPhoto(ctx context.Context, direction, number string, d workflow
 	}
 	key := workflow.Key{County: y.County, Year: y.Number, Direction: direction, Number: number}
 	var out workflow.FieldPhoto
-	err = y.inTx(ctx, func(tx pgx.Tx) error {
+	err = y.DB.InTxAgain(ctx, func(tx pgx.Tx) error {
 		parcel, srid, err := y.geometry(ctx, tx, key, sqlParcel)
 		if err != nil {
 			return err

@@ -36,7 +36,7 @@ func (y Year) Recognise(ctx context.Context, items []Item, survey *uuid.UUID, re
 	items = slices.Clone(items)
 	slices.SortFunc(items, func(p, q Item) int { return workflow.Compare(y.key(p), y.key(q)) })
 	var out []Recognition
-	err = y.inTx(ctx, func(tx pgx.Tx) error {
+	err = y.DB.InTxAgain(ctx, func(tx pgx.Tx) error {
 		var refused Refusals
 		out = nil
 		id, version, err := y.survey(ctx, tx, y.Number+1, survey)

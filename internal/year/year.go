@@ -58,7 +58,7 @@ func (y Year) Propose(ctx context.Context, plan uuid.UUID, title, reason string)
 	}
 	id, as := by(a)
 	var out *planning.Publication
-	err = y.inTx(ctx, func(tx pgx.Tx) error {
+	err = y.DB.InTxAgain(ctx, func(tx pgx.Tx) error {
 		out, err = planning.Propose(ctx, tx, y.County, plan, title, reason, planning.By{ID: id, As: as})
 		if err != nil {
 			return err
@@ -94,7 +94,7 @@ func (y Year) Decide(ctx context.Context, approve bool, decision string) (*plann
 	}
 	id, as := by(a)
 	var out *planning.Publication
-	err = y.inTx(ctx, func(tx pgx.Tx) error {
+	err = y.DB.InTxAgain(ctx, func(tx pgx.Tx) error {
 		out, err = planning.Decide(ctx, tx, y.County, y.Number, approve, decision, planning.By{ID: id, As: as})
 		if err != nil {
 			return err
