@@ -157,8 +157,7 @@ func (e *editing) newScope(ctx context.Context, actor access.Actor, c *collectio
 // presentYear gives a new parcel the year that the county works on.
 func (e *editing) presentYear(ctx context.Context, c *collection.Change) error {
 	var year *int
-	err := e.tx.QueryRow(ctx, `SELECT coalesce((SELECT max(year) FROM county_year WHERE county_code = $1),
-		(SELECT max(year) FROM dataset WHERE county_code = $1 AND status = 'committed' AND kind IN ('CANDIDATE_IN', 'CANDIDATE_OUT')))`, e.county.code).Scan(&year)
+	err := e.tx.QueryRow(ctx, `SELECT working_year($1)`, e.county.code).Scan(&year)
 	if err != nil {
 		return fmt.Errorf("the year of %s: %w", e.county.code, err)
 	}

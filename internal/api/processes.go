@@ -112,15 +112,17 @@ func oneDeclaration(inputs map[string]json.RawMessage) map[string]json.RawMessag
 	return out
 }
 
-// newestRun fills in the screening that finished last.
+// newestRun fills in the screening that finished last of the year that the county
+// works on.
 func (r runner) newestRun(ctx context.Context, inputs map[string]json.RawMessage) error {
 	if _, given := inputs["run_id"]; given {
 		return nil
 	}
 	var id uuid.UUID
-	err := r.s.rows(ctx).QueryRow(ctx, `SELECT run_id FROM screening_run WHERE county_code = $1 AND status = 'done' ORDER BY finished_at DESC, run_id LIMIT 1`, r.county).Scan(&id)
+	err := r.s.rows(ctx).QueryRow(ctx, `SELECT run_id FROM screening_run
+		WHERE county_code = $1 AND year = (SELECT working_year($1)) AND status = 'done' ORDER BY finished_at DESC, run_id LIMIT 1`, r.county).Scan(&id)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return conflict("screening-not-done", "该县尚无完成的筛查；请先执行 screening。 No screening has finished yet.")
+		return conflict("screening-not-done", "该县当前工作年度尚无完成的筛查；请先执行 screening，或用 run_id 指明筛查。 No screening of the year that the county works on has finished; run one, or name one.")
 	}
 	if err != nil {
 		return fmt.Errorf("newest screening: %w", err)

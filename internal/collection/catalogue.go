@@ -140,9 +140,10 @@ const (
 )
 
 // sqlSources finds what is in force: of every layer the newest committed version,
-// of declarations that of each year and township, the screening that finished
-// last, and the plan that the newest planned year stands by: approved, else
-// proposed, else the newest feasible one.
+// of declarations that of each year and township, and of the year that the county
+// works on (working_year, which no single township moves) the screening that
+// finished last and the plan that it stands by: approved, else proposed, else the
+// newest feasible one.
 const sqlSources = `
 	(SELECT DISTINCT ON (kind) kind, dataset_id AS id, version, year, features
 	FROM dataset WHERE county_code = $1 AND status = 'committed' AND scope = '' AND kind NOT IN ('CANDIDATE_IN', 'CANDIDATE_OUT', 'DEM', 'KCXS')
@@ -153,12 +154,12 @@ const sqlSources = `
 	ORDER BY kind, year, scope, commit_seq DESC)
 	UNION ALL
 	(SELECT 'RUN', r.run_id, r.run_id::text, r.year, -1 FROM screening_run r
-	WHERE r.county_code = $1 AND r.status = 'done' ORDER BY r.finished_at DESC, r.run_id LIMIT 1)
+	WHERE r.county_code = $1 AND r.year = (SELECT working_year($1)) AND r.status = 'done' ORDER BY r.finished_at DESC, r.run_id LIMIT 1)
 	UNION ALL
 	(SELECT 'PLAN', p.plan_id, p.plan_id::text, p.year, -1 FROM plan p
 	LEFT JOIN plan_publication u ON u.county_code = p.county_code AND u.plan_id = p.plan_id AND u.status <> 'rejected'
-	WHERE p.county_code = $1 AND p.status = 'done' AND p.certificate->>'status' IN ('optimal', 'feasible')
-	ORDER BY p.year DESC, CASE u.status WHEN 'approved' THEN 0 WHEN 'proposed' THEN 1 ELSE 2 END, u.number DESC, p.finished_at DESC, p.plan_id
+	WHERE p.county_code = $1 AND p.year = (SELECT working_year($1)) AND p.status = 'done' AND p.certificate->>'status' IN ('optimal', 'feasible')
+	ORDER BY CASE u.status WHEN 'approved' THEN 0 WHEN 'proposed' THEN 1 ELSE 2 END, u.number DESC, p.finished_at DESC, p.plan_id
 	LIMIT 1)`
 
 // Source is a version that collections are read from.
@@ -260,9 +261,9 @@ func (c *Catalogue) Find(id string) (*Collection, error) {
 	case "parcels", "townships":
 		detail = "该县尚未载入这一图层。"
 	case "findings", "remainders":
-		detail = "该县尚无完成的筛查。"
+		detail = "该县当前工作年度尚无完成的筛查。"
 	case "plan_parcels":
-		detail = "该县尚无可行的方案。"
+		detail = "该县当前工作年度尚无可行的方案。"
 	}
 	return nil, Missing("collection", detail+"现有："+strings.Join(ids, "、")+"。 No such collection now.")
 }

@@ -82,7 +82,7 @@ func processList() []process {
 		{"whatif", "试算 · what-if screening", "对一个尚未申报的图形给出筛查结论，不留记录。 The verdict on a parcel that is not declared; nothing is kept.", false, whatif,
 			tree{"type": "object", "title": "结论与发现 · verdict and findings", "required": []string{"items"}}},
 		{"balancing", "平衡 · balancing", "由一次筛查编制年度方案，附证书。 A plan made from a screening, with its certificate.", true,
-			[]input{{"run_id", "筛查；缺省为最近完成的 · the screening, by default the newest finished", tree{"type": "string", "format": "uuid"}, false},
+			[]input{{"run_id", "筛查；缺省为当前工作年度最近完成的 · the screening, by default the newest finished of the year worked on", tree{"type": "string", "format": "uuid"}, false},
 				{"name", "情景名称 · name", tree{"type": "string", "maxLength": 100}, false}, {"note", "备注 · note", tree{"type": "string", "maxLength": 2000}, false},
 				{"options", "选项，缺省取自规则库 · options", tree{"type": "object"}, false}},
 			tree{"type": "object", "title": "方案 · the plan", "required": []string{"plan_id", "status", "certificate"}}},
