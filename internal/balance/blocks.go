@@ -271,7 +271,10 @@ func (e *engine) solveBlocks(list []block) (sum float64, proved bool) {
 	for b := range list {
 		s := list[b].s
 		if s != nil && s.Selected == nil && e.searches[b] != nil && e.searches[b].e.exhausted {
-			return math.Inf(1), false // what is fixed leaves the block no plan
+			if e.searches[b].e.pl.best == nil {
+				return math.Inf(1), false // what is fixed leaves the block no plan
+			}
+			return math.Inf(-1), false // it has one, which was not found to obey the constraints to the last digit
 		}
 		v := math.Inf(-1)
 		if s != nil && s.Bound != nil {

@@ -95,6 +95,48 @@ func TestBlocksBoundBelowBruteForce(t *testing.T) {
 	t.Logf("%d of %d", split, count)
 }
 
+// Ensure that a block whose plan the last check refuses is not taken for one that was
+// proved to have no plan: nothing is known of it.
+func TestBlocks_ARefusedPlanProvesNothing(t *testing.T) {
+	t.Parallel()
+	refused := 0
+	for seed := range 60 {
+		p := townProblem(rand.New(rand.NewPCG(uint64(seed), 21)))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		e := newEngine(ctx, p, Options{Gap: -1}.withDefaults(), time.Now())
+		mu, f := make([]float64, len(e.r.rhs)), make([]float64, len(e.r.edgeA))
+		if list, _ := e.r.blocks(mu, f); list == nil {
+			continue
+		} else if sum, _ := e.solveBlocks(list); math.IsInf(sum, 0) {
+			continue
+		}
+		list, _ := e.r.blocks(mu, f)
+		for b := range list {
+			for k := range list[b].p.Constraints { // of the check alone: the search knows the rows as they were
+				if c := &list[b].p.Constraints[k]; c.Sense == AtMost {
+					c.RHS -= 1e6
+				} else {
+					c.RHS += 1e6
+				}
+			}
+		}
+		sum, proved := e.solveBlocks(list)
+		for b, bs := range e.searches {
+			if bs == nil || !bs.e.exhausted || bs.e.pl.best == nil || list[b].s.Selected != nil {
+				continue
+			}
+			refused++
+			if proved || math.IsInf(sum, 1) {
+				t.Errorf("seed %d, block %d: the blocks say %v (proved %t) of a plan that was refused", seed, b, sum, proved)
+			}
+		}
+	}
+	if refused == 0 {
+		t.Error("no plan was refused")
+	}
+}
+
 // Ensure the strengthened bound of a county lies between the relaxation's and
 // HiGHS's optimum.
 func TestStrengthenedBoundOfCounty(t *testing.T) {
