@@ -27,8 +27,9 @@ const findingWhere = ` FROM finding WHERE county_code = $1 AND run_id = $2
 func (s *server) findings(ctx context.Context, county string, run uuid.UUID, f findingFilter) ([]Finding, error) {
 	rows, err := s.rows(ctx).Query(ctx, `
 		SELECT seq, direction, number, township_code, clause, check_no, severity, outcome, layer_kind, layer_version,
-		       overlap_m2::text, share, features, message_zh, message_en,
-		       CASE WHEN $9 THEN ST_AsGeoJSON(ST_Transform(geom, 4490), 9)::jsonb END`+findingWhere+`
+		       overlap_m2::text, share, finding_features_shown(layer_kind, features),
+		       finding_message_shown(layer_kind, outcome, message_zh), finding_message_shown(layer_kind, outcome, message_en),
+		       CASE WHEN $9 THEN ST_AsGeoJSON(ST_Transform(finding_geom_shown(layer_kind, geom), 4490), 9)::jsonb END`+findingWhere+`
 		AND seq > coalesce($8, -1) ORDER BY seq LIMIT $10`,
 		county, run, f.clause, f.direction, f.township, f.number, f.outcome, f.after, f.geometry, f.limit)
 	if err != nil {

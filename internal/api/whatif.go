@@ -238,11 +238,11 @@ func whatIf(ctx context.Context, session *screening.Session, list []screening.De
 	for i := range judgements {
 		item := WhatIfItem{Verdict: verdictOf(&judgements[i].Verdict, session.Zone()), Findings: []Finding{}}
 		for k := range judgements[i].Findings {
-			f := &judgements[i].Findings[k]
-			if !a.WholeCounty() && strings.HasPrefix(f.LayerKind, "CANDIDATE_") {
-				f.Features, f.Geometry = nil, nil // whose declarations these are is not a township's to know
+			f := judgements[i].Findings[k]
+			if !a.WholeCounty() {
+				f = f.Unnamed()
 			}
-			item.Findings = append(item.Findings, findingOf(k+1, f, session.Zone()))
+			item.Findings = append(item.Findings, findingOf(k+1, &f, session.Zone()))
 		}
 		out.Items = append(out.Items, item)
 	}

@@ -97,13 +97,20 @@ func collectionsOf(v Source, layers map[string]rulebook.Layer) []*Collection {
 	return []*Collection{layer(v, layers[v.Kind])}
 }
 
+// findingRows are the findings as the caller may see them: the database withholds
+// from a township what a finding says of others' declarations.
+const findingRows = `(SELECT f.county_code, f.run_id, f.seq, f.direction, f.number, f.township_code, f.clause, f.check_no, f.severity, f.outcome,
+		f.layer_kind, f.layer_version, f.overlap_m2, f.share, finding_message_shown(f.layer_kind, f.outcome, f.message_zh) AS message_zh,
+		finding_message_shown(f.layer_kind, f.outcome, f.message_en) AS message_en, finding_geom_shown(f.layer_kind, f.geom) AS geom
+	FROM finding f) t`
+
 func ofRun(v Source) []*Collection {
 	direction, no := f("direction", "方向（in 转进，out 转出）", "direction", Text), f("number", "申报编号", "number", Text)
 	township := f("township_code", "乡镇代码", "township_code", Text)
 	where := ownRows + "run_id = $2"
 	return []*Collection{
 		{ID: "findings", Title: "筛查发现", Text: fmt.Sprintf("%d 年最近一次筛查的发现；没有图形的发现（缺图层、坡度等）几何为空。 Findings of the newest finished screening.", v.Year),
-			Pin: v.Version, From: "finding t", Where: where, Geom: "t.geom", Keys: []Key{{"t.seq", true}}, Object: "t.seq", Total: -1,
+			Pin: v.Version, From: findingRows, Where: where, Geom: "t.geom", Keys: []Key{{"t.seq", true}}, Object: "t.seq", Total: -1,
 			Fields: []Field{f("seq", "序号", "seq", Integer), direction, no, township, f("clause", "条款", "clause", Text),
 				f("check_no", "检查号", "check_no", Integer), f("severity", "程度", "severity", Text), f("outcome", "结果", "outcome", Text),
 				f("layer_kind", "图层代码", "layer_kind", Text), f("layer_version", "图层版本", "layer_version", Text),

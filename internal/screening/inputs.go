@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -163,6 +164,9 @@ func (j *job) takeDatasets(rows pgx.Rows) error {
 	}
 	return nil
 }
+
+// declares tells whether a layer is of declarations, which are their townships'.
+func declares(kind string) bool { return strings.HasPrefix(kind, "CANDIDATE_") }
 
 // of lists the datasets of a kind.
 func (j *job) of(kind string) []dataset { return j.byKind[kind] }

@@ -24,8 +24,9 @@ func (f *finding) claim() (zh, en string) {
 }
 
 // message says a finding in Chinese and English: what, how much, of which
-// features, by which source.
-func (f *finding) message(book *rulebook.Rulebook) (zh, en string) {
+// features, by which source. Unless they are to be named, features are counted
+// only, and nothing is said that depends on them.
+func (f *finding) message(book *rulebook.Rulebook, names bool) (zh, en string) {
 	zh, en = f.claim()
 	z, e := []string{zh}, []string{en}
 	if f.measured {
@@ -34,7 +35,13 @@ func (f *finding) message(book *rulebook.Rulebook) (zh, en string) {
 		z = append(z, fmt.Sprintf("%s %s m²（%s 亩），占地块 %.1f%%", how, m2, m2.MuText(), 100*f.share()))
 		e = append(e, fmt.Sprintf("%s %s m² (%s mu), %.1f%% of the parcel", howEn, m2, m2.MuText(), 100*f.share()))
 	}
-	if n := len(f.features); n > 0 {
+	n := len(f.features)
+	counted := n > 0 && !names
+	switch {
+	case counted:
+		z = append(z, fmt.Sprintf("涉及 %d 个图斑", n))
+		e = append(e, fmt.Sprintf("features %d", n))
+	case n > 0:
 		labels := make([]string, 0, named)
 		for _, t := range f.features[:min(n, named)] {
 			labels = append(labels, t.label())
@@ -49,7 +56,7 @@ func (f *finding) message(book *rulebook.Rulebook) (zh, en string) {
 	if f.outcome == outcomeTolerated {
 		z, e = append(z, "在容差内"), append(e, "within the tolerance")
 	}
-	if f.detail[0] != "" && f.outcome != outcomeMissing {
+	if f.detail[0] != "" && f.outcome != outcomeMissing && !counted {
 		z, e = append(z, f.detail[0]), append(e, f.detail[1])
 	}
 	if citation := book.CitationText(*f.clause); citation != "" {

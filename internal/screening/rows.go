@@ -77,6 +77,20 @@ type Finding struct {
 	MessageZH, MessageEN string
 	// Geometry is where, in the county's plane; nil where that is not known.
 	Geometry orb.MultiPolygon
+	// unnamed is the message in Chinese and English without the features' names,
+	// where these are declarations.
+	unnamed [2]string
+}
+
+// Unnamed is the finding as a township may see it (隐去他人申报): of one about
+// declarations not which they are nor where, only how many and how much. What is
+// stored is withheld alike by finding_unnamed in the database.
+func (f Finding) Unnamed() Finding {
+	if declares(f.LayerKind) {
+		f.Features, f.Geometry = []Feature{}, nil
+		f.MessageZH, f.MessageEN = f.unnamed[0], f.unnamed[1]
+	}
+	return f
 }
 
 // Feature is a feature of a layer that a finding concerns, with its own additive
@@ -116,6 +130,9 @@ func (j *job) findingRow(f *finding) Finding {
 	if row.Features == nil {
 		row.Features = []Feature{}
 	}
-	row.MessageZH, row.MessageEN = f.message(j.book)
+	row.MessageZH, row.MessageEN = f.message(j.book, true)
+	if declares(f.kind) {
+		row.unnamed[0], row.unnamed[1] = f.message(j.book, false)
+	}
 	return row
 }
