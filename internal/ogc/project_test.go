@@ -39,6 +39,7 @@ func opensWithQGIS(t *testing.T, q desktoptest.QGIS) {
 			Name, Alias, Widget, Renderer string
 			Valid                         bool
 			Read, Values, Classes         int
+			Place                         [2]float64
 		}
 	}
 	if err := json.Unmarshal(out[bytes.LastIndexByte(bytes.TrimSpace(out), '\n')+1:], &v); err != nil {
@@ -52,6 +53,11 @@ func opensWithQGIS(t *testing.T, q desktoptest.QGIS) {
 		// QGIS reads no rows without geometry where it asks by place; findings have two
 		if !ok || !l.Valid || l.Name == "" || l.Read != n[1] && id != "findings" || l.Read < 1 {
 			t.Errorf("%s: %+v", id, l)
+		}
+	}
+	for id, l := range v.Layers {
+		if l.Place[0] < x0-10000 || l.Place[0] > x0+20000 || l.Place[1] < y0-10000 || l.Place[1] > y0+20000 {
+			t.Errorf("%s is drawn at %v, not in the county", id, l.Place)
 		}
 	}
 	if l := v.Layers["gengheng_parcels"]; l.Alias != "地类编码" || l.Widget != "ValueMap" || l.Values != len(land.Classes()) || l.Renderer != "categorizedSymbol" || l.Classes < 50 {

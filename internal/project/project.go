@@ -187,7 +187,9 @@ func projectOf(root string, cat *collection.Catalogue, year int) ([]byte, error)
 }
 
 func layerOf(root string, col *collection.Collection, year int) mapLayer {
-	source := fmt.Sprintf("url='%s/' typename='%s' restrictToRequestBBOX='1' version='OGC_API_FEATURES' pagingEnabled='true'", strings.ReplaceAll(root, "'", "%27"), url.PathEscape(col.ID))
+	// Without srsname a newer QGIS reads in the plane of storage and draws that as the
+	// degrees that the layer says it has.
+	source := fmt.Sprintf("url='%s/' typename='%s' srsname='OGC:CRS84' restrictToRequestBBOX='1' version='OGC_API_FEATURES' pagingEnabled='true'", strings.ReplaceAll(root, "'", "%27"), url.PathEscape(col.ID))
 	if year > 0 && col.Editable() {
 		source += fmt.Sprintf(` filter='"year" = %d'`, year)
 	}

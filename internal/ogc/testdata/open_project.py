@@ -2,13 +2,25 @@
 import json
 import sys
 
-from qgis.core import Qgis, QgsApplication, QgsProject
+from qgis.core import Qgis, QgsApplication, QgsCoordinateTransform, QgsProject
 
 app = QgsApplication([], False)
 app.initQgis()
 project = QgsProject.instance()
 opened = project.read(sys.argv[1])
 layers = {}
+
+
+def place(layer):
+    """Where the project draws the first feature that has a place: in its own plane."""
+    plane = QgsCoordinateTransform(layer.crs(), project.crs(), project)
+    for f in layer.getFeatures():
+        if f.hasGeometry():
+            box = plane.transformBoundingBox(f.geometry().boundingBox())
+            return [box.center().x(), box.center().y()]
+    return [0, 0]
+
+
 for layer in project.mapLayers().values():
     fields = layer.fields()
     at = fields.indexOf("DLBM")
@@ -16,6 +28,7 @@ for layer in project.mapLayers().values():
         "name": layer.name(),
         "valid": layer.isValid(),
         "read": sum(1 for _ in layer.getFeatures()) if layer.isValid() else -1,
+        "place": place(layer),
         "alias": fields[at].alias() if at >= 0 else "",
         "widget": layer.editorWidgetSetup(at).type() if at >= 0 else "",
         "values": len(layer.editorWidgetSetup(at).config().get("map", [])) if at >= 0 else 0,
