@@ -48,6 +48,9 @@ func (s *server) edit(ctx context.Context, county string, changes []collection.C
 			if err := s.amendIn(ctx, tx, a); err != nil {
 				return err
 			}
+			if err := a.tiny(ctx, tx); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
@@ -133,10 +136,8 @@ func (e *editing) newScope(ctx context.Context, actor access.Actor, c *collectio
 	case !actor.Sees(e.county.code, code):
 		return "", forbidden("township", fmt.Sprintf("乡镇 %s 的身份不能为乡镇 %s 申报。 A township declares its own parcels only.", actor.Township, code))
 	}
-	if c.Year == 0 {
-		if err := e.presentYear(ctx, c); err != nil {
-			return "", err
-		}
+	if err := e.holdYear(ctx, c); err != nil {
+		return "", err
 	}
 	if actor.Township != "" {
 		return actor.Township, nil
@@ -154,17 +155,27 @@ func (e *editing) newScope(ctx context.Context, actor access.Actor, c *collectio
 	return c.Text[township], nil
 }
 
-// presentYear gives a new parcel the year that the county works on.
-func (e *editing) presentYear(ctx context.Context, c *collection.Change) error {
+// holdYear gives a new parcel the year that the county works on, and refuses one
+// that lies beyond the year after it, or, where there is none yet, after that of the
+// calendar: nothing is declared so early, a slip of the pen is.
+func (e *editing) holdYear(ctx context.Context, c *collection.Change) error {
 	var year *int
-	err := e.tx.QueryRow(ctx, `SELECT working_year($1)`, e.county.code).Scan(&year)
-	if err != nil {
+	var calendar int
+	err := e.tx.QueryRow(ctx, `SELECT working_year($1), extract(year FROM now())::int`, e.county.code).Scan(&year, &calendar)
+	switch {
+	case err != nil:
 		return fmt.Errorf("the year of %s: %w", e.county.code, err)
-	}
-	if year == nil {
+	case year == nil && c.Year == 0:
 		return collection.Unprocessable("year-missing", "请填写年度（year）：该县尚未设置年度，也没有申报。 Give the year: the county has none yet.")
+	case c.Year == 0:
+		c.Year = *year
+		return nil
+	case year != nil:
+		calendar = *year
 	}
-	c.Year = *year
+	if c.Year > calendar+1 {
+		return collection.Unprocessable("year", fmt.Sprintf("年度 year 为 %d，至多为当前工作年度的下一年 %d；请改正，或不填。 The year lies too far ahead.", c.Year, calendar+1))
+	}
 	return nil
 }
 
@@ -249,14 +260,21 @@ func admits(c *collection.Change, row *declaredRow, twice bool) error {
 }
 
 // follow lets the declared area go with the boundary where nobody has said
-// otherwise: of a new parcel, and of one whose declared area was that of its
-// boundary (within the 1 % that the checks of a load allow).
+// otherwise: of a new parcel, of one whose declared area was that of its boundary
+// (within the 1 % that the checks of a load allow), and where it is cleared.
 func (a *amendment) follow(m *intake.Amendment, row *declaredRow) error {
 	sbmj := fields.Declaration[fields.SBMJ].Name
-	if _, given := m.Text[sbmj]; m.Geometry == nil || given && m.Text[sbmj] != "" {
+	said, given := m.Text[sbmj]
+	switch {
+	case m.Withdraw, said != "", m.Geometry == nil && !given:
+		return nil
+	case m.Geometry == nil:
+		if row != nil {
+			m.Text[sbmj] = row.area.String()
+		}
 		return nil
 	}
-	if row != nil && row.hasDeclared {
+	if row != nil && row.hasDeclared && !given {
 		if off, limit := row.declared-row.area, max(land.SquareMetre, row.area/100); off > limit || -off > limit {
 			return nil
 		}
@@ -270,4 +288,24 @@ func (a *amendment) follow(m *intake.Amendment, row *declaredRow) error {
 	}
 	m.Text[sbmj] = land.OfficialArea(geodata.Canonical(m.Geometry.Clone()), zone).String()
 	return nil
+}
+
+// tiny refuses what was drawn smaller than 1 m²: a slip of the mouse, no parcel.
+func (a *amendment) tiny(ctx context.Context, tx pgx.Tx) error {
+	var drawn []string
+	for _, m := range append([]intake.Amendment{a.change}, a.further...) {
+		if m.Geometry != nil {
+			drawn = append(drawn, m.Number)
+		}
+	}
+	var number, area string
+	err := tx.QueryRow(ctx, `SELECT number, area_m2::text FROM candidate WHERE county_code = $1 AND dataset_id = $2 AND number = ANY ($3) AND area_m2 < 1
+		ORDER BY number LIMIT 1`, a.county.code, a.dataset, drawn).Scan(&number, &area)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err != nil:
+		return fmt.Errorf("areas of what was drawn: %w", err)
+	}
+	return collection.Unprocessable("area", fmt.Sprintf("地块 %s 的图形只有 %s m²，不足 1 m²，不是一个地块；请重画。 The parcel is smaller than 1 m²; draw it again.", collection.Excerpt(number), area))
 }

@@ -2,6 +2,7 @@ package collection
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -29,7 +30,8 @@ const (
 type Change struct {
 	Action    Action
 	Direction string // in or out
-	// Year is 0 on Create for the year that is worked on.
+	// Year is 0 on Create for the year that is worked on; given, it is one that the
+	// contract knows, and where declarations are it is held against that year.
 	Year   int
 	Number string
 	// Text gives fields by their standard names; "" clears.
@@ -40,6 +42,19 @@ type Change struct {
 	// whichever there is.
 	Match []string
 }
+
+// Years of declarations, as the contract has them.
+const (
+	FirstYear = 2009
+	LastYear  = 2100
+)
+
+// Bounds of texts, in characters: the number as the contract has it, other fields
+// as the FeatureServer tells its clients.
+const (
+	longestNumber = 80
+	LongestText   = 4000
+)
 
 // Names of the two fields that a candidate is known by.
 const (
@@ -128,11 +143,14 @@ func (c *Change) setYear(v any) error {
 		return nil
 	}
 	year, err := strconv.Atoi(fmt.Sprint(v))
-	if _, number := v.(json.Number); !number || err != nil {
+	if _, number := v.(json.Number); !number || err != nil && !errors.Is(err, strconv.ErrRange) {
 		return wrongType(YearField, "年度", "整数 · a whole number", v)
 	}
 	if c.Action != Create && year != c.Year {
 		return Unprocessable("field-fixed", fmt.Sprintf("年度 year 不能由 %d 改为 %d；请删除后在另一年度新建。 The year of a feature is fixed.", c.Year, year))
+	}
+	if c.Action == Create && (year < FirstYear || year > LastYear) {
+		return Unprocessable("year", fmt.Sprintf("年度 year 为 %s，应为 %d 至 %d；不填则为当前工作年度。 The year is out of range; leave it out for the year worked on.", Excerpt(fmt.Sprint(v)), FirstYear, LastYear))
 	}
 	c.Year = year
 	return nil
@@ -148,6 +166,9 @@ func (c *Change) setNumber(f Field, v any) error {
 	}
 	if c.Action == Create {
 		c.Number = strings.TrimSpace(text)
+		if n := utf8.RuneCountInString(c.Number); n > longestNumber {
+			return Unprocessable("number", fmt.Sprintf("申报编号 SBBH 有 %d 个字符，至多 %d 个。 The number is too long.", n, longestNumber))
+		}
 	}
 	return nil
 }
@@ -172,9 +193,15 @@ func (f Field) text(v any) (string, error) {
 		if !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
 			return "", Unprocessable("text", fmt.Sprintf("字段 %s（%s）含有空字符或不是 UTF-8。 The text holds U+0000 or is not UTF-8.", f.Name, f.Title))
 		}
+		if n := utf8.RuneCountInString(v); n > LongestText {
+			return "", Unprocessable("text", fmt.Sprintf("字段 %s（%s）有 %d 个字符，至多 %d 个。 The text is too long.", f.Name, f.Title, n, LongestText))
+		}
 		return v, nil
 	case json.Number:
 		n, err := v.Float64()
+		if f.Kind == Number && err == nil && n < 0 { // of what is declared, only the area is a number
+			return "", Unprocessable("negative", fmt.Sprintf("字段 %s（%s）为 %s，不能为负。 The value must not be negative.", f.Name, f.Title, Excerpt(v.String())))
+		}
 		if f.Kind == Number && err == nil && n > -1e12 && n < 1e12 {
 			return strconv.FormatFloat(n, 'f', -1, 64), nil
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/paulmach/orb"
 
@@ -60,8 +61,8 @@ func Misplaced(mp orb.MultiPolygon, project func(orb.Point) orb.Point) string {
 	for _, poly := range mp {
 		for r := range poly {
 			ring := poly[r]
-			if len(ring) < 3 {
-				return "环的顶点少于 3 个。 A ring has fewer than 3 vertices."
+			if len(ring) == 0 {
+				return tooFew
 			}
 			if ring[0] != ring[len(ring)-1] {
 				ring = append(ring, ring[0])
@@ -73,10 +74,30 @@ func Misplaced(mp orb.MultiPolygon, project func(orb.Point) orb.Point) string {
 				}
 				ring[k] = q
 			}
+			if !spans(ring) {
+				return tooFew
+			}
 			poly[r] = ring
 		}
 	}
 	return ""
+}
+
+const tooFew = "环至少要有 3 个不同的顶点。 A ring has three different vertices at least."
+
+// spans tells whether a ring of the plane has three vertices that still differ on
+// the grid of 0.0001 m, on which boundaries are stored; with fewer it is no ring.
+func spans(ring orb.Ring) bool {
+	var seen []orb.Point
+	for _, p := range ring {
+		p = orb.Point{math.Round(p[0] * 1e4), math.Round(p[1] * 1e4)}
+		if !slices.Contains(seen, p) {
+			if seen = append(seen, p); len(seen) == 3 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Plane gives the way from the system to the county's plane.

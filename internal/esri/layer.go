@@ -13,8 +13,8 @@ const (
 	queryFormats = "JSON, geoJSON"
 	// maxRecords is the most features of one answer.
 	maxRecords = 2000
-	// longText is the length of a text that has no bound of its own.
-	longText = 4000
+	// longText is the length of a text: no edit may give a longer one.
+	longText = collection.LongestText
 )
 
 // fieldTypes are the types of fields. There is no boolean among them: yes and no

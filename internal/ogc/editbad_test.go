@@ -25,6 +25,15 @@ func TestEdit_BadInput(t *testing.T) {
 	}
 	const named = `"SBBH":"1","XZDM":"` + townA + `"`
 	bow := fmt.Sprintf(`{"type":"Polygon","coordinates":[[[%[1]v,%[2]v],[%[3]v,%[4]v],[%[3]v,%[2]v],[%[1]v,%[4]v],[%[1]v,%[2]v]]]}`, y0, x0, y0+90, x0+90)
+	// rings northing first, from the corner of the mesh
+	const ringStart, fewVertices = `{"type":"Polygon","coordinates":[`, "至少要有 3 个不同的顶点"
+	ring := func(vertices ...[2]float64) string {
+		var list []string
+		for _, v := range vertices {
+			list = append(list, fmt.Sprintf("[%v,%v]", y0+v[1], x0+v[0]))
+		}
+		return ringStart + "[" + strings.Join(list, ",") + "]]}"
+	}
 	before := s.rows()
 	for name, tc := range map[string]struct {
 		method, path, media, body string
@@ -48,7 +57,28 @@ func TestEdit_BadInput(t *testing.T) {
 		"geometry left out":         {"POST", in, geo, `{"type":"Feature","properties":{` + named + `}}`, 422, "缺少图形", nil},
 		"a point":                   {"POST", in, geo, feature(`{"type":"Point","coordinates":[111.1,36.1]}`, named), 422, "Polygon", nil},
 		"a bow tie":                 {"POST", in, geo, feature(bow, named), 422, "自相交", zone},
-		"two vertices":              {"POST", in, geo, feature(`{"type":"Polygon","coordinates":[[[111.1,36.1],[111.2,36.1]]]}`, named), 422, "少于 3", nil},
+		"two vertices":              {"POST", in, geo, feature(`{"type":"Polygon","coordinates":[[[111.1,36.1],[111.2,36.1]]]}`, named), 422, fewVertices, nil},
+		"two vertices by turns":     {"POST", in, geo, feature(ring([2]float64{0, 0}, [2]float64{90, 0}, [2]float64{0, 0}, [2]float64{90, 0}), named), 422, fewVertices, zone},
+		"two vertices, one twice":   {"POST", in, geo, feature(ring([2]float64{0, 0}, [2]float64{90, 0}, [2]float64{90, 0}), named), 422, fewVertices, zone},
+		"two on the grid":           {"POST", in, geo, feature(ring([2]float64{0, 0}, [2]float64{90, 0}, [2]float64{90, 0.00001}), named), 422, fewVertices, zone},
+		"one vertex":                {"POST", in, geo, feature(ring([2]float64{0, 0}), named), 422, fewVertices, zone},
+		"no vertex":                 {"POST", in, geo, feature(ring(), named), 422, fewVertices, zone},
+		"a hole of two":             {"POST", in, geo, feature(strings.TrimSuffix(plot(10, 10, 5), "]}")+","+strings.TrimPrefix(ring([2]float64{1030, 1030}, [2]float64{1040, 1030}, [2]float64{1030, 1030}), ringStart), named), 422, fewVertices, zone},
+		"a patch to two vertices":   {"PATCH", own, patch, `{"geometry":` + ring([2]float64{0, 0}, [2]float64{90, 0}, [2]float64{0, 0}) + `}`, 422, fewVertices, zone},
+		"no area":                   {"POST", in, geo, feature(ring([2]float64{0, 0}, [2]float64{90, 0}, [2]float64{40, 0}), named), 422, "", zone},
+		"half a m²":                 {"POST", in, geo, feature(plot(10, 10, side/2-0.35), named), 422, "不足 1 m²", zone},
+		"a patch to half a m²":      {"PATCH", own, patch, `{"geometry":` + plot(0, 0, side/2-0.35) + `}`, 422, "不足 1 m²", zone},
+		"year 0":                    {"POST", in, geo, feature(plot(10, 10, 5), named+`,"year":0`), 422, "2009", zone},
+		"a year below zero":         {"POST", in, geo, feature(plot(10, 10, 5), named+`,"year":-5`), 422, "2009", zone},
+		"a year long ago":           {"POST", in, geo, feature(plot(10, 10, 5), named+`,"year":1900`), 422, "2009", zone},
+		"a year too far ahead":      {"POST", in, geo, feature(plot(10, 10, 5), named+`,"year":2052`), 422, "2026", zone},
+		"the year after the next":   {"POST", in, geo, feature(plot(10, 10, 5), named+`,"year":2027`), 422, "2026", zone},
+		"a year of eleven digits":   {"POST", in, geo, feature(plot(10, 10, 5), named+`,"year":99999999999`), 422, "2100", zone},
+		"a year of thirty digits":   {"POST", in, geo, feature(plot(10, 10, 5), named+`,"year":999999999999999999999999999999`), 422, "2100", zone},
+		"a negative area":           {"POST", in, geo, feature(plot(10, 10, 5), named+`,"SBMJ":-5`), 422, "不能为负", zone},
+		"a patch to a negative":     {"PATCH", own, patch, `{"properties":{"SBMJ":-0.01}}`, 422, "不能为负", nil},
+		"a number too long":         {"POST", in, geo, feature(plot(10, 10, 5), `"XZDM":"`+townA+`","SBBH":"`+strings.Repeat("号", 81)+`"`), 422, "至多 80", zone},
+		"a text too long":           {"PATCH", own, patch, `{"properties":{"CUN":"` + strings.Repeat("村", 4001) + `"}}`, 422, "至多 4000", nil},
 		"far away":                  {"POST", in, geo, feature(`{"type":"Polygon","coordinates":[[[11.1,36.1],[11.2,36.1],[11.2,36.2],[11.1,36.1]]]}`, named), 422, "坐标", nil},
 		"axes swapped":              {"POST", in, geo, feature(`{"type":"Polygon","coordinates":[[[36.13,111.11],[36.14,111.11],[36.14,111.12],[36.13,111.11]]]}`, named), 422, "坐标次序", nil},
 		"a CRS that is not":         {"POST", in, geo, feature(plot(10, 10, 5), named), 400, "4546", header("Content-Crs", "http://www.opengis.net/def/crs/EPSG/0/4612")},
@@ -157,5 +187,36 @@ func TestEdit_Permissions(t *testing.T) {
 	}
 	if a := s.send("POST", in, geo, body("x", townA, 40), zone); a.status != 401 {
 		t.Errorf("without a key: %d", a.status)
+	}
+}
+
+// What lies at the very bounds is taken, and a declared area that is left out or
+// cleared is that of the boundary, however it is sent.
+func TestEdit_AtTheBounds(t *testing.T) {
+	t.Parallel()
+	s := newService(t, true)
+	long := strings.Repeat("号", 80)
+	made := s.send("POST", in, geo, `{"type":"Feature","geometry":`+plot(10, 10, 5)+`,"properties":{"year":2026,"SBBH":"`+long+`","XZDM":"`+townA+`","CUN":"`+strings.Repeat("村", 4000)+`","SBMJ":5000}}`, zone)
+	if made.status != 201 || made.json["id"] != "2026."+long || made.property("SBMJ") != 5000.0 {
+		t.Fatalf("%d %.600s", made.status, made.text)
+	}
+	at := made.header.Get("Location")
+	for _, tc := range []struct{ name, method, media, body string }{
+		{"replaced without", "PUT", geo, `{"type":"Feature","geometry":` + plot(10, 10, 6) + `,"properties":{"CUN":"合成村"}}`},
+		{"cleared by a patch", "PATCH", patch, `{"properties":{"SBMJ":null}}`},
+		{"cleared with a boundary", "PATCH", patch, `{"geometry":` + plot(10, 10, 7) + `,"properties":{"SBMJ":null}}`},
+	} {
+		if said := s.send("PATCH", at, patch, `{"properties":{"SBMJ":5000}}`); said.property("SBMJ") != 5000.0 {
+			t.Fatalf("%d %s", said.status, said.text)
+		}
+		if a := s.send(tc.method, at, tc.media, tc.body, zone); a.status != 200 || a.property("SBMJ") == nil || a.property("SBMJ") != a.property("area_m2") {
+			t.Errorf("%s: %d %s", tc.name, a.status, a.text)
+		}
+	}
+	// a parcel that stands under a wrong year can still be taken away
+	s.exec(`UPDATE dataset SET year = 2052 WHERE kind = 'CANDIDATE_IN' AND year = 2026`)
+	s.exec(`DELETE FROM candidate_judgement WHERE year = 2026`)
+	if a := s.send("DELETE", in+"/2052."+url.PathEscape(long), "", ""); a.status != 204 {
+		t.Errorf("%d %s", a.status, a.text)
 	}
 }
