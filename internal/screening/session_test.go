@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -140,6 +141,9 @@ func TestSessionSeesOtherDeclarations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		for _, f := range judgements[0].Findings {
+			c.withheld(f, "I1")
+		}
 		found := slices.ContainsFunc(judgements[0].Findings, func(f screening.Finding) bool {
 			return f.LayerKind == "CANDIDATE_IN" && f.Overlap.String() == m2(t, 150, 100, 200, 200)
 		})
@@ -210,4 +214,29 @@ func (c *county) current() []uuid.UUID {
 func refusedAs(err error, code string) bool {
 	var refusal *screening.Refusal
 	return errors.As(err, &refusal) && refusal.Code == code
+}
+
+// withheld checks that a finding about the declaration of that number says to a
+// township only that there is one, as the database says of it once it is stored.
+func (c *county) withheld(f screening.Finding, number string) {
+	c.t.Helper()
+	u := f.Unnamed()
+	if f.LayerKind != "CANDIDATE_IN" {
+		if u.MessageZH != f.MessageZH || u.MessageEN != f.MessageEN || len(u.Features) != len(f.Features) || len(u.Geometry) != len(f.Geometry) {
+			c.t.Errorf("withheld of %s: %+v", f.LayerKind, u)
+		}
+		return
+	}
+	if !strings.Contains(f.MessageZH, number) || !strings.Contains(f.MessageEN, number) || len(f.Geometry) == 0 {
+		c.t.Errorf("the county is told %+v; the test would prove nothing", f)
+	}
+	if strings.Contains(u.MessageZH+u.MessageEN, number) || len(u.Features) != 0 || u.Geometry != nil ||
+		!strings.Contains(u.MessageZH, "；涉及 1 个图斑；依据《") || !strings.Contains(u.MessageEN, "; features 1; by IN-09") {
+		c.t.Errorf("a township is told %+v", u)
+	}
+	var zh, en string
+	err := c.db.Pool.QueryRow(c.t.Context(), `SELECT finding_unnamed($1, $2), finding_unnamed($1, $3)`, f.Outcome, f.MessageZH, f.MessageEN).Scan(&zh, &en)
+	if err != nil || zh != u.MessageZH || en != u.MessageEN {
+		c.t.Errorf("stored it would read %q, %q; tried %q, %q (%v)", zh, en, u.MessageZH, u.MessageEN, err)
+	}
 }

@@ -1,0 +1,155 @@
+package ogc_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"gengheng/internal/access"
+)
+
+// Of a synthetic finding that town A's parcel overlaps two of others': their
+// numbers, of which one tries to look like the end of the list, the area that only
+// they have, and where.
+const (
+	othersOne  = "乙N022"
+	othersTwo  = "丙；依据《7"
+	othersArea = "4711.07"
+	othersZH   = "与本年度其他转进申报地块重叠；与转进申报地块重叠 6000.00 m²（9.00 亩），占地块 60.0%；涉及 2 个图斑：" + othersOne + "、" + othersTwo + "；在容差内；依据《甲》；《乙》"
+	shownZH    = "与本年度其他转进申报地块重叠；与转进申报地块重叠 6000.00 m²（9.00 亩），占地块 60.0%；涉及 2 个图斑；在容差内；依据《甲》；《乙》"
+	othersEN   = "overlaps another in parcel; features 2: " + othersOne + ", " + othersTwo + "; within the tolerance; by IN-09 of rulebook 合成"
+	shownEN    = "overlaps another in parcel; features 2; within the tolerance; by IN-09 of rulebook 合成"
+)
+
+func (s *service) overlapOthers() {
+	s.t.Helper()
+	s.exec(`INSERT INTO finding (county_code, run_id, seq, direction, number, township_code, clause, check_no, severity, outcome, layer_kind, overlap_m2, share,
+			features, message_zh, message_en, geom)
+		VALUES ($1, $2, 77, 'in', $3, $4, 'IN-09', 2, 'warn', 'tolerated', 'CANDIDATE_IN', 6000, 0.6,
+			jsonb_build_array(jsonb_build_object('bsm', $5::text, 'm2', $7::text), jsonb_build_object('bsm', $6::text)), $8, $9,
+			ST_Multi(ST_MakeEnvelope(512011, 4002011, 512077, 4002077, 4546)))`,
+		county, s.run, "甲/"+townA, townA, othersOne, othersTwo, othersArea, othersZH, othersEN)
+	// the newest screening has read the parcel as it is declared
+	s.exec(`UPDATE screening_run SET datasets = (SELECT jsonb_agg(jsonb_build_object('dataset_id', dataset_id, 'kind', kind, 'scope', scope))
+		FROM dataset WHERE kind LIKE 'CANDIDATE%') WHERE county_code = $1`, county)
+}
+
+// opened is what an answer says: the texts in it if it is an archive.
+func opened(t *testing.T, b []byte) string {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		return string(b)
+	}
+	var out strings.Builder
+	for _, f := range z.File {
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		part, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.Write(part)
+	}
+	return out.String()
+}
+
+// A township learns that its parcel overlaps others' declarations; whose they are
+// and where goes through no door, and the county's own roles see it as it is.
+func TestAccess_WhoseDeclarationsOverlapIsWithheld(t *testing.T) {
+	t.Parallel()
+	s := newService(t, false)
+	s.overlapOthers()
+	clerk := s.key(access.Capacity{Role: access.TownshipClerk, County: county, Township: townA})
+	bureau := s.key(access.Capacity{Role: access.Bureau, County: county})
+	at := s.geographic("4546", [2]float64{4002044, 512044})
+	box := fmt.Sprintf("%f,%f,%f,%f", at[0]-1e-4, at[1]-1e-4, at[0]+1e-4, at[1]+1e-4)
+	column, row := int((at[0]+180)/360*(1<<16)), int((1-math.Asinh(math.Tan(at[1]*math.Pi/180))/math.Pi)/2*(1<<16))
+	items, esri := "/ogc/"+county+"/collections/findings", "/arcgis/"+county+"/rest/services/gengheng/FeatureServer/4/query?where=1%3D1&outFields=*&f="
+	api := "/api/v1/counties/" + county
+	run := api + "/screenings/" + s.run.String()
+	// what every door gives to the county, and nobody else
+	for path, gives := range map[string]string{
+		items + "/items?limit=100":                                              othersOne,
+		items + "/items/" + s.run.String() + ".77":                              othersOne,
+		items + "/items?filter=" + url.QueryEscape("message_zh LIKE '%乙N022%'"): `"numberMatched":1`,
+		items + "/items?bbox=" + box:                                            `"numberMatched":1`,
+		items + "/download?f=csv":                                               othersOne,
+		items + "/download?f=xlsx":                                              othersOne,
+		items + "/download?f=geojson":                                           othersOne,
+		items + "/download?f=shp":                                               othersOne,
+		fmt.Sprintf("%s/tiles/WebMercatorQuad/16/%d/%d", items, row, column):    "IN-09",
+		esri + "json":    othersOne,
+		esri + "geojson": othersOne,
+		esri + "json&geometryType=esriGeometryEnvelope&inSR=4326&returnCountOnly=true&geometry=" + box: `"count":1`,
+		api + "/candidates/in/" + url.PathEscape("甲/"+townA):                                           othersOne,
+		run + "/findings?geometry=true":                                                                othersArea,
+		run + "/findings":                                                                              othersTwo,
+	} {
+		whole, part := s.ask(path, bureau), s.ask(path, clerk)
+		if !strings.Contains(whole, gives) {
+			t.Errorf("%s: the bureau lacks %s: %.600s", path, gives, whole)
+		}
+		if strings.Contains(path, "filter=") || strings.Contains(path, box) { // the answer repeats what was asked
+			part = strings.ReplaceAll(strings.ReplaceAll(part, url.QueryEscape(othersOne), ""), url.QueryEscape(box), "")
+		}
+		for _, secret := range []string{gives, "N022", "《7", othersArea, fmt.Sprintf("%.4f", at[0]), fmt.Sprintf("%.3f", at[1])} {
+			if strings.Contains(part, secret) {
+				t.Errorf("%s: the clerk sees %s: %.900s", path, secret, part)
+			}
+		}
+	}
+	for path, says := range map[string][]string{items + "/items?limit=100": {shownZH, shownEN, `"geometry":null`}, run + "/findings?geometry=true": {shownZH, shownEN, `"features":[]`},
+		esri + "json": {shownZH, shownEN}} {
+		for _, said := range says {
+			if part := s.ask(path, clerk); !strings.Contains(part, said) {
+				t.Errorf("%s: the clerk is not told %s: %.900s", path, said, part)
+			}
+		}
+	}
+	for _, file := range []string{"/findings.jsonl", "/findings.gpkg"} {
+		if resp, _ := s.raw(run+file, clerk); resp.StatusCode != http.StatusForbidden {
+			t.Errorf("the clerk gets the county's %s: %d", file, resp.StatusCode)
+		}
+	}
+}
+
+func (s *service) raw(path string, edit func(*http.Request)) (*http.Response, []byte) {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.URL+path, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	edit(req)
+	resp, err := s.Client().Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return resp, b
+}
+
+// ask is the text of an answer that must not be a refusal.
+func (s *service) ask(path string, edit func(*http.Request)) string {
+	s.t.Helper()
+	resp, b := s.raw(path, edit)
+	if resp.StatusCode >= 300 {
+		s.t.Errorf("%s: %d %.300s", path, resp.StatusCode, b)
+	}
+	if t, ok := s.t.(*testing.T); ok {
+		return opened(t, b)
+	}
+	return string(b)
+}
