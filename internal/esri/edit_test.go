@@ -121,6 +121,17 @@ func TestEdit_TogetherOrEach(t *testing.T) {
 	if second, _, text := v.done("addResults", 1); !first || id <= 0 || second || !strings.Contains(text, "149902100") {
 		t.Errorf("each: %v", v)
 	}
+	// what no declaration can be is said of the one it is in
+	for says, one := range map[string]string{
+		"至多为当前工作年度的下一年 2026": feature(plot(15, 15, 5), "SBBH", "丁 3", "XZDM", townA, "year", 2052),
+		"应为 2009 至 2100":     feature(plot(15, 15, 5), "SBBH", "丁 3", "XZDM", townA, "year", 0),
+		"至少要有 3 个不同的顶点":      feature(fmt.Sprintf(`{"rings":[[[%[1]v,%[2]v],[%[3]v,%[2]v],[%[1]v,%[2]v],[%[3]v,%[2]v],[%[1]v,%[2]v]]]}`, x0+1500, y0+1500, x0+1590), "SBBH", "丁 3", "XZDM", townA),
+		"不能为负":               feature(plot(15, 15, 5), "SBBH", "丁 3", "XZDM", townA, "SBMJ", -5),
+	} {
+		if ok, _, text := s.must(at+"/addFeatures", "features", "["+one+"]").done("addResults", 0); ok || !strings.Contains(text, says) {
+			t.Errorf("%s: %s", says, text)
+		}
+	}
 	// both directions at once, by the service
 	var all []answer
 	edits := `[{"id":2,"deletes":[` + fmt.Sprint(int(id)) + `]},{"id":3,"adds":[` + feature(plot(14, 14, 5), "SBBH", "戊 1", "XZDM", townB, "NZDL", "0301") + `]}]`
