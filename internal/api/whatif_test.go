@@ -184,7 +184,7 @@ func TestWhatIf_BadInputIsSaid(t *testing.T) {
 		"no declarations":     {`{"year":2025,"declarations":[]}`, 400, "contract", "declarations"},
 		"a point":             {`{"year":2025,"declarations":[{"direction":"in","geometry":{"type":"Point","coordinates":[111.6,36.2]}}]}`, 422, "geometry", "Polygon"},
 		"a bow tie":           {polygon(`[[[111.66,36.25],[111.67,36.26],[111.67,36.25],[111.66,36.26],[111.66,36.25]]]`), 422, "geometry", "Self-intersection"},
-		"no area":             {polygon(`[[[111.66,36.25],[111.67,36.25],[111.66,36.25]]]`), 422, "geometry", "面积"},
+		"there and back":      {polygon(`[[[111.66,36.25],[111.67,36.25],[111.66,36.25]]]`), 422, "geometry", "3 个不同的顶点"},
 		"in Beijing":          {polygon(`[[[116.4,39.9],[116.5,39.9],[116.5,40],[116.4,39.9]]]`), 422, "geometry", "116.4"},
 		"axes swapped":        {polygon(`[[[36.25,111.66],[36.25,111.67],[36.26,111.67],[36.25,111.66]]]`), 422, "geometry", "经度在前"},
 		"two vertices":        {polygon(`[[[111.66,36.25],[111.67,36.25]]]`), 422, "geometry", "3"},
