@@ -36,20 +36,6 @@ func slopes() [][2]string {
 	return [][2]string{{"1", "≤2°"}, {"2", "2°～6°"}, {"3", "6°～15°"}, {"4", "15°～25°"}, {"5", ">25°"}}
 }
 
-// tables are fields whose values are of a code table of the survey.
-var tables = map[string]func() []land.Code{
-	"DLBM": landClasses, "NZDL": landClasses, "QSXZ": land.Ownerships, "GDLX": land.SlopeTypes,
-	"TBXHDM": land.Refinements, "ZZSXDM": land.Plantings, "CZCSXM": land.BuiltUpCodes,
-}
-
-func landClasses() []land.Code {
-	var out []land.Code
-	for _, c := range land.Classes() {
-		out = append(out, land.Code{Code: c.Code, Name: c.Name})
-	}
-	return out
-}
-
 // domainOf is the domain of a field; nil if it has none.
 func domainOf(name string, kind collection.Kind) *domain {
 	d := &domain{Type: "codedValue", Name: name, Merge: "esriMPTDefaultValue", Split: "esriSPTDuplicate"}
@@ -60,10 +46,8 @@ func domainOf(name string, kind collection.Kind) *domain {
 	for _, w := range words[name] {
 		d.Values = append(d.Values, codedValue{w[1], w[0]})
 	}
-	if table := tables[name]; table != nil {
-		for _, c := range table() {
-			d.Values = append(d.Values, codedValue{c.Code + " " + c.Name, c.Code})
-		}
+	for _, c := range land.CodesOf(name) {
+		d.Values = append(d.Values, codedValue{c.Code + " " + c.Name, c.Code})
 	}
 	if kind != collection.Text || d.Values == nil {
 		return nil

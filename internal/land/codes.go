@@ -159,3 +159,28 @@ func codesOf(table []attribute) []Code {
 	}
 	return list
 }
+
+// CodesOf lists what may stand in a field of the survey or of a declaration, by
+// the field's standard name: the code table (代码表) of TD/T 1057-2020 that it takes its
+// values from. Nil where the field has none.
+func CodesOf(field string) []Code {
+	switch field {
+	case "DLBM", "NZDL":
+		var out []Code
+		for _, c := range Classes() {
+			out = append(out, Code{c.Code, c.Name})
+		}
+		return out
+	case "QSXZ":
+		return Ownerships()
+	case "GDLX":
+		return SlopeTypes()
+	case "TBXHDM":
+		return Refinements()
+	case "ZZSXDM":
+		return Plantings()
+	case "CZCSXM":
+		return BuiltUpCodes()
+	}
+	return nil
+}

@@ -197,25 +197,11 @@ func layerOf(root string, col *collection.Collection, year int) mapLayer {
 	l.SRS = system{1, "OGC:CRS84"}
 	for i, f := range col.Fields {
 		l.Aliases = append(l.Aliases, alias{i, f.Name, f.Title})
-		if codes := tables[f.Name]; codes != nil && f.Kind == collection.Text {
-			l.Fields = append(l.Fields, choice(f.Name, codes()))
+		if codes := land.CodesOf(f.Name); codes != nil && f.Kind == collection.Text {
+			l.Fields = append(l.Fields, choice(f.Name, codes))
 		}
 	}
 	return l
-}
-
-// tables are fields whose values are of a code table of the survey.
-var tables = map[string]func() []land.Code{
-	"DLBM": landClasses, "NZDL": landClasses, "QSXZ": land.Ownerships, "GDLX": land.SlopeTypes,
-	"TBXHDM": land.Refinements, "ZZSXDM": land.Plantings, "CZCSXM": land.BuiltUpCodes,
-}
-
-func landClasses() []land.Code {
-	var out []land.Code
-	for _, c := range land.Classes() {
-		out = append(out, land.Code{Code: c.Code, Name: c.Name})
-	}
-	return out
 }
 
 // choice lets people choose a field's value by its name.
