@@ -22,7 +22,7 @@ func TestClient_GDAL(t *testing.T) {
 		t.Fatal("没有 ogr2ogr，请执行 scripts/setup · GDAL's tools are missing")
 	}
 	s := newService(t, false)
-	env := []string{"GDAL_HTTP_USERPWD=gdal:" + s.secret(access.Capacity{Role: access.Bureau, County: county}), "GDAL_HTTP_AUTH=BASIC"}
+	env := []string{"GDAL_HTTP_USERPWD=gdal:" + s.Secret(access.Capacity{Role: access.Bureau, County: county}), "GDAL_HTTP_AUTH=BASIC"}
 	at := s.URL + "/arcgis/" + county + "/rest/services" + server + survey + "/query?outFields=*&f=json&where="
 	if info := string(desktoptest.Run(t, env, "ogrinfo", "-ro", "-al", "-so", "ESRIJSON:"+at+"1%3D1")); !strings.Contains(info, fmt.Sprint("Feature Count: ", parcels)) ||
 		!strings.Contains(info, "TBMJ: Real") || !strings.Contains(info, "Polygon") || !strings.Contains(info, "OBJECTID: Integer") || !strings.Contains(info, "4546") {
@@ -50,8 +50,8 @@ func TestClient_GDAL(t *testing.T) {
 	if got := len(read("1%3D1&geometry=510110,4000110,510190,4000190&geometryType=esriGeometryEnvelope")); got != 1 {
 		t.Errorf("geometry: %d", got)
 	}
-	if !s.wasAsked("resultOffset=1400", "resultRecordCount=700") {
-		t.Errorf("no page was asked for:\n%s", strings.Join(s.requests.all(), "\n"))
+	if !s.WasAsked("resultOffset=1400", "resultRecordCount=700") {
+		t.Errorf("no page was asked for:\n%s", strings.Join(s.Asked(), "\n"))
 	}
 }
 
@@ -86,14 +86,14 @@ func TestClient_QGIS(t *testing.T) {
 		if v.Count != parcels || v.Read != parcels || v.Named != parcels || v.Near != 1 || v.CRS != "EPSG:4546" || v.Extent != [4]float64{x0, y0, x0 + 5000, y0 + 5000} || v.Fields["DLBM"] != "地类编码" {
 			t.Errorf("%+v", v)
 		}
-		if !s.wasAsked("/FeatureServer/1/query?", "returnIdsOnly=true", "esriSpatialRelEnvelopeIntersects") || !s.wasAsked("/query?", "objectIds=") {
-			t.Errorf("the place was not left to the server:\n%s", strings.Join(s.requests.all(), "\n"))
+		if !s.WasAsked("/FeatureServer/1/query?", "returnIdsOnly=true", "esriSpatialRelEnvelopeIntersects") || !s.WasAsked("/query?", "objectIds=") {
+			t.Errorf("the place was not left to the server:\n%s", strings.Join(s.Asked(), "\n"))
 		}
 		if !newer {
 			return
 		}
-		if v.Filtered != parcels/10 || !s.wasAsked("/query?", "DLBM = '0305'") {
-			t.Errorf("the filter was not left to the server: %d\n%s", v.Filtered, strings.Join(s.requests.all(), "\n"))
+		if v.Filtered != parcels/10 || !s.WasAsked("/query?", "DLBM = '0305'") {
+			t.Errorf("the filter was not left to the server: %d\n%s", v.Filtered, strings.Join(s.Asked(), "\n"))
 		}
 		v.edited(t)
 	})

@@ -32,12 +32,12 @@ func feature(geometry string, pairs ...any) string {
 
 // rows is what an edit may leave behind, counted.
 func (s *service) rows() string {
-	s.t.Helper()
+	s.T.Helper()
 	var v string
-	err := s.db.Pool.QueryRow(s.t.Context(), `SELECT concat_ws(' ', (SELECT count(*) FROM dataset), (SELECT count(*) FROM upload), (SELECT count(*) FROM candidate),
+	err := s.DB.Pool.QueryRow(s.T.Context(), `SELECT concat_ws(' ', (SELECT count(*) FROM dataset), (SELECT count(*) FROM upload), (SELECT count(*) FROM candidate),
 		(SELECT count(*) FROM audit_log), (SELECT count(*) FROM candidate_judgement), (SELECT count(*) FROM candidate_object))`).Scan(&v)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return v
 }
@@ -152,15 +152,15 @@ func TestEdit_TogetherOrEach(t *testing.T) {
 
 // list is the answer of the service's applyEdits, which is no object.
 func (s *service) list(path string, pairs ...string) []any {
-	s.t.Helper()
+	s.T.Helper()
 	resp, err := s.Client().Do(s.form(path, pairs...))
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	defer resp.Body.Close()
 	var v []any
 	if err := json.NewDecoder(resp.Body).Decode(&v); err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return v
 }
@@ -227,9 +227,9 @@ func TestEdit_Refused(t *testing.T) {
 		t.Errorf("by GET: %d", code)
 	}
 	// what is under review is locked
-	s.exec(`INSERT INTO county_year (county_code, year, declare_by, plan_by, survey_date, reviewers, acceptors, approval_purposes, contract_actors)
+	s.Exec(`INSERT INTO county_year (county_code, year, declare_by, plan_by, survey_date, reviewers, acceptors, approval_purposes, contract_actors)
 		VALUES ($1, 2025, '2025-06-15', '2025-07-31', '2025-12-31', '{}', '{}', '{}', '{}')`, county)
-	s.exec(`WITH r AS (INSERT INTO workflow_record (county_code, year, direction, number, township_code, state, revision, applicant_id, applicant, dataset_id, declaration)
+	s.Exec(`WITH r AS (INSERT INTO workflow_record (county_code, year, direction, number, township_code, state, revision, applicant_id, applicant, dataset_id, declaration)
 			SELECT county_code, 2025, direction, number, township_code, 'approved', 1, gen_random_uuid(), '合成', dataset_id, 'd' FROM candidate
 			WHERE county_code = $1 AND number = $2 AND direction = 'in' LIMIT 1 RETURNING *)
 		INSERT INTO workflow_event (county_code, year, direction, number, seq, event_id, township_code, action, from_state, to_state, actor_id, actor_name, actor_role, actor_township, reason, late)

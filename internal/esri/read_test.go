@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"gengheng/internal/access"
+	"gengheng/internal/api/countytest"
 	"gengheng/internal/land"
 )
 
@@ -151,7 +152,7 @@ func TestQuery_Pages(t *testing.T) {
 func TestQuery_Geometry(t *testing.T) {
 	t.Parallel()
 	s := newService(t, true)
-	s.exec(`UPDATE parcel SET geom = ST_Multi(ST_GeomFromText('POLYGON((510000 4000000,510100 4000000,510100 4000100,510000 4000100,510000 4000000),(510020 4000020,510020 4000040,510040 4000040,510040 4000020,510020 4000020))', 4546)) WHERE fid = 0`)
+	s.Exec(`UPDATE parcel SET geom = ST_Multi(ST_GeomFromText('POLYGON((510000 4000000,510100 4000000,510100 4000100,510000 4000100,510000 4000000),(510020 4000020,510020 4000040,510040 4000040,510040 4000020,510020 4000020))', 4546)) WHERE fid = 0`)
 	one := func(pairs ...string) answer {
 		return s.must(server+survey+"/query", append([]string{"objectIds", "0"}, pairs...)...)
 	}
@@ -318,7 +319,7 @@ func TestQuery_Refused(t *testing.T) {
 		}
 	}
 	var n int
-	if err := s.db.Pool.QueryRow(t.Context(), `SELECT count(*) FROM parcel`).Scan(&n); err != nil || n != parcels {
+	if err := s.DB.Pool.QueryRow(t.Context(), `SELECT count(*) FROM parcel`).Scan(&n); err != nil || n != parcels {
 		t.Errorf("%d parcels left: %v", n, err)
 	}
 }
@@ -369,11 +370,11 @@ func TestAccess_RowsOfTheTownship(t *testing.T) {
 
 // objectID is the whole number of a township's candidate that goes in.
 func (s *service) objectID(town string) string {
-	s.t.Helper()
+	s.T.Helper()
 	var id string
-	err := s.db.Pool.QueryRow(s.t.Context(), `SELECT object_id::text FROM candidate_object WHERE county_code = $1 AND year = 2025 AND direction = 'in' AND number = $2`, county, "甲/"+town).Scan(&id)
+	err := s.DB.Pool.QueryRow(s.T.Context(), `SELECT object_id::text FROM candidate_object WHERE county_code = $1 AND year = 2025 AND direction = 'in' AND number = $2`, county, "甲/"+town).Scan(&id)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return id
 }
@@ -384,9 +385,9 @@ func TestObjectID_StaysWithTheParcel(t *testing.T) {
 	t.Parallel()
 	s := newService(t, true)
 	id := s.objectID(townA)
-	dataset := s.dataset("CANDIDATE_IN", townA, "later", 2025, 50, 2)
-	s.exec(`INSERT INTO candidate (county_code, dataset_id, fid, direction, number, township_code, purpose, area_m2, geom)
-		SELECT $1, $2, i, 'in', CASE i WHEN 0 THEN '新' ELSE $3 END, $4, '种粮', 10000, `+square+` FROM generate_series(0, 1) i`, county, dataset, "甲/"+townA, townA)
+	dataset := s.Dataset("CANDIDATE_IN", townA, "later", 2025, 50, 2)
+	s.Exec(`INSERT INTO candidate (county_code, dataset_id, fid, direction, number, township_code, purpose, area_m2, geom)
+		SELECT $1, $2, i, 'in', CASE i WHEN 0 THEN '新' ELSE $3 END, $4, '种粮', 10000, `+countytest.Square+` FROM generate_series(0, 1) i`, county, dataset, "甲/"+townA, townA)
 	v := s.must(server+ins+"/query", "where", "SBBH = '甲/"+townA+"'", "outFields", "SBBH")
 	if fmt.Sprint(v.attributes("OBJECTID")) != "["+id+"]" {
 		t.Errorf("%v, want %s", v.attributes("OBJECTID"), id)
@@ -409,7 +410,7 @@ func TestObjectID_StaysWithTheParcel(t *testing.T) {
 		t.Errorf("%d numbers of 5 parcels", len(ids))
 	}
 	var burnt, given int
-	if err := pgx.BeginFunc(t.Context(), s.db.Pool, func(tx pgx.Tx) error {
+	if err := pgx.BeginFunc(t.Context(), s.DB.Pool, func(tx pgx.Tx) error {
 		return tx.QueryRow(t.Context(), `SELECT last_value, (SELECT count(*) FROM candidate_object) FROM candidate_object_seq`).Scan(&burnt, &given)
 	}); err != nil || burnt != given {
 		t.Errorf("%d numbers taken for %d parcels: %v", burnt, given, err)

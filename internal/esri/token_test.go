@@ -14,7 +14,7 @@ import (
 func TestToken(t *testing.T) {
 	t.Parallel()
 	s := newService(t, false)
-	secret := s.secret(access.Capacity{Role: access.TownshipClerk, County: county, Township: townA})
+	secret := s.Secret(access.Capacity{Role: access.TownshipClerk, County: county, Township: townA})
 	info := s.ask(s.URL+"/arcgis/"+county+"/rest/info", nil)
 	at, _ := info.at("authInfo", "tokenServicesUrl").(string)
 	if info.at("authInfo", "isTokenBasedSecurity") != true || !strings.HasSuffix(at, "/arcgis/"+county+"/tokens/generateToken") {
@@ -81,11 +81,11 @@ func TestToken(t *testing.T) {
 	if code, _ := s.ask(count, nil, "token", elsewhere).failure(); code != 498 {
 		t.Errorf("from another address: %d", code)
 	}
-	s.exec(`UPDATE access_token SET expires_at = now() - interval '1 second' WHERE referer <> ''`)
+	s.Exec(`UPDATE access_token SET expires_at = now() - interval '1 second' WHERE referer <> ''`)
 	if code, _ := s.ask(count, header("Referer", "https://gis.example/map"), "token", bound).failure(); code != 498 {
 		t.Errorf("expired: %d", code)
 	}
-	s.exec(`UPDATE api_key SET revoked_at = now() WHERE prefix = $1`, access.KeyPrefix(secret))
+	s.Exec(`UPDATE api_key SET revoked_at = now() WHERE prefix = $1`, access.KeyPrefix(secret))
 	if code, _ := s.ask(count, nil, "token", token).failure(); code != 498 {
 		t.Errorf("its key is revoked: %d", code)
 	}
@@ -101,8 +101,8 @@ func TestToken(t *testing.T) {
 func TestToken_Refused(t *testing.T) {
 	t.Parallel()
 	s := newService(t, false)
-	secret := s.secret(access.Capacity{Role: access.Auditor, County: county})
-	other := s.secret(access.Capacity{Role: access.Auditor, County: "149902"})
+	secret := s.Secret(access.Capacity{Role: access.Auditor, County: county})
+	other := s.Secret(access.Capacity{Role: access.Auditor, County: "149902"})
 	at := s.URL + "/arcgis/" + county + "/tokens/generateToken"
 	for name, tc := range map[string]struct {
 		way   string
@@ -134,8 +134,8 @@ func TestToken_KeepsItsRole(t *testing.T) {
 	t.Parallel()
 	s := newService(t, false)
 	clerk := access.Capacity{Role: access.TownshipClerk, County: county, Township: townA}
-	both := s.secret(clerk, access.Capacity{Role: access.Bureau, County: county})
-	one := s.secret(clerk)
+	both := s.Secret(clerk, access.Capacity{Role: access.Bureau, County: county})
+	one := s.Secret(clerk)
 	at, count := s.URL+"/arcgis/"+county+"/tokens/generateToken", server+survey+"/query"
 	token := func(user, secret string) string {
 		t.Helper()
@@ -147,7 +147,7 @@ func TestToken_KeepsItsRole(t *testing.T) {
 		return text
 	}
 	tokens := map[string]string{"as named": token(clerk.String(), both), "as the role alone": token(string(clerk.Role), both), "as the only one": token("arcgis", one)}
-	s.exec(`INSERT INTO identity_role (county_code, identity_id, role, township_code)
+	s.Exec(`INSERT INTO identity_role (county_code, identity_id, role, township_code)
 		SELECT county_code, identity_id, 'bureau', '' FROM api_key WHERE prefix = $1`, access.KeyPrefix(one))
 	for name, text := range tokens {
 		ask := func(role string) answer {
@@ -168,7 +168,7 @@ func TestToken_KeepsItsRole(t *testing.T) {
 func TestToken_RefererIsOfOneSite(t *testing.T) {
 	t.Parallel()
 	s := newService(t, false)
-	secret := s.secret(access.Capacity{Role: access.TownshipClerk, County: county, Township: townA})
+	secret := s.Secret(access.Capacity{Role: access.TownshipClerk, County: county, Township: townA})
 	v := s.ask("+"+s.URL+"/arcgis/"+county+"/tokens/generateToken", nil, "username", "arcgis", "password", secret, "client", "referer", "referer", "https://GIS.example", "f", "json")
 	token, _ := v["token"].(string)
 	for page, want := range map[string]float64{

@@ -88,7 +88,7 @@ func roomOf(table map[string][]string, pkg string) string {
 }
 
 func forTestsOnly(pkg string) bool {
-	return strings.HasSuffix(pkg, "/storetest") || strings.HasSuffix(pkg, "/geodatatest") || strings.HasSuffix(pkg, "/desktoptest")
+	return strings.HasSuffix(pkg, "/storetest") || strings.HasSuffix(pkg, "/geodatatest") || strings.HasSuffix(pkg, "/desktoptest") || strings.HasSuffix(pkg, "/countytest")
 }
 
 // violations lists the imports that the table does not allow, sorted.

@@ -101,11 +101,11 @@ func TestATS(t *testing.T) {
 
 // spec is the API's definition, checked by a library that knows OpenAPI 3.0.
 func (s *service) spec(edit ...func(*http.Request)) *openapi3.T {
-	s.t.Helper()
+	s.T.Helper()
 	a := s.must(s.must("", edit...).link("service-desc", "application/vnd.oai.openapi+json;version=3.0"), edit...)
 	spec, err := openapi3.NewLoader().LoadFromData([]byte(a.text))
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return spec
 }
@@ -114,38 +114,38 @@ func atsHTTP(s *service) {
 	for _, path := range []string{"", "/", "/conformance", "/collections", "/collections/parcels", "/collections/parcels/items", "/collections/parcels/items/00000000000000aa.1", "/api"} {
 		head, get := s.send("HEAD", path, "", ""), s.get(path)
 		if head.status != 200 || get.status != 200 || head.text != "" || head.header.Get("Content-Type") != get.header.Get("Content-Type") || head.header.Get("ETag") != get.header.Get("ETag") {
-			s.t.Errorf("%s: HEAD %d %v, GET %d %v", path, head.status, head.header, get.status, get.header)
+			s.T.Errorf("%s: HEAD %d %v, GET %d %v", path, head.status, head.header, get.status, get.header)
 		}
 		if path == "/" {
 			continue // the landing page under another name
 		}
 		if a := s.send("TRACE", path, "", ""); a.status != 405 || !strings.Contains(a.header.Get("Allow"), "GET") {
-			s.t.Errorf("%s: TRACE %d, Allow %q", path, a.status, a.header.Get("Allow"))
+			s.T.Errorf("%s: TRACE %d, Allow %q", path, a.status, a.header.Get("Allow"))
 		}
 	}
 	if a := s.get("/nosuch"); a.status != 404 {
-		s.t.Errorf("%d", a.status)
+		s.T.Errorf("%d", a.status)
 	}
 	if a := s.get("", accept("text/csv")); a.status != 406 {
-		s.t.Errorf("%d", a.status)
+		s.T.Errorf("%d", a.status)
 	}
 }
 
 func atsDefinition(s *service) {
 	spec := s.spec()
 	if err := spec.Validate(context.Background()); err != nil {
-		s.t.Errorf("the definition is not valid: %v", err)
+		s.T.Errorf("the definition is not valid: %v", err)
 	}
 	if !strings.HasPrefix(spec.OpenAPI, "3.0.") {
-		s.t.Error(spec.OpenAPI)
+		s.T.Error(spec.OpenAPI)
 	}
 }
 
 func (s *service) collections() []answer {
-	s.t.Helper()
+	s.T.Helper()
 	list, _ := s.must("/collections").json["collections"].([]any)
 	if len(list) != len(every) {
-		s.t.Fatalf("%d collections", len(list))
+		s.T.Fatalf("%d collections", len(list))
 	}
 	out := make([]answer, len(list))
 	for i, v := range list {
@@ -157,13 +157,13 @@ func (s *service) collections() []answer {
 func atsCollectionLinks(s *service) {
 	a := s.must("/collections")
 	if self := a.link("self", "application/json"); s.must(self).text != a.text {
-		s.t.Errorf("self is %s", self)
+		s.T.Errorf("self is %s", self)
 	}
 	for _, c := range s.collections() {
 		list, _ := c.json["links"].([]any)
 		for _, l := range list {
 			if v, _ := l.(map[string]any); v["rel"] == nil || v["type"] == nil || v["href"] == nil {
-				s.t.Errorf("%s: a link without rel, type or href: %v", c.json["id"], v)
+				s.T.Errorf("%s: a link without rel, type or href: %v", c.json["id"], v)
 			}
 		}
 	}
@@ -172,7 +172,7 @@ func atsCollectionLinks(s *service) {
 func atsItems(s *service) {
 	for _, c := range s.collections() {
 		if title, _ := c.json["title"].(string); every[c.json["id"].(string)] == [2]int{} || title == "" || c.json["itemType"] != "feature" {
-			s.t.Errorf("%v", c.json)
+			s.T.Errorf("%v", c.json)
 		}
 	}
 }
@@ -180,14 +180,14 @@ func atsItems(s *service) {
 func atsItemsLinks(s *service) {
 	for _, c := range s.collections() {
 		if a := s.must(c.link("items", "application/geo+json")); a.json["type"] != "FeatureCollection" {
-			s.t.Errorf("%s: %.200s", c.json["id"], a.text)
+			s.T.Errorf("%s: %.200s", c.json["id"], a.text)
 		}
 	}
 }
 
 func atsExtent(s *service) {
 	for _, c := range s.collections() {
-		atsCollection(s.t, s, c.json)
+		atsCollection(s.T, s, c.json)
 	}
 }
 
@@ -195,11 +195,11 @@ func atsOneCollection(s *service) {
 	for _, c := range s.collections() {
 		one := s.must(c.link("self", "application/json"))
 		if fmt.Sprint(one.json) != fmt.Sprint(c.json) {
-			s.t.Errorf("%s is described otherwise by itself: %s", c.json["id"], one.text)
+			s.T.Errorf("%s is described otherwise by itself: %s", c.json["id"], one.text)
 		}
 	}
 	if a := s.get("/collections/nosuch"); a.status != 404 {
-		s.t.Errorf("%d", a.status)
+		s.T.Errorf("%d", a.status)
 	}
 }
 
@@ -207,11 +207,11 @@ func atsPage(s *service) {
 	for id, n := range every {
 		a := s.must("/collections/" + id + "/items?limit=3")
 		if a.json["type"] != "FeatureCollection" || a.number("numberReturned") != len(a.features()) || len(a.features()) != min(3, n[1]) {
-			s.t.Errorf("%s: %.300s", id, a.text)
+			s.T.Errorf("%s: %.300s", id, a.text)
 		}
 		for _, f := range a.features() {
 			if f["type"] != "Feature" || f["id"] == nil || f["properties"] == nil {
-				s.t.Errorf("%s: %v", id, f)
+				s.T.Errorf("%s: %v", id, f)
 			}
 		}
 	}
@@ -221,7 +221,7 @@ func atsMatched(s *service) {
 	for id, n := range every {
 		for _, limit := range []int{1, 1000} {
 			if got := s.must(fmt.Sprintf("/collections/%s/items?limit=%d", id, limit)).number("numberMatched"); got != n[1] {
-				s.t.Errorf("%s: %d of %d", id, got, n[1])
+				s.T.Errorf("%s: %d of %d", id, got, n[1])
 			}
 		}
 	}
@@ -234,7 +234,7 @@ func atsParameter(name, kind string, explode bool) func(s *service) {
 		for id := range every {
 			p := spec.Paths.Value("/collections/"+id+"/items").Get.Parameters.GetByInAndName("query", name)
 			if p == nil || p.Required || !p.Schema.Value.Type.Is(kind) || !explode && (p.Explode == nil || *p.Explode || p.Style != "form") {
-				s.t.Errorf("%s: %s is described as %+v", id, name, p)
+				s.T.Errorf("%s: %s is described as %+v", id, name, p)
 			}
 		}
 	}
@@ -242,7 +242,7 @@ func atsParameter(name, kind string, explode bool) func(s *service) {
 
 func atsOneFeature(s *service) {
 	for id := range every {
-		atsFeature(s.t, s, id, s.must("/collections/" + id + "/items?limit=1").features()[0])
+		atsFeature(s.T, s, id, s.must("/collections/" + id + "/items?limit=1").features()[0])
 	}
 }
 
@@ -252,7 +252,7 @@ func atsCRS84(s *service) {
 		for _, f := range s.must("/collections/" + id + "/items").features() {
 			for _, p := range points(f["geometry"]) {
 				if math.Abs(p[0]-111.13) > 0.1 || math.Abs(p[1]-36.15) > 0.1 {
-					s.t.Fatalf("%s: %v", id, p)
+					s.T.Fatalf("%s: %v", id, p)
 				}
 			}
 		}
@@ -264,12 +264,12 @@ func atsGeoJSON(s *service) {
 		for _, path := range []string{"/collections/" + id + "/items?limit=2", "/collections/" + id + "/items?limit=2&f=geojson"} {
 			a := s.must(path, accept("application/geo+json"))
 			if a.header.Get("Content-Type") != "application/geo+json" {
-				s.t.Errorf("%s: %s", path, a.header.Get("Content-Type"))
+				s.T.Errorf("%s: %s", path, a.header.Get("Content-Type"))
 			}
 			for _, f := range a.features() {
 				g, _ := f["geometry"].(map[string]any)
 				if g != nil && (g["type"] != "MultiPolygon" || len(points(g)) < 4 || g["crs"] != nil) {
-					s.t.Errorf("%s: %v", path, g)
+					s.T.Errorf("%s: %v", path, g)
 				}
 			}
 		}
@@ -301,12 +301,12 @@ func atsImplemented(s *service) {
 		a := s.must(s.filled(path))
 		for media := range item.Get.Responses.Value("200").Value.Content {
 			if a.header.Get("Content-Type") != media {
-				s.t.Errorf("%s: %s, described as %s", path, a.header.Get("Content-Type"), media)
+				s.T.Errorf("%s: %s, described as %s", path, a.header.Get("Content-Type"), media)
 			}
 		}
 		for method, op := range map[string]*openapi3.Operation{"POST": item.Post, "PUT": item.Put, "PATCH": item.Patch, "DELETE": item.Delete} {
 			if allow := s.send("OPTIONS", s.filled(path), "", "").header.Get("Allow"); (op != nil) != strings.Contains(allow, method) {
-				s.t.Errorf("%s: Allow is %q, described is %s: %v", path, allow, method, op != nil)
+				s.T.Errorf("%s: Allow is %q, described is %s: %v", path, allow, method, op != nil)
 			}
 		}
 	}
@@ -333,12 +333,12 @@ func atsComplete(s *service) {
 				below = strings.Join(parts, "/")
 			}
 			if spec.Paths.Value(below) == nil {
-				s.t.Errorf("%s links to %s, which is not described", path, href)
+				s.T.Errorf("%s links to %s, which is not described", path, href)
 			}
 		}
 		for _, status := range []string{"200", "400", "404"} {
 			if item.Get.Responses.Value(status) == nil {
-				s.t.Errorf("%s: %s is not described", path, status)
+				s.T.Errorf("%s: %s is not described", path, status)
 			}
 		}
 	}
@@ -356,7 +356,7 @@ func atsExceptions(s *service) {
 		r := spec.Paths.Value(described).Get.Responses.Value(fmt.Sprint(status))
 		media, _, _ := strings.Cut(a.header.Get("Content-Type"), ";")
 		if a.status != status || r == nil || r.Value.Content.Get(media) == nil {
-			s.t.Errorf("%s: %d %s is not what is described", path, a.status, media)
+			s.T.Errorf("%s: %d %s is not what is described", path, a.status, media)
 		}
 	}
 }
@@ -364,7 +364,7 @@ func atsExceptions(s *service) {
 func atsDefaultCRS(s *service) {
 	for _, c := range s.collections() {
 		if list, _ := c.json["crs"].([]any); !slices.Contains(list, any("http://www.opengis.net/def/crs/OGC/1.3/CRS84")) {
-			s.t.Errorf("%s: %v", c.json["id"], list)
+			s.T.Errorf("%s: %v", c.json["id"], list)
 		}
 	}
 }
@@ -374,7 +374,7 @@ func atsCRSDefault(s *service) {
 	for id := range every {
 		plain, asked := s.must("/collections/"+id+"/items"), s.must("/collections/"+id+"/items?crs="+crs84)
 		if fmt.Sprint(plain.features()) != fmt.Sprint(asked.features()) || plain.header.Get("Content-Crs") != "<"+crs84+">" {
-			s.t.Errorf("%s: %s", id, plain.header.Get("Content-Crs"))
+			s.T.Errorf("%s: %s", id, plain.header.Get("Content-Crs"))
 		}
 	}
 }
@@ -394,7 +394,7 @@ func atsTransform(s *service) {
 						back[k] = s.geographic(n, back[k])
 					}
 					if math.Hypot(back[k][0]-here[k][0], back[k][1]-here[k][1]) > 2e-8 {
-						s.t.Fatalf("%s %s: %v, want %v", id, uri, back[k], here[k])
+						s.T.Fatalf("%s %s: %v, want %v", id, uri, back[k], here[k])
 					}
 				}
 			}
@@ -405,13 +405,13 @@ func atsTransform(s *service) {
 // geographic brings a position in the axis order of an EPSG system to longitude
 // and latitude by PostGIS.
 func (s *service) geographic(epsg string, p [2]float64) (out [2]float64) {
-	s.t.Helper()
+	s.T.Helper()
 	if epsg != "3857" { // 4490 and the zones have the northing first
 		p[0], p[1] = p[1], p[0]
 	}
-	err := s.db.Pool.QueryRow(s.t.Context(), `SELECT ST_X(g), ST_Y(g) FROM ST_Transform(ST_SetSRID(ST_MakePoint($1, $2), $3::text::int), 4490) g`, p[0], p[1], epsg).Scan(&out[0], &out[1])
+	err := s.DB.Pool.QueryRow(s.T.Context(), `SELECT ST_X(g), ST_Y(g) FROM ST_Transform(ST_SetSRID(ST_MakePoint($1, $2), $3::text::int), 4490) g`, p[0], p[1], epsg).Scan(&out[0], &out[1])
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return out
 }
@@ -427,7 +427,7 @@ func atsSameBox(s *service, uri string, x, y int) {
 		plain := s.must(fmt.Sprintf("/collections/%s/items?limit=1000&bbox=%.9f,%.9f,%.9f,%.9f", id, box[0], box[1], box[2], box[3]))
 		asked := s.must(fmt.Sprintf("/collections/%s/items?limit=1000&bbox=%.9f,%.9f,%.9f,%.9f&bbox-crs=%s", id, box[x], box[y], box[2+x], box[2+y], uri))
 		if len(plain.features()) == 0 || fmt.Sprint(plain.features()) != fmt.Sprint(asked.features()) {
-			s.t.Errorf("%s: %d features, %d with bbox-crs", id, len(plain.features()), len(asked.features()))
+			s.T.Errorf("%s: %d features, %d with bbox-crs", id, len(plain.features()), len(asked.features()))
 		}
 	}
 }
@@ -435,7 +435,7 @@ func atsSameBox(s *service, uri string, x, y int) {
 func atsBoxCRSInvalid(s *service) {
 	for id := range every {
 		if a := s.get("/collections/" + id + "/items?bbox=1,2,3,4&bbox-crs=http://www.opengis.net/def/crs/EPSG/0/99999"); a.status != 400 {
-			s.t.Errorf("%s: %d", id, a.status)
+			s.T.Errorf("%s: %d", id, a.status)
 		}
 	}
 }

@@ -230,9 +230,9 @@ func TestItems_TooSlowIs503(t *testing.T) {
 	t.Parallel()
 	s := newService(t, true)
 	// what PostgreSQL says at the end of a statement's time, without the wait for it
-	s.exec(`ALTER TABLE parcel RENAME TO parcel_kept`)
-	s.exec(`CREATE FUNCTION slow() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = '57014', MESSAGE = 'canceling statement due to statement timeout'; END $$`)
-	s.exec(`CREATE VIEW parcel AS SELECT * FROM parcel_kept WHERE slow()`)
+	s.Exec(`ALTER TABLE parcel RENAME TO parcel_kept`)
+	s.Exec(`CREATE FUNCTION slow() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = '57014', MESSAGE = 'canceling statement due to statement timeout'; END $$`)
+	s.Exec(`CREATE VIEW parcel AS SELECT * FROM parcel_kept WHERE slow()`)
 	a := s.get("/collections/parcels/items")
 	if a.status != 503 || a.header.Get("Retry-After") == "" || !strings.Contains(a.text, "超时") {
 		t.Errorf("%d %v %s", a.status, a.header, a.text)
@@ -252,11 +252,11 @@ func TestPlans_UseTheIndexes(t *testing.T) {
 		"a later page":   {url.Values{"limit": {"10"}, "cursor": {cursorOf(s)}}, "parcel_pkey"},
 		"a small bbox":   {url.Values{"bbox": {"111.11,36.13,111.112,36.131"}}, "parcel_geom"},
 	} {
-		sql, args, err := gis.PageSQL(t.Context(), s.db.Pool, county, "parcels", tc.query)
+		sql, args, err := gis.PageSQL(t.Context(), s.DB.Pool, county, "parcels", tc.query)
 		if err != nil {
 			t.Fatal(err)
 		}
-		rows, err := s.db.Pool.Query(t.Context(), "EXPLAIN "+sql, args...)
+		rows, err := s.DB.Pool.Query(t.Context(), "EXPLAIN "+sql, args...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -269,10 +269,10 @@ func TestPlans_UseTheIndexes(t *testing.T) {
 }
 
 func cursorOf(s *service) string {
-	s.t.Helper()
+	s.T.Helper()
 	u, err := url.Parse(s.must("/collections/parcels/items?limit=10").link("next", ""))
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return u.Query().Get("cursor")
 }

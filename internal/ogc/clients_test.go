@@ -23,7 +23,7 @@ func TestClient_GDAL(t *testing.T) {
 		t.Fatal("没有 ogr2ogr，请执行 scripts/setup · GDAL's tools are missing")
 	}
 	s := newService(t, false)
-	secret := s.secret(access.Capacity{Role: access.Bureau, County: county})
+	secret := s.Secret(access.Capacity{Role: access.Bureau, County: county})
 	env := []string{"GDAL_HTTP_USERPWD=qgis:" + secret, "GDAL_HTTP_AUTH=BASIC"}
 	source := "OAPIF:" + s.URL + "/ogc/" + county
 	list := string(desktoptest.Run(t, env, "ogrinfo", "-ro", "-q", source))
@@ -94,8 +94,8 @@ func readsWithQGIS(t *testing.T, q desktoptest.QGIS) {
 		if v.CRS != "EPSG:4546" || math.Abs(v.Extent[0]-510000) > 1 || math.Abs(v.Extent[1]-4000000) > 1 {
 			t.Errorf("the parcels lie at %v of %s", v.Extent, v.CRS)
 		}
-		if !s.wasAsked("/parcels/items?", "crs=http://www.opengis.net/def/crs/EPSG/0/4546", "filter=", "DLBM", "'0305'", "filter-lang=cql2-text") || !s.wasAsked("bbox-crs=http://www.opengis.net/def/crs/EPSG/0/4546") {
-			t.Errorf("the filter, the place or the CRS was not left to the server:\n%s", strings.Join(s.requests.all(), "\n"))
+		if !s.WasAsked("/parcels/items?", "crs=http://www.opengis.net/def/crs/EPSG/0/4546", "filter=", "DLBM", "'0305'", "filter-lang=cql2-text") || !s.WasAsked("bbox-crs=http://www.opengis.net/def/crs/EPSG/0/4546") {
+			t.Errorf("the filter, the place or the CRS was not left to the server:\n%s", strings.Join(s.Asked(), "\n"))
 		}
 	}
 	for _, name := range []string{"BSM", "DLBM", "DLMC", "TBMJ", "area_m2"} {

@@ -211,7 +211,7 @@ func TestNext_ShowsEverythingOnceInOneVersion(t *testing.T) {
 				seen[f["id"]]++
 			}
 			if path = a.link("next", ""); pages == 0 && limit == 333 {
-				s.survey("00000000000000cc", 99, 5, "0103")
+				s.Survey("00000000000000cc", 99, 5, "0103")
 			}
 		}
 		want := parcels
@@ -225,7 +225,7 @@ func TestNext_ShowsEverythingOnceInOneVersion(t *testing.T) {
 	if a := s.get("/collections/parcels/items/00000000000000aa.7"); a.status != 200 {
 		t.Errorf("a feature of the version before: %d", a.status)
 	}
-	s.exec(`UPDATE dataset SET status = 'retired', retired_at = now(), retired_reason = '合成' WHERE version = '00000000000000aa'`)
+	s.Exec(`UPDATE dataset SET status = 'retired', retired_at = now(), retired_reason = '合成' WHERE version = '00000000000000aa'`)
 	if a := s.get("/collections/parcels/items/00000000000000aa.7"); a.status != 404 {
 		t.Errorf("a feature of a retired version: %d", a.status)
 	}

@@ -3,160 +3,29 @@ package ogc_test
 import (
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
-	"net/url"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"gengheng/internal/access"
-	"gengheng/internal/api"
-	"gengheng/internal/geodata/geodatatest"
-	"gengheng/internal/rulebook"
-	"gengheng/internal/store"
-	"gengheng/internal/store/storetest"
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
+	"gengheng/internal/api/countytest"
 )
 
 const (
-	county = "149901"
-	townA  = "149901100"
-	townB  = "149901101"
-	// parcels of the synthetic survey: a mesh of squares of 100 m, 50 in a row,
-	// from easting 510000 and northing 4000000 of EPSG:4546
-	parcels = 2500
-	side    = 100.0
-	x0, y0  = 510000.0, 4000000.0
+	county  = countytest.Code
+	townA   = countytest.TownA
+	townB   = countytest.TownB
+	parcels = countytest.Parcels
+	side    = countytest.Side
+	x0, y0  = countytest.X0, countytest.Y0
 )
 
 // service is the whole HTTP service over a synthetic county (合成县).
-type service struct {
-	*httptest.Server
-	t    testing.TB
-	db   *store.DB
-	plan uuid.UUID
-	run  uuid.UUID
-
-	requests *requests
-}
-
-// requests remembers the path and query of every request.
-type requests struct {
-	mu    sync.Mutex
-	asked []string
-}
+type service struct{ *countytest.County }
 
 func newService(t testing.TB, open bool) *service {
 	t.Helper()
-	geodatatest.Child(t) // writes the files that are downloaded
-	db := storetest.New(t)
-	files, err := api.NewFiles(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := api.New(api.Config{DB: db, Queue: queue{}, Files: files, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Open: open})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &service{t: t, db: db, plan: uuid.New(), run: uuid.New(), requests: &requests{}}
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.requests.add(r.URL)
-		h.ServeHTTP(w, r)
-	}))
-	t.Cleanup(s.Close)
-	s.fill()
-	return s
-}
-
-// add remembers a request as a person reads it.
-func (r *requests) add(u *url.URL) {
-	query, err := url.QueryUnescape(u.RawQuery)
-	if err != nil {
-		query = u.RawQuery
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.asked = append(r.asked, u.Path+"?"+query)
-}
-
-// all is every request so far.
-func (r *requests) all() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.Clone(r.asked)
-}
-
-// wasAsked says whether one request had all of the words.
-func (s *service) wasAsked(words ...string) bool {
-	return slices.ContainsFunc(s.requests.all(), func(asked string) bool {
-		return !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(asked, word) })
-	})
-}
-
-func (s *service) exec(sql string, args ...any) {
-	s.t.Helper()
-	if _, err := s.db.Pool.Exec(s.t.Context(), sql, args...); err != nil {
-		s.t.Fatalf("%s: %v", sql, err)
-	}
-}
-
-// square is the SQL of the square of parcel i.
-const square = `ST_Multi(ST_MakeEnvelope(510000 + i % 50 * 100, 4000000 + i / 50 * 100, 510100 + i % 50 * 100, 4000100 + i / 50 * 100, 4546))`
-
-func (s *service) dataset(kind, scope, version string, year, seq, features int) uuid.UUID {
-	s.t.Helper()
-	id := uuid.New()
-	s.exec(`INSERT INTO dataset (county_code, dataset_id, kind, scope, year, status, version, commit_seq, features, upload_id, file_name, file_sha256)
-		SELECT $1, $2, $3, $4, $5, 'committed', $6, $7, $8, upload_id, 'f', 's' FROM upload WHERE county_code = $1`, county, id, kind, scope, year, version, seq, features)
-	return id
-}
-
-func (s *service) survey(version string, seq, n int, class string) {
-	s.t.Helper()
-	id := s.dataset("DLTB", "", version, 2025, seq, n)
-	s.exec(`INSERT INTO parcel (county_code, dataset_id, fid, bsm, dlbm, dlmc, zldwdm, tbmj, gddb, area_m2, geom)
-		SELECT $1, $2, i, lpad(i::text, 18, '0'), CASE WHEN i % 10 = 0 THEN '0305' ELSE $4 END, CASE WHEN i % 10 = 0 THEN '灌木林地' ELSE '水田' END,
-			CASE WHEN i < $3 / 2 THEN '149901100' ELSE '149901101' END || '001', 9999.5, i % 15 + 1, 10000, `+square+` FROM generate_series(0, $3::int - 1) i`, county, id, n, class)
-}
-
-func (s *service) fill() {
-	s.t.Helper()
-	book, err := rulebook.Shanxi2025()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.exec(`INSERT INTO rulebook (version, id, year, document) VALUES ($1, $2, 2025, $3)`, book.Hash, book.ID, string(book.Document))
-	s.exec(`INSERT INTO county (county_code, name, srid, synthetic, rulebook) VALUES ($1, '合成示例县', 4546, true, $2), ('149902', '合成邻县', 4546, true, $2)`, county, book.Hash)
-	s.exec(`INSERT INTO upload (county_code, upload_id, file_name, size, sha256) VALUES ($1, $2, 'f', 1, 's')`, county, uuid.New())
-	s.survey("00000000000000aa", 1, parcels, "0101")
-	for i, kind := range []string{"XZQ", "YJJBNTTB"} {
-		id := s.dataset(kind, "", "00000000000000b"+string(rune('0'+i)), 2025, 2+i, 2)
-		s.exec(`INSERT INTO layer_feature (county_code, dataset_id, fid, kind, code, name, attrs, area_m2, geom)
-			SELECT $1, $2, i, $3, '14990110' || i, '合成乡' || i, '{"XZ": 1}', 10000, `+square+` FROM generate_series(0, 1) i`, county, id, kind)
-	}
-	s.exec(`INSERT INTO screening_run (county_code, run_id, year, status, rulebook, finished_at) VALUES ($1, $2, 2025, 'done', $3, now())`, county, s.run, book.Hash)
-	s.exec(`INSERT INTO plan (county_code, plan_id, run_id, year, status, certificate) VALUES ($1, $2, $3, 2025, 'done', '{"status":"optimal"}')`, county, s.plan, s.run)
-	for i, town := range []string{townA, townB} {
-		for _, direction := range []string{"in", "out"} {
-			id := s.dataset("CANDIDATE_"+strings.ToUpper(direction), town, "c"+town+direction, 2025, 10+i, 1)
-			s.exec(`INSERT INTO candidate (county_code, dataset_id, fid, direction, number, township_code, purpose, area_m2, geom)
-				SELECT $1, $2, 0, $3, $4, $5, '种粮', 10000, `+square+` FROM generate_series($6::int, $6::int) i`, county, id, direction, "甲/"+town, town, i)
-			s.exec(`INSERT INTO verdict (county_code, run_id, direction, number, township_code, verdict, area_m2, usable_m2, net_m2, net_paddy_m2, remainder)
-				SELECT $1, $2, $3, $4, $5, 'eligible_after_clip', 10000, 9000, 9000, 0, `+square+` FROM generate_series($6::int, $6::int) i`, county, s.run, direction, "甲/"+town, town, i)
-			s.exec(`INSERT INTO finding (county_code, run_id, seq, direction, number, township_code, clause, check_no, severity, outcome, message_zh, message_en, geom)
-				SELECT $1, $2, $7 * 10 + i, $3, $4, $5, 'IN-01', 1, 'warn', 'hit', '合成', '', CASE WHEN $3 = 'in' THEN `+square+` END FROM generate_series($6::int, $6::int) i`,
-				county, s.run, direction, "甲/"+town, town, i, len(direction))
-			s.exec(`INSERT INTO plan_parcel (county_code, plan_id, direction, number, township_code, chosen, net_m2, net_paddy_m2, reason_zh, geom)
-				SELECT $1, $2, $3, $4, $5, true, 1, 0, '合成', `+square+` FROM generate_series($6::int, $6::int) i`, county, s.plan, direction, "甲/"+town, town, i)
-		}
-	}
-	s.exec(`SELECT setval('dataset_commit_seq', 100)`)
-	s.exec(`ANALYZE parcel, layer_feature, candidate, verdict, finding, plan_parcel, dataset`)
+	return &service{countytest.New(t, open)}
 }
 
 // every is the collections that the synthetic county has, and how many features
@@ -174,40 +43,40 @@ type answer struct {
 
 // get asks below the county's landing page.
 func (s *service) get(path string, edit ...func(*http.Request)) answer {
-	s.t.Helper()
+	s.T.Helper()
 	at := path
 	if !strings.HasPrefix(path, "http") {
 		at = s.URL + "/ogc/" + county + path
 	}
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, at, nil)
+	req, err := http.NewRequestWithContext(s.T.Context(), http.MethodGet, at, nil)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	for _, f := range edit {
 		f(req)
 	}
 	resp, err := s.Client().Do(req)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	a := answer{status: resp.StatusCode, header: resp.Header, text: string(b)}
 	if err := json.Unmarshal(b, &a.json); err != nil && len(b) > 0 {
-		s.t.Fatalf("%s: no JSON: %v: %.300s", at, err, b)
+		s.T.Fatalf("%s: no JSON: %v: %.300s", at, err, b)
 	}
 	return a
 }
 
 // must is get that has to succeed.
 func (s *service) must(path string, edit ...func(*http.Request)) answer {
-	s.t.Helper()
+	s.T.Helper()
 	a := s.get(path, edit...)
 	if a.status != http.StatusOK {
-		s.t.Fatalf("%s: %d %s", path, a.status, a.text)
+		s.T.Fatalf("%s: %d %s", path, a.status, a.text)
 	}
 	return a
 }
@@ -245,35 +114,13 @@ func (a answer) number(name string) int {
 // key lets requests in as a program of a capacity, as desktop GIS do: its key is the
 // password.
 func (s *service) key(held access.Capacity) func(*http.Request) {
-	s.t.Helper()
-	secret := s.secret(held)
+	s.T.Helper()
+	secret := s.Secret(held)
 	return func(r *http.Request) { r.SetBasicAuth("qgis", secret) }
 }
 
-func (s *service) secret(held access.Capacity) string {
-	s.t.Helper()
-	var secret string
-	ctx := access.With(s.t.Context(), access.Actor{Name: "test", Role: access.Admin, County: held.County, Via: "cli"})
-	err := s.db.InTx(ctx, func(tx pgx.Tx) error {
-		p, err := access.Create(ctx, tx, access.Identity{County: held.County, Kind: "program", Name: "合成程序", Capacities: []access.Capacity{held}})
-		if err != nil {
-			return err
-		}
-		_, secret, err = access.NewKey(ctx, tx, held.County, p.ID, "合成", time.Now().Add(time.Hour))
-		return err
-	})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return secret
-}
-
 // in is the service as a subtest uses it.
-func (s *service) in(t testing.TB) *service {
-	v := *s
-	v.t = t
-	return &v
-}
+func (s *service) in(t testing.TB) *service { return &service{s.In(t)} }
 
 func accept(media string) func(*http.Request) {
 	return func(r *http.Request) { r.Header.Set("Accept", media) }

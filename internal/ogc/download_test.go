@@ -26,43 +26,43 @@ import (
 
 // fetch downloads and gives the answer with its bytes.
 func (s *service) fetch(path string, edit ...func(*http.Request)) (*http.Response, []byte) {
-	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.URL+"/ogc/"+county+path, nil)
+	s.T.Helper()
+	req, err := http.NewRequestWithContext(s.T.Context(), http.MethodGet, s.URL+"/ogc/"+county+path, nil)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	for _, f := range edit {
 		f(req)
 	}
 	resp, err := s.Client().Do(req)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return resp, b
 }
 
 // save downloads a collection into a file that GDAL opens under the name it gives.
 func (s *service) save(collection, format, query string, edit ...func(*http.Request)) string {
-	s.t.Helper()
+	s.T.Helper()
 	resp, b := s.fetch("/collections/"+collection+"/download?f="+format+query, edit...)
 	if resp.StatusCode != http.StatusOK {
-		s.t.Fatalf("%s as %s: %d %s", collection, format, resp.StatusCode, b)
+		s.T.Fatalf("%s as %s: %d %s", collection, format, resp.StatusCode, b)
 	}
 	if resp.ContentLength != int64(len(b)) {
-		s.t.Errorf("%s as %s: %d bytes of %d", collection, format, len(b), resp.ContentLength)
+		s.T.Errorf("%s as %s: %d bytes of %d", collection, format, len(b), resp.ContentLength)
 	}
 	ext := map[string]string{"shp": "zip", "gdb": "zip"}[format]
 	if ext == "" {
 		ext = format
 	}
-	path := filepath.Join(s.t.TempDir(), collection+"."+ext)
+	path := filepath.Join(s.T.TempDir(), collection+"."+ext)
 	if err := os.WriteFile(path, b, 0o600); err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	switch format {
 	case "shp":
@@ -96,7 +96,7 @@ func TestDownload_GDALReadsEveryFormat(t *testing.T) {
 	t.Parallel()
 	s := newService(t, true)
 	var sum, drawn float64
-	if err := s.db.Pool.QueryRow(t.Context(), `SELECT sum(tbmj)::float8, sum(ST_Area(geom)) FROM parcel WHERE dlbm = '0305'`).Scan(&sum, &drawn); err != nil {
+	if err := s.DB.Pool.QueryRow(t.Context(), `SELECT sum(tbmj)::float8, sum(ST_Area(geom)) FROM parcel WHERE dlbm = '0305'`).Scan(&sum, &drawn); err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range download.Formats() {
@@ -263,7 +263,7 @@ func TestDownload_HostileText(t *testing.T) {
 	t.Parallel()
 	s := newService(t, true)
 	const formula = `=HYPERLINK("http://example.invalid","点")`
-	s.exec(`UPDATE parcel SET dlmc = $1, zldwmc = '+1', bz = '－1' WHERE fid = 0`, formula)
+	s.Exec(`UPDATE parcel SET dlmc = $1, zldwmc = '+1', bz = '－1' WHERE fid = 0`, formula)
 	_, b := s.fetch("/collections/parcels/download?f=csv&BSM=000000000000000000")
 	rows, err := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(b, []byte("\ufeff")))).ReadAll()
 	if err != nil || len(rows) != 2 {
@@ -277,7 +277,7 @@ func TestDownload_HostileText(t *testing.T) {
 	if sheet := unpacked(t, b)["xl/worksheets/sheet1.xml"]; strings.Contains(sheet, "<f>") || !strings.Contains(sheet, "HYPERLINK") {
 		t.Errorf("workbook: %.2000s", sheet)
 	}
-	s.exec(`UPDATE finding SET message_zh = repeat('长', 200), message_en = '𠮷' WHERE seq = 21`)
+	s.Exec(`UPDATE finding SET message_zh = repeat('长', 200), message_en = '𠮷' WHERE seq = 21`)
 	resp, b := s.fetch("/collections/findings/download?f=shp&encoding=GBK")
 	if resp.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(string(b), "message_en") {
 		t.Errorf("a character that GBK lacks: %d %s", resp.StatusCode, b)

@@ -13,30 +13,21 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"gengheng/internal/intake"
-	"gengheng/internal/jobs"
 	"gengheng/internal/screening"
 )
 
-// queue stands for the workers: it takes jobs and does none.
-type queue struct{}
-
-func (queue) Enqueue(context.Context, pgx.Tx, string, jobs.Kind, uuid.UUID) (uuid.UUID, error) {
-	return uuid.New(), nil
-}
-
 // send asks below the landing page with a body.
 func (s *service) send(method, path, media, body string, edit ...func(*http.Request)) answer {
-	s.t.Helper()
+	s.T.Helper()
 	at := path
 	if !strings.HasPrefix(path, "http") {
 		at = s.URL + "/ogc/" + county + path
 	}
-	req, err := http.NewRequestWithContext(s.t.Context(), method, at, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(s.T.Context(), method, at, strings.NewReader(body))
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	if media != "" {
 		req.Header.Set("Content-Type", media)
@@ -46,17 +37,17 @@ func (s *service) send(method, path, media, body string, edit ...func(*http.Requ
 	}
 	resp, err := s.Client().Do(req)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	a := answer{status: resp.StatusCode, header: resp.Header, text: string(b)}
 	if len(bytes.TrimSpace(b)) > 0 {
 		if err := json.Unmarshal(b, &a.json); err != nil {
-			s.t.Fatalf("%s %s: no JSON: %v: %.300s", method, at, err, b)
+			s.T.Fatalf("%s %s: no JSON: %v: %.300s", method, at, err, b)
 		}
 	}
 	return a
@@ -88,21 +79,21 @@ func (a answer) property(name string) any {
 
 // rows is what an edit may leave behind, counted.
 func (s *service) rows() string {
-	s.t.Helper()
+	s.T.Helper()
 	var v string
-	err := s.db.Pool.QueryRow(s.t.Context(), `SELECT concat_ws(' ', (SELECT count(*) FROM dataset), (SELECT count(*) FROM upload), (SELECT count(*) FROM candidate),
+	err := s.DB.Pool.QueryRow(s.T.Context(), `SELECT concat_ws(' ', (SELECT count(*) FROM dataset), (SELECT count(*) FROM upload), (SELECT count(*) FROM candidate),
 		(SELECT count(*) FROM screening_run), (SELECT count(*) FROM audit_log), (SELECT count(*) FROM candidate_judgement))`).Scan(&v)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return v
 }
 
 func (s *service) text(sql string, args ...any) string {
-	s.t.Helper()
+	s.T.Helper()
 	var v string
-	if err := s.db.Pool.QueryRow(s.t.Context(), sql, args...).Scan(&v); err != nil {
-		s.t.Fatalf("%s: %v", sql, err)
+	if err := s.DB.Pool.QueryRow(s.T.Context(), sql, args...).Scan(&v); err != nil {
+		s.T.Fatalf("%s: %v", sql, err)
 	}
 	return v
 }
@@ -170,7 +161,7 @@ func TestEdit_AsQGIS(t *testing.T) {
 func TestEdit_KeepsWhatStillHolds(t *testing.T) {
 	t.Parallel()
 	s := newService(t, true)
-	s.exec(`UPDATE screening_run SET datasets = (SELECT jsonb_agg(jsonb_build_object('kind', kind, 'scope', scope, 'dataset_id', dataset_id)) FROM dataset)`)
+	s.Exec(`UPDATE screening_run SET datasets = (SELECT jsonb_agg(jsonb_build_object('kind', kind, 'scope', scope, 'dataset_id', dataset_id)) FROM dataset)`)
 	own := in + "/2025." + url.PathEscape("甲/"+townA)
 	if a := s.must(own); a.property("verdict") != "eligible_after_clip" || a.property("screening") != "screened" || a.property("usable_m2") != 9000.0 {
 		t.Errorf("%s", a.text)
@@ -190,7 +181,7 @@ func TestEdit_KeepsWhatStillHolds(t *testing.T) {
 	if a := s.send("PATCH", own, patch, `{"properties":{"NZDL":"0101"}}`); a.property("verdict") != "unknown" || a.property("screening") != "edited" {
 		t.Errorf("edited: %s", a.text)
 	}
-	s.exec(`DELETE FROM candidate_judgement`)
+	s.Exec(`DELETE FROM candidate_judgement`)
 	if a := s.must(own); a.property("verdict") != nil || a.property("screening") != "pending" {
 		t.Errorf("not judged: %s", a.text)
 	}
@@ -221,7 +212,7 @@ func TestEdit_Conditions(t *testing.T) {
 	}
 	// a verdict that comes meanwhile is no lost update
 	tag := s.must(at).header.Get("ETag")
-	s.exec(`UPDATE candidate_judgement SET verdict = 'forbidden'`)
+	s.Exec(`UPDATE candidate_judgement SET verdict = 'forbidden'`)
 	if now := s.must(at); now.header.Get("ETag") == tag || now.property("verdict") != "forbidden" {
 		t.Errorf("the representation has changed and its tag has not")
 	}
@@ -260,10 +251,10 @@ func TestEdit_Conditions(t *testing.T) {
 
 // approve lets a parcel's record stand where the plan is approved.
 func (s *service) stand(number, state string) {
-	s.t.Helper()
-	s.exec(`INSERT INTO county_year (county_code, year, declare_by, plan_by, survey_date, reviewers, acceptors, approval_purposes, contract_actors)
+	s.T.Helper()
+	s.Exec(`INSERT INTO county_year (county_code, year, declare_by, plan_by, survey_date, reviewers, acceptors, approval_purposes, contract_actors)
 		VALUES ($1, 2025, '2025-06-15', '2025-07-15', '2025-12-31', '{}', '{}', '{}', '{}') ON CONFLICT DO NOTHING`, county)
-	s.exec(`WITH r AS (INSERT INTO workflow_record (county_code, year, direction, number, township_code, state, revision, applicant_id, applicant, dataset_id, declaration)
+	s.Exec(`WITH r AS (INSERT INTO workflow_record (county_code, year, direction, number, township_code, state, revision, applicant_id, applicant, dataset_id, declaration)
 			SELECT c.county_code, 2025, 'in', c.number, c.township_code, $3, 1, gen_random_uuid(), '合成', c.dataset_id, 'd' FROM candidate c
 			WHERE c.county_code = $1 AND c.number = $2 AND c.direction = 'in' LIMIT 1 RETURNING *)
 		INSERT INTO workflow_event (county_code, year, direction, number, seq, event_id, township_code, action, from_state, to_state, actor_id, actor_name, actor_role, actor_township, reason, late)
@@ -328,7 +319,7 @@ func TestEdit_IsJudgedAsTheScreeningDoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := screening.Run(t.Context(), s.db, county, run, nil); err != nil {
+	if err := screening.Run(t.Context(), s.DB, county, run, nil); err != nil {
 		t.Fatal(err)
 	}
 	for i, path := range at {
@@ -364,7 +355,7 @@ func TestEdit_HoldsTheDeclarationFirst(t *testing.T) {
 			return s.send("PUT", at, "application/json", `{"dataset_id":"`+version()+`","village":"三村","reason":"合成"}`)
 		},
 	} {
-		tx, err := s.db.Pool.Begin(t.Context())
+		tx, err := s.DB.Pool.Begin(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

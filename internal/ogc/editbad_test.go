@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"gengheng/internal/access"
+	"gengheng/internal/api/countytest"
 )
 
 func header(name, value string) func(*http.Request) {
@@ -128,9 +129,9 @@ func TestEdit_BadInput(t *testing.T) {
 func TestEdit_Permissions(t *testing.T) {
 	t.Parallel()
 	s := newService(t, false)
-	whole := s.dataset("CANDIDATE_IN", "", "whole", 2024, 50, 1)
-	s.exec(`INSERT INTO candidate (county_code, dataset_id, fid, direction, number, township_code, area_m2, geom)
-		SELECT $1, $2, 0, 'in', 'W', $3, 10000, `+square+` FROM generate_series(70, 70) i`, county, whole, townA)
+	whole := s.Dataset("CANDIDATE_IN", "", "whole", 2024, 50, 1)
+	s.Exec(`INSERT INTO candidate (county_code, dataset_id, fid, direction, number, township_code, area_m2, geom)
+		SELECT $1, $2, 0, 'in', 'W', $3, 10000, `+countytest.Square+` FROM generate_series(70, 70) i`, county, whole, townA)
 	other := in + "/2025." + url.PathEscape("甲/"+townB)
 	body := func(number, township string, row int) string {
 		return `{"type":"Feature","geometry":` + plot(10, row, 5) + `,"properties":{"SBBH":"` + number + `","XZDM":"` + township + `"}}`
@@ -214,8 +215,8 @@ func TestEdit_AtTheBounds(t *testing.T) {
 		}
 	}
 	// a parcel that stands under a wrong year can still be taken away
-	s.exec(`UPDATE dataset SET year = 2052 WHERE kind = 'CANDIDATE_IN' AND year = 2026`)
-	s.exec(`DELETE FROM candidate_judgement WHERE year = 2026`)
+	s.Exec(`UPDATE dataset SET year = 2052 WHERE kind = 'CANDIDATE_IN' AND year = 2026`)
+	s.Exec(`DELETE FROM candidate_judgement WHERE year = 2026`)
 	if a := s.send("DELETE", in+"/2052."+url.PathEscape(long), "", ""); a.status != 204 {
 		t.Errorf("%d %s", a.status, a.text)
 	}

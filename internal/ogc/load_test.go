@@ -28,8 +28,8 @@ func large(b *testing.B) (s *service, count int) {
 	b.Helper()
 	s = newService(b, true)
 	list := synthetic.New(100_000, 1, 1).Parcels
-	id := s.dataset("DLTB", "", "00000000000000ff", 2026, 60, len(list))
-	tx, err := s.db.Pool.Begin(b.Context())
+	id := s.Dataset("DLTB", "", "00000000000000ff", 2026, 60, len(list))
+	tx, err := s.DB.Pool.Begin(b.Context())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -55,8 +55,8 @@ func large(b *testing.B) (s *service, count int) {
 	if err := tx.Commit(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	s.exec(`UPDATE layer_feature SET geom = ST_Multi(ST_MakeEnvelope(500000, 3990000, 590000, 4040000, 4546)) WHERE kind = 'XZQ' AND fid = 0`)
-	s.exec(`VACUUM ANALYZE parcel`)
+	s.Exec(`UPDATE layer_feature SET geom = ST_Multi(ST_MakeEnvelope(500000, 3990000, 590000, 4040000, 4546)) WHERE kind = 'XZQ' AND fid = 0`)
+	s.Exec(`VACUUM ANALYZE parcel`)
 	return s, len(list)
 }
 
@@ -150,7 +150,7 @@ func ask(b *testing.B, s *service, client *http.Client, clients int, pause time.
 // so far, from the kernel (in hundredths of a second).
 func (s *service) databaseTime(b *testing.B) (sum time.Duration) {
 	b.Helper()
-	rows, err := s.db.Pool.Query(b.Context(), `SELECT pid FROM pg_stat_activity WHERE datname = current_database()`)
+	rows, err := s.DB.Pool.Query(b.Context(), `SELECT pid FROM pg_stat_activity WHERE datname = current_database()`)
 	if err != nil {
 		b.Fatal(err)
 	}

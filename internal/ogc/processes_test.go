@@ -17,7 +17,7 @@ import (
 
 // post executes a process.
 func (s *service) post(process, body string, edit ...func(*http.Request)) answer {
-	s.t.Helper()
+	s.T.Helper()
 	return s.send("POST", "/processes/"+process+"/execution", "application/json", body, edit...)
 }
 
@@ -75,7 +75,7 @@ func TestProcesses_Area(t *testing.T) {
 		shape := `ST_MakeEnvelope(510000, 4000000, 510000 + ` + side + `, 4000000 + ` + side + `, 4546)`
 		var geojson, wkt, plane string
 		var want float64
-		err := s.db.Pool.QueryRow(t.Context(), `SELECT ST_AsGeoJSON(ST_Transform(g, 4490), 12), ST_AsText(ST_Transform(g, 4490), 12), ST_AsText(g),
+		err := s.DB.Pool.QueryRow(t.Context(), `SELECT ST_AsGeoJSON(ST_Transform(g, 4490), 12), ST_AsText(ST_Transform(g, 4490), 12), ST_AsText(g),
 			ST_Area(ST_SetSRID(ST_Transform(ST_Segmentize(g, 10), 4490), 4326)::geography) FROM (SELECT `+shape+` AS g) s`).Scan(&geojson, &wkt, &plane, &want)
 		if err != nil {
 			t.Fatal(err)
@@ -155,8 +155,8 @@ func TestProcesses_Dismiss(t *testing.T) {
 	auditor := s.key(access.Capacity{Role: access.Auditor, County: county})
 	clerk := s.key(access.Capacity{Role: access.TownshipClerk, County: county, Township: townA})
 	job, run := uuid.New(), uuid.New()
-	s.exec(`INSERT INTO screening_run (county_code, run_id, year, status, rulebook) SELECT county_code, $2, 2025, 'queued', rulebook FROM county WHERE county_code = $1`, county, run)
-	s.exec(`INSERT INTO job (county_code, job_id, kind, subject, status) VALUES ($1, $2, 'screen', $3, 'queued')`, county, job, run)
+	s.Exec(`INSERT INTO screening_run (county_code, run_id, year, status, rulebook) SELECT county_code, $2, 2025, 'queued', rulebook FROM county WHERE county_code = $1`, county, run)
+	s.Exec(`INSERT INTO job (county_code, job_id, kind, subject, status) VALUES ($1, $2, 'screen', $3, 'queued')`, county, job, run)
 	at := "/jobs/" + job.String()
 	a := s.get(at, auditor)
 	if a.status != 200 || a.json["status"] != "accepted" || a.json["processID"] != "screening" || a.json["type"] != "process" || a.link("self", "") != s.URL+"/ogc/"+county+at {
@@ -187,7 +187,7 @@ func TestProcesses_Dismiss(t *testing.T) {
 		t.Errorf("results of a dismissed job: %d %s", a.status, a.text)
 	}
 	var status string
-	if err := s.db.Pool.QueryRow(t.Context(), `SELECT status FROM screening_run WHERE run_id = $1`, run).Scan(&status); err != nil || status != "failed" {
+	if err := s.DB.Pool.QueryRow(t.Context(), `SELECT status FROM screening_run WHERE run_id = $1`, run).Scan(&status); err != nil || status != "failed" {
 		t.Errorf("the screening is %s, %v", status, err)
 	}
 	for _, id := range []string{uuid.NewString(), "x", "%00", url.PathEscape("../jobs")} {

@@ -21,7 +21,7 @@ func TestTownshipReadsByTheSpatialIndex(t *testing.T) {
 	}
 	condition, args := filter.SQL(nil)
 	for _, township := range []string{"", townA} {
-		err := s.db.InTx(t.Context(), func(tx pgx.Tx) error {
+		err := s.DB.InTx(t.Context(), func(tx pgx.Tx) error {
 			if _, err := tx.Exec(t.Context(), `SET LOCAL enable_seqscan = off`); err != nil {
 				return err
 			}

@@ -28,15 +28,15 @@ const (
 )
 
 func (s *service) overlapOthers() {
-	s.t.Helper()
-	s.exec(`INSERT INTO finding (county_code, run_id, seq, direction, number, township_code, clause, check_no, severity, outcome, layer_kind, overlap_m2, share,
+	s.T.Helper()
+	s.Exec(`INSERT INTO finding (county_code, run_id, seq, direction, number, township_code, clause, check_no, severity, outcome, layer_kind, overlap_m2, share,
 			features, message_zh, message_en, geom)
 		VALUES ($1, $2, 77, 'in', $3, $4, 'IN-09', 2, 'warn', 'tolerated', 'CANDIDATE_IN', 6000, 0.6,
 			jsonb_build_array(jsonb_build_object('bsm', $5::text, 'm2', $7::text), jsonb_build_object('bsm', $6::text)), $8, $9,
 			ST_Multi(ST_MakeEnvelope(512011, 4002011, 512077, 4002077, 4546)))`,
-		county, s.run, "甲/"+townA, townA, othersOne, othersTwo, othersArea, othersZH, othersEN)
+		county, s.Run, "甲/"+townA, townA, othersOne, othersTwo, othersArea, othersZH, othersEN)
 	// the newest screening has read the parcel as it is declared
-	s.exec(`UPDATE screening_run SET datasets = (SELECT jsonb_agg(jsonb_build_object('dataset_id', dataset_id, 'kind', kind, 'scope', scope))
+	s.Exec(`UPDATE screening_run SET datasets = (SELECT jsonb_agg(jsonb_build_object('dataset_id', dataset_id, 'kind', kind, 'scope', scope))
 		FROM dataset WHERE kind LIKE 'CANDIDATE%') WHERE county_code = $1`, county)
 }
 
@@ -75,11 +75,11 @@ func TestAccess_WhoseDeclarationsOverlapIsWithheld(t *testing.T) {
 	column, row := int((at[0]+180)/360*(1<<16)), int((1-math.Asinh(math.Tan(at[1]*math.Pi/180))/math.Pi)/2*(1<<16))
 	items, esri := "/ogc/"+county+"/collections/findings", "/arcgis/"+county+"/rest/services/gengheng/FeatureServer/4/query?where=1%3D1&outFields=*&f="
 	api := "/api/v1/counties/" + county
-	run := api + "/screenings/" + s.run.String()
+	run := api + "/screenings/" + s.Run.String()
 	// what every door gives to the county, and nobody else
 	for path, gives := range map[string]string{
 		items + "/items?limit=100":                                              othersOne,
-		items + "/items/" + s.run.String() + ".77":                              othersOne,
+		items + "/items/" + s.Run.String() + ".77":                              othersOne,
 		items + "/items?filter=" + url.QueryEscape("message_zh LIKE '%乙N022%'"): `"numberMatched":1`,
 		items + "/items?bbox=" + box:                                            `"numberMatched":1`,
 		items + "/download?f=csv":                                               othersOne,
@@ -123,32 +123,32 @@ func TestAccess_WhoseDeclarationsOverlapIsWithheld(t *testing.T) {
 }
 
 func (s *service) raw(path string, edit func(*http.Request)) (*http.Response, []byte) {
-	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.URL+path, nil)
+	s.T.Helper()
+	req, err := http.NewRequestWithContext(s.T.Context(), http.MethodGet, s.URL+path, nil)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	edit(req)
 	resp, err := s.Client().Do(req)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return resp, b
 }
 
 // ask is the text of an answer that must not be a refusal.
 func (s *service) ask(path string, edit func(*http.Request)) string {
-	s.t.Helper()
+	s.T.Helper()
 	resp, b := s.raw(path, edit)
 	if resp.StatusCode >= 300 {
-		s.t.Errorf("%s: %d %.300s", path, resp.StatusCode, b)
+		s.T.Errorf("%s: %d %.300s", path, resp.StatusCode, b)
 	}
-	if t, ok := s.t.(*testing.T); ok {
+	if t, ok := s.T.(*testing.T); ok {
 		return opened(t, b)
 	}
 	return string(b)

@@ -15,11 +15,11 @@ func TestWorkingYear_IsNotMovedByOneTownship(t *testing.T) {
 	t.Parallel()
 	s := newService(t, true)
 	clerk := s.key(access.Capacity{Role: access.TownshipClerk, County: county, Township: townA})
-	s.dataset("CANDIDATE_IN", townA, "wrong", 2026, 90, 0)
+	s.Dataset("CANDIDATE_IN", townA, "wrong", 2026, 90, 0)
 	run, plan := uuid.New(), uuid.New()
-	s.exec(`INSERT INTO screening_run (county_code, run_id, year, status, rulebook, finished_at) SELECT county_code, $1, 2026, 'done', rulebook, now() + interval '1 hour' FROM county WHERE county_code = $2`, run, county)
-	s.exec(`INSERT INTO plan (county_code, plan_id, run_id, year, status, certificate, finished_at) VALUES ($1, $2, $3, 2026, 'done', '{"status":"optimal"}', now() + interval '1 hour')`, county, plan, run)
-	s.exec(`UPDATE plan SET finished_at = now() WHERE plan_id = $1`, s.plan)
+	s.Exec(`INSERT INTO screening_run (county_code, run_id, year, status, rulebook, finished_at) SELECT county_code, $1, 2026, 'done', rulebook, now() + interval '1 hour' FROM county WHERE county_code = $2`, run, county)
+	s.Exec(`INSERT INTO plan (county_code, plan_id, run_id, year, status, certificate, finished_at) VALUES ($1, $2, $3, 2026, 'done', '{"status":"optimal"}', now() + interval '1 hour')`, county, plan, run)
+	s.Exec(`UPDATE plan SET finished_at = now() WHERE plan_id = $1`, s.Plan)
 	counts := func(when string) {
 		t.Helper()
 		for who, edit := range map[string]func(*http.Request){"the county": func(*http.Request) {}, "a township": clerk} {
@@ -37,15 +37,15 @@ func TestWorkingYear_IsNotMovedByOneTownship(t *testing.T) {
 	counts("another year beside")
 	// within the year: the one approved before one that came later
 	later := uuid.New()
-	s.exec(`INSERT INTO plan (county_code, plan_id, run_id, year, status, certificate, finished_at) VALUES ($1, $2, $3, 2025, 'done', '{"status":"optimal"}', now() + interval '2 hours')`, county, later, s.run)
+	s.Exec(`INSERT INTO plan (county_code, plan_id, run_id, year, status, certificate, finished_at) VALUES ($1, $2, $3, 2025, 'done', '{"status":"optimal"}', now() + interval '2 hours')`, county, later, s.Run)
 	if got := s.must("/collections/plan_parcels/items").number("numberMatched"); got != 0 {
 		t.Errorf("the newest feasible plan has no parcels, got %v", got)
 	}
-	s.exec(`INSERT INTO plan_publication (county_code, year, number, attempt, plan_id, status, title, sha256, proposed_as) VALUES ($1, 2025, 0, 1, $2, 'proposed', '方案', '', '合成甲')`, county, s.plan)
+	s.Exec(`INSERT INTO plan_publication (county_code, year, number, attempt, plan_id, status, title, sha256, proposed_as) VALUES ($1, 2025, 0, 1, $2, 'proposed', '方案', '', '合成甲')`, county, s.Plan)
 	counts("proposed")
 	// the default of balancing is the year's screening
 	made := s.post("balancing", `{"inputs":{}}`) // the queue does no jobs
-	if got := s.text(`SELECT run_id::text FROM plan WHERE status = 'queued'`); got != s.run.String() {
-		t.Errorf("balanced from the screening %s, not %s: %s", got, s.run, made.text)
+	if got := s.text(`SELECT run_id::text FROM plan WHERE status = 'queued'`); got != s.Run.String() {
+		t.Errorf("balanced from the screening %s, not %s: %s", got, s.Run, made.text)
 	}
 }
