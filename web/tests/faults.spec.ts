@@ -3,7 +3,7 @@ import { accessible, expect, pictured, test } from './watched'
 test('a service that is away is said, and asked again', async ({ page, watched }) => {
   watched.allowed.push(/ERR_CONNECTION_REFUSED|Failed to load resource/)
   await page.route('**/api/v1/**', (route) => route.abort('connectionrefused'))
-  await page.goto('/')
+  await page.goto('/#/?year=2025')
   await expect(page.getByRole('alert')).toContainText('连接不上服务')
   await accessible(page)
   await pictured(page, 'away')
@@ -46,7 +46,7 @@ test('a problem of the service is shown in its own words', async ({ page, watche
   watched.allowed.push(/503/)
   await page.route('**/ledger/reconciliation', (route) =>
     route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify({ title: '服务繁忙 · Busy', status: 503, detail: '请稍后重试。' }) }))
-  await page.goto('/')
+  await page.goto('/#/?year=2025')
   await expect(page.getByRole('alert')).toContainText('服务繁忙')
   await expect(page.getByText('必需的图层齐全')).toBeVisible() // the rest of the page is there
 })
@@ -56,7 +56,7 @@ test('a slow network shows that it is loading', async ({ page }) => {
     await new Promise((r) => setTimeout(r, 1500))
     await route.continue()
   })
-  await page.goto('/')
+  await page.goto('/#/?year=2025')
   await expect(page.getByText('正在读取台账…')).toBeVisible()
   await expect(page.getByText(/全县验收合格不少于已实施/)).toBeVisible()
 })
@@ -75,7 +75,7 @@ test('a page whose script comes late is still the one that was asked for', async
     await new Promise((r) => setTimeout(r, 2000))
     await route.continue()
   })
-  await page.goto('/#/ledger?unit=ha')
+  await page.goto('/#/ledger?year=2025&unit=ha')
   await expect(page.getByRole('heading', { level: 1, name: /台账/ })).toBeVisible()
   await expect(page).toHaveURL(/#\/ledger\?.*county=149901/)
   await expect(page).toHaveURL(/unit=ha/)

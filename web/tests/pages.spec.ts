@@ -4,7 +4,7 @@ import { accessible, expect, pictured, test } from './watched'
 const county = '149901'
 
 test('总览: the year in figures, by township, with deadlines, alerts and layers', async ({ page, request }) => {
-  await page.goto('/')
+  await page.goto('/#/?year=2025')
   await expect(page.getByRole('heading', { level: 1, name: '2025 年度总览' })).toBeVisible()
   await expect(page).toHaveTitle('示例县（合成） · 耕衡')
   await expect(page.getByText('合成数据')).toBeVisible()
