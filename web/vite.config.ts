@@ -5,7 +5,8 @@ import { defineConfig } from 'vitest/config'
 // that of a server on port 8080.
 export default defineConfig({
   plugins: [vue()],
-  build: { outDir: 'dist/page', emptyOutDir: true, target: 'es2022', sourcemap: false, chunkSizeWarningLimit: 700, rolldownOptions: { checks: { pluginTimings: false } } },
+  build: { outDir: 'dist/page', emptyOutDir: true, target: 'es2022', sourcemap: false, chunkSizeWarningLimit: 1100, rolldownOptions: { checks: { pluginTimings: false } } },
+  worker: { format: 'es' }, // MapLibre's worker is a module
   server: { proxy: { '/api': 'http://127.0.0.1:8080', '/auth': 'http://127.0.0.1:8080', '/ogc': 'http://127.0.0.1:8080' } },
   test: { include: ['src/**/*.test.ts'] },
 })

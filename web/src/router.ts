@@ -4,6 +4,7 @@ import OverviewPage from './pages/OverviewPage.vue'
 /** The pages, in the order of the menu. */
 export const pages = [
   { path: '/', name: 'overview', zh: '总览', en: 'Overview' },
+  { path: '/map', name: 'map', zh: '一张图', en: 'Map' },
   { path: '/overlaps', name: 'overlaps', zh: '占用查询', en: 'Overlaps' },
   { path: '/ledger', name: 'ledger', zh: '台账', en: 'Ledger' },
 ] as const
@@ -12,6 +13,7 @@ export const router = createRouter({
   history: createWebHashHistory(),
   routes: [
     { path: '/', name: 'overview', component: OverviewPage },
+    { path: '/map', name: 'map', component: () => import('./pages/MapPage.vue') },
     { path: '/overlaps', name: 'overlaps', component: () => import('./pages/OverlapsPage.vue') },
     { path: '/ledger', name: 'ledger', component: () => import('./pages/LedgerPage.vue') },
     { path: '/:any(.*)*', redirect: '/' },

@@ -17,7 +17,8 @@ export const role = shallowRef('')
 /** Counts the requests that were refused for want of a login. */
 export const refused = shallowRef(0)
 
-function credentials(): Record<string, string> {
+/** What tells the service who asks, and in which role. */
+export function credentials(): Record<string, string> {
   return { ...(key.value ? { Authorization: `Bearer ${key.value}` } : {}), ...(role.value ? { 'Gengheng-Role': role.value } : {}) }
 }
 

@@ -1,0 +1,85 @@
+import { validateStyleMin } from '@maplibre/maplibre-gl-style-spec'
+import { expect, test } from 'vitest'
+import { boxOf, isBox } from './bounds'
+import { hatches, hatchTile } from './hatch'
+import { overlayLooks, type OverlayKind, type State } from './looks'
+import { layersOf, sourceOf } from './overlays'
+import { pickedOf } from './pick'
+import { barOf, metresPerPixel, round125 } from './scalebar'
+import { constraintsOf, marks, parcelLook, styleOf, type Legend, type ServiceStyle } from './style'
+
+const legend: Legend = {
+  classes: [{ code: '0101', name: '水田', colour: '#f8d072' }, { code: '0103', name: '旱地', colour: '#fffbb1' }],
+  overlays: [
+    { collection: 'STBHHX', title: '生态保护红线 STBHHX', colour: '#d7191c' }, { collection: 'TRHJ', title: '土壤 TRHJ', colour: '#a6611a' }, { collection: 'YDXM', title: '用地 YDXM', colour: '#a6611a' },
+    { collection: 'candidates_out', title: '转出', colour: '#e66101' }, { collection: 'candidates_in', title: '转进', colour: '#0b5fff' }, { collection: 'townships', title: '乡镇', colour: '#555555' },
+  ],
+  other: '#f0f0f0', source: '合成',
+}
+const service: ServiceStyle = { sources: { county: { tiles: ['http://elsewhere.example/ogc/149901/xyz/{z}/{x}/{y}.pbf'], bounds: [111, 36, 112, 37], maxzoom: 18 } } }
+const style = styleOf(service, legend, 'https://gengheng.example', 2025)
+
+test('the style keeps to the specification, with every kind of overlay laid', () => {
+  const laid = structuredClone(style)
+  for (const kind of Object.keys(overlayLooks) as OverlayKind[]) {
+    laid.sources[sourceOf(kind)] = { type: 'geojson', data: { type: 'FeatureCollection', features: [] } }
+    laid.layers.push(...layersOf({ id: kind, kind, label: 'name' }))
+  }
+  expect(validateStyleMin(laid).map((e) => e.message)).toEqual([])
+})
+
+test('tiles are asked for where the page came from, and land classes are one layer', () => {
+  for (const s of Object.values(style.sources)) expect((s as { tiles: string[] }).tiles[0]).toMatch(/^https:\/\/gengheng\.example\/ogc\/149901\/xyz\/\{z\}\/\{x\}\/\{y\}\.pbf\?collections=/)
+  expect(style.layers.filter((l) => l.type === 'fill' && l['source-layer'] === 'parcels')).toHaveLength(1)
+})
+
+test('layers of one colour differ in their hatch', () => {
+  const [a, b] = constraintsOf(legend).filter((c) => c.colour === '#a6611a')
+  expect(a!.hatch).not.toBe(b!.hatch)
+})
+
+test('a hatch leaves most of the ground free, and no two are alike', () => {
+  const tiles = hatches.map((h) => [...hatchTile(h, '#d7191c').data])
+  for (const t of tiles) {
+    const inked = t.filter((v, i) => i % 4 === 3 && v > 0).length / (t.length / 4)
+    expect(inked).toBeGreaterThan(0.05)
+    expect(inked).toBeLessThan(0.3)
+  }
+  expect(new Set(tiles.map(String)).size).toBe(hatches.length)
+})
+
+test('a plan colours its parcels by state, and each mark that is asked for exists', () => {
+  const states = new Map<string, State>([['in/A1', 'chosen'], ['in/A2', 'locked-in'], ['out/A1', 'locked-out'], ['in/A3', 'chosen']])
+  const { mark } = parcelLook('in', { by: 'state', states })
+  expect(mark.slice(2, 4)).toEqual([['A1', 'A3'], 'mark check #1b6e3c'])
+  expect(JSON.stringify(mark)).not.toContain('#8a1c5c')
+  const known = new Set(marks().map((m) => m.id))
+  const asked = JSON.stringify([style.layers, ...Object.keys(overlayLooks).map((k) => layersOf({ id: k, kind: k as OverlayKind })), mark]).match(/mark \w+ #[0-9a-f]{6}/g)!
+  for (const id of asked) expect(known).toContain(id)
+})
+
+test('what was picked is said once, topmost first, also where a label was hit', () => {
+  const layer = (collection: string) => ({ layer: { metadata: { collection } } })
+  const picked = pickedOf([
+    { ...layer('candidates_in'), properties: { SBBH: 'A1', year: 2025 } }, { ...layer('candidates_in'), properties: { SBBH: 'A1', year: 2025 } },
+    { ...layer('parcels'), id: 7, properties: { DLBM: '0101' } }, { layer: {}, properties: {} }, { ...layer('STBHHX'), properties: { merged: true } },
+  ])
+  expect(picked.map((p) => [p.collection, p.merged])).toEqual([['candidates_in', false], ['parcels', false], ['STBHHX', true]])
+})
+
+test('a scale bar is as long as it says', () => {
+  expect(round125(730)).toBe(500)
+  expect(round125(200)).toBe(200)
+  // A pixel of a 512-pixel tile at zoom 0 on the equator.
+  expect(metresPerPixel(0, 0)).toBeCloseTo(78271.517, 2)
+  const bar = barOf(36.24, 13.7)
+  expect(bar.pixels * metresPerPixel(36.24, 13.7)).toBeCloseTo(bar.metres, 6)
+  expect(bar.pixels).toBeLessThanOrEqual(120)
+})
+
+test('a box is around all of a shape, and nothing has none', () => {
+  expect(boxOf({ type: 'FeatureCollection', features: [{ type: 'Feature', properties: {}, geometry: { type: 'Polygon', coordinates: [[[1, 2], [3, 2], [3, 5], [1, 2]]] } }, { type: 'Feature', properties: {}, geometry: { type: 'Point', coordinates: [0, 9] } }] })).toEqual([0, 2, 3, 9])
+  expect(boxOf({ type: 'FeatureCollection', features: [] })).toBeUndefined()
+  expect(isBox([1, 2, 3, 4])).toBe(true)
+  expect(isBox([3, 2, 1, 4])).toBe(false)
+})

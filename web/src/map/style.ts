@@ -1,0 +1,183 @@
+/**
+ * 图式。The map's style, made from the style and the legend that the service gives
+ * (one table of colours): the many layers of land classes become one, constraint
+ * layers an outline with a hatch, declared parcels are coloured by verdict or by what
+ * a plan makes of them.
+ */
+import type { ExpressionSpecification, FilterSpecification, LayerSpecification, StyleSpecification } from 'maplibre-gl'
+import type { Box } from './bounds'
+import { hatches, type Hatch, type Mark } from './hatch'
+import { overlayLooks, pendingLook, stateLooks, verdictLooks, type State } from './looks'
+
+/** /ogc/{county}/legend.json */
+export interface Legend {
+  classes: { code: string; name: string; colour: string; note?: string }[]
+  overlays: { collection: string; title: string; colour: string }[]
+  other: string
+  source: string
+}
+
+/** /ogc/{county}/style.json, as far as it is needed. */
+export interface ServiceStyle {
+  sources: { county: { tiles: string[]; bounds?: Box; maxzoom: number } }
+}
+
+/** 约束图层。A constraint layer as it is drawn. */
+export interface ConstraintLook {
+  id: string
+  title: string
+  colour: string
+  hatch: Hatch
+}
+
+/** Collections that are no constraint layers. */
+const own = ['parcels', 'candidates_in', 'candidates_out', 'townships', 'findings', 'remainders', 'plan_parcels']
+
+/** Collections that are shown at first: the survey, what was declared, and the three control lines. */
+export const atFirst = ['parcels', 'candidates_in', 'candidates_out', 'townships', 'STBHHX', 'YJJBNTTB', 'CZKFBJ']
+
+/** The constraint layers of a county, each with the hatch that it always has there. */
+export function constraintsOf(legend: Legend): ConstraintLook[] {
+  const list = legend.overlays.filter((o) => !own.includes(o.collection)).sort((a, b) => (a.collection < b.collection ? -1 : 1))
+  // Layers of the same colour get different hatches.
+  const used = new Map<string, number>()
+  return list.map((o) => {
+    const n = used.get(o.colour) ?? [...o.collection].reduce((sum, c) => sum + c.charCodeAt(0), 0)
+    used.set(o.colour, n + 1)
+    return { id: o.collection, title: o.title, colour: o.colour, hatch: hatches[n % hatches.length]! }
+  })
+}
+
+const expression = (v: unknown[]) => v as unknown as ExpressionSpecification
+const markId = (mark: Mark, colour: string) => `mark ${mark} ${colour}`
+export const hatchId = (c: { hatch: Hatch; colour: string }) => `hatch ${c.hatch} ${c.colour}`
+
+/** The marks that the style asks for by name. */
+export function marks(): { id: string; mark: Mark; colour: string }[] {
+  const looks = [...Object.values(verdictLooks), pendingLook, ...Object.values(stateLooks), ...Object.values(overlayLooks), { mark: 'blank' as const, colour: overlayLooks.photo.colour }]
+  return [...new Map(looks.map((l) => [markId(l.mark, l.colour), { id: markId(l.mark, l.colour), mark: l.mark, colour: l.colour }])).values()]
+}
+export const markOf = (look: { mark: Mark; colour: string }) => markId(look.mark, look.colour)
+
+/** How declared parcels are told apart: by verdict, or by the state that a plan gives each number. */
+export type Colouring = { by: 'verdict' } | { by: 'state'; states: ReadonlyMap<string, State> }
+
+type Direction = 'in' | 'out'
+
+/** An expression that is one thing of each parcel's look: its colour, or its mark. */
+function ofParcel(direction: Direction, colouring: Colouring, pick: (look: { mark: Mark; colour: string }) => string): ExpressionSpecification {
+  if (colouring.by === 'verdict') {
+    return expression(['match', ['get', 'verdict'], ...Object.entries(verdictLooks).flatMap(([name, look]) => [name, pick(look)]), pick(pendingLook)])
+  }
+  const numbers = new Map<State, string[]>()
+  for (const [id, state] of colouring.states) {
+    if (id.startsWith(`${direction}/`)) numbers.set(state, [...(numbers.get(state) ?? []), id.slice(direction.length + 1)])
+  }
+  if (numbers.size === 0) return expression(['literal', pick(stateLooks.not)])
+  return expression(['match', ['to-string', ['get', 'SBBH']], ...[...numbers].flatMap(([state, list]) => [list, pick(stateLooks[state])]), pick(stateLooks.not)])
+}
+
+/** The paint and layout of a direction's parcels that depend on the colouring. */
+export function parcelLook(direction: Direction, colouring: Colouring) {
+  return { colour: ofParcel(direction, colouring, (l) => l.colour), mark: ofParcel(direction, colouring, markOf) }
+}
+
+/** Which declared parcels are drawn: those of the year, of these verdicts if any are named. At small scales a tile holds them merged, without a year. */
+export function parcelFilter(year: number, verdicts: readonly string[] | undefined): FilterSpecification {
+  const ofYear = ['any', ['!', ['has', 'year']], ['==', ['get', 'year'], year]]
+  if (!verdicts) return expression(ofYear)
+  return expression(['all', ofYear, ['in', ['coalesce', ['get', 'verdict'], 'pending'], ['literal', [...verdicts]]]])
+}
+
+const font = ['Noto Sans CJK SC']
+const halo = { 'text-color': '#1d2721', 'text-halo-color': '#ffffff', 'text-halo-width': 1.4 }
+
+function survey(legend: Legend): LayerSpecification[] {
+  const colour = expression(['match', ['get', 'DLBM'], ...legend.classes.flatMap((c) => [c.code, c.colour]), legend.other])
+  const base = { source: 'survey', 'source-layer': 'parcels', metadata: { collection: 'parcels' } }
+  return [
+    { ...base, id: 'parcels-fill', type: 'fill', minzoom: 8, paint: { 'fill-color': colour, 'fill-antialias': false } },
+    { ...base, id: 'parcels-line', type: 'line', minzoom: 14, paint: { 'line-color': '#8a8a8a', 'line-width': 0.5 } },
+  ]
+}
+
+function constraint(c: ConstraintLook): LayerSpecification[] {
+  const base = { source: `layer-${c.id}`, 'source-layer': c.id, metadata: { collection: c.id } }
+  return [
+    { ...base, id: `${c.id}-fill`, type: 'fill', paint: { 'fill-pattern': hatchId(c) } },
+    { ...base, id: `${c.id}-line`, type: 'line', paint: { 'line-color': c.colour, 'line-width': ['interpolate', ['linear'], ['zoom'], 9, 0.8, 15, 2] } },
+  ]
+}
+
+function parcels(direction: Direction, year: number): LayerSpecification[] {
+  const id = `candidates_${direction}`
+  const look = parcelLook(direction, { by: 'verdict' })
+  const base = { source: 'work', 'source-layer': id, metadata: { collection: id }, filter: parcelFilter(year, undefined) }
+  return [
+    { ...base, id: `${id}-fill`, type: 'fill', paint: { 'fill-color': look.colour, 'fill-opacity': 0.28 } },
+    { ...base, id: `${id}-line`, type: 'line', paint: { 'line-color': look.colour, 'line-width': ['interpolate', ['linear'], ['zoom'], 9, 0.8, 15, 2.4], ...(direction === 'out' ? { 'line-dasharray': [3, 1.6] } : {}) } },
+  ]
+}
+
+function parcelMarks(direction: Direction, year: number): LayerSpecification {
+  const id = `candidates_${direction}`
+  return {
+    id: `${id}-mark`, type: 'symbol', source: 'work', 'source-layer': `${id}_label`, minzoom: 11, metadata: { collection: id }, filter: parcelFilter(year, undefined),
+    layout: {
+      'icon-image': parcelLook(direction, { by: 'verdict' }).mark, 'icon-size': ['interpolate', ['linear'], ['zoom'], 11, 0.55, 15, 0.9],
+      'text-field': ['step', ['zoom'], '', 14, ['get', 'SBBH']], 'text-font': font, 'text-size': 11, 'text-offset': [0, 1.1], 'text-anchor': 'top', 'text-optional': true,
+    },
+    paint: halo,
+  }
+}
+
+/** The style of a county's map. origin is this page's: tiles are asked for where the page came from. */
+export function styleOf(service: ServiceStyle, legend: Legend, origin: string, year: number): StyleSpecification {
+  const { tiles, bounds, maxzoom } = service.sources.county
+  const root = new URL(tiles[0]!.replace(/\/xyz\/.*$/, ''), origin).pathname
+  const source = (collections: string[]) => ({
+    type: 'vector' as const, tiles: [`${origin}${root}/xyz/{z}/{x}/{y}.pbf?collections=${collections.join(',')}`], maxzoom, ...(bounds ? { bounds } : {}),
+  })
+  const constraints = constraintsOf(legend)
+  const has = (id: string) => legend.overlays.some((o) => o.collection === id)
+  return {
+    version: 8,
+    sources: {
+      survey: source(['parcels']),
+      work: source(['candidates_in', 'candidates_out', 'townships'].filter(has)),
+      ...Object.fromEntries(constraints.map((c) => [`layer-${c.id}`, source([c.id])])),
+    },
+    layers: [
+      { id: 'ground', type: 'background', paint: { 'background-color': '#f6f7f5' } },
+      ...survey(legend),
+      ...constraints.flatMap(constraint),
+      ...(has('candidates_out') ? parcels('out', year) : []),
+      ...(has('candidates_in') ? parcels('in', year) : []),
+      ...(has('townships') ? townships() : []),
+      { id: 'overlays', type: 'background', layout: { visibility: 'none' } }, // overlays go below this one
+      { id: 'parcels-label', type: 'symbol', source: 'survey', 'source-layer': 'parcels_label', minzoom: 15, metadata: { collection: 'parcels' }, layout: { 'text-field': ['get', 'DLBM'], 'text-font': font, 'text-size': 11 }, paint: halo },
+      ...(has('candidates_out') ? [parcelMarks('out', year)] : []),
+      ...(has('candidates_in') ? [parcelMarks('in', year)] : []),
+      ...(has('townships') ? [townshipNames()] : []),
+    ],
+  }
+}
+
+function townships(): LayerSpecification[] {
+  const base = { source: 'work', 'source-layer': 'townships', metadata: { collection: 'townships' } }
+  return [
+    { ...base, id: 'townships-casing', type: 'line', paint: { 'line-color': '#ffffff', 'line-width': 4, 'line-opacity': 0.7 } },
+    { ...base, id: 'townships-line', type: 'line', paint: { 'line-color': '#3b3b3b', 'line-width': 1.6, 'line-dasharray': [6, 2, 1, 2] } },
+  ]
+}
+
+function townshipNames(): LayerSpecification {
+  return {
+    id: 'townships-label', type: 'symbol', source: 'work', 'source-layer': 'townships_label', maxzoom: 15, metadata: { collection: 'townships' },
+    layout: { 'text-field': ['get', 'XZQMC'], 'text-font': font, 'text-size': 15, 'text-letter-spacing': 0.1, 'text-padding': 8 },
+    paint: { ...halo, 'text-halo-width': 2 },
+  }
+}
+
+/** The collection that a layer of the style belongs to. */
+export const collectionOf = (layer: { metadata?: unknown }): string | undefined => (layer.metadata as { collection?: string } | undefined)?.collection
