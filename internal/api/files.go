@@ -23,19 +23,28 @@ func NewFiles(dir string) (*Files, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("upload folder: %w", err)
 	}
-	// what killed processes left; a living upload is never a day old
-	left, err := filepath.Glob(filepath.Join(dir, "incoming-*"))
-	if err != nil {
-		return nil, fmt.Errorf("upload folder: %w", err)
-	}
-	for _, path := range left {
-		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > 24*time.Hour {
-			if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return nil, fmt.Errorf("upload folder: %w", err)
-			}
+	// what killed processes left; a living upload is never so old
+	for pattern, age := range map[string]time.Duration{"incoming-*": 24 * time.Hour, partialPrefix + "*": unfinishedFor + time.Hour} {
+		if err := removeOlder(filepath.Join(dir, pattern), age); err != nil {
+			return nil, fmt.Errorf("upload folder: %w", err)
 		}
 	}
 	return &Files{dir: dir}, nil
+}
+
+func removeOlder(pattern string, age time.Duration) error {
+	left, err := filepath.Glob(pattern)
+	if err != nil {
+		return err
+	}
+	for _, path := range left {
+		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > age {
+			if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Path is where the content with this SHA-256 (lower-case hex) lies.

@@ -2247,6 +2247,20 @@ type RectificationItem struct {
 	What string `json:"what"`
 }
 
+// ResumableUpload defines model for ResumableUpload.
+type ResumableUpload struct {
+	ExpiresAt time.Time `json:"expires_at"`
+	FileName  string    `json:"file_name"`
+
+	// Offset 已收到的字节数 · Bytes that have arrived
+	Offset int64 `json:"offset"`
+
+	// Sha256 开始时给出的摘要；未给出的为空 · The digest that was announced; empty if none was
+	Sha256   string             `json:"sha256"`
+	Size     int64              `json:"size"`
+	UploadId openapi_types.UUID `json:"upload_id"`
+}
+
 // Role 乡镇经办、乡镇负责人、自然资源局经办、自然资源局负责人、农业农村、林业、水利、生态环境、县政府、审计、系统管理
 type Role string
 
@@ -2514,6 +2528,12 @@ type PlanID = openapi_types.UUID
 // RunID defines model for RunID.
 type RunID = openapi_types.UUID
 
+// TusResumable defines model for TusResumable.
+type TusResumable = string
+
+// UploadID defines model for UploadID.
+type UploadID = openapi_types.UUID
+
 // WithGeometry defines model for WithGeometry.
 type WithGeometry = bool
 
@@ -2652,6 +2672,38 @@ type ProposePlanJSONBody struct {
 	// Reason 调整方案须说明理由 · An amendment says why
 	Reason *string `json:"reason,omitempty"`
 	Title  string  `json:"title"`
+}
+
+// BeginUploadParams defines parameters for BeginUpload.
+type BeginUploadParams struct {
+	// TusResumable 协议版本，须为 1.0.0 · The version of the protocol
+	TusResumable *TusResumable `json:"Tus-Resumable,omitempty"`
+
+	// UploadLength 文件的字节数，不超过 200 MB · Bytes of the file
+	UploadLength int64 `json:"Upload-Length"`
+
+	// UploadMetadata 逗号分隔的“键 值的 Base64”：filename 为文件名（UTF-8）；可选 sha256 为内容的 SHA-256（64 位小写十六进制），收齐时核对 · filename, and sha256 (hex) to be held against what arrived
+	UploadMetadata string `json:"Upload-Metadata"`
+}
+
+// DropUploadParams defines parameters for DropUpload.
+type DropUploadParams struct {
+	// TusResumable 协议版本，须为 1.0.0 · The version of the protocol
+	TusResumable *TusResumable `json:"Tus-Resumable,omitempty"`
+}
+
+// GetUploadOffsetParams defines parameters for GetUploadOffset.
+type GetUploadOffsetParams struct {
+	// TusResumable 协议版本，须为 1.0.0 · The version of the protocol
+	TusResumable *TusResumable `json:"Tus-Resumable,omitempty"`
+}
+
+// ContinueUploadParams defines parameters for ContinueUpload.
+type ContinueUploadParams struct {
+	UploadOffset int64 `json:"Upload-Offset"`
+
+	// TusResumable 协议版本，须为 1.0.0 · The version of the protocol
+	TusResumable *TusResumable `json:"Tus-Resumable,omitempty"`
 }
 
 // ListScreeningChangesParams defines parameters for ListScreeningChanges.
@@ -3159,6 +3211,21 @@ type ServerInterface interface {
 	// GetRecordDocument 取一份材料的文件 · A document's file
 	// (GET /counties/{county}/record-documents/{document_id})
 	GetRecordDocument(ctx echo.Context, county CountyPath, documentId openapi_types.UUID) error
+	// ListResumableUploads 自己未传完的文件 · One's own uploads that are not complete
+	// (GET /counties/{county}/resumable-uploads)
+	ListResumableUploads(ctx echo.Context, county CountyPath) error
+	// BeginUpload 开始一次可续传的上传（tus 1.0） · Begin an upload that can be resumed
+	// (POST /counties/{county}/resumable-uploads)
+	BeginUpload(ctx echo.Context, county CountyPath, params BeginUploadParams) error
+	// DropUpload 放弃未传完的文件 · Drop an upload that is not complete
+	// (DELETE /counties/{county}/resumable-uploads/{upload_id})
+	DropUpload(ctx echo.Context, county CountyPath, uploadId UploadID, params DropUploadParams) error
+	// GetUploadOffset 已收到多少 · How much has arrived
+	// (HEAD /counties/{county}/resumable-uploads/{upload_id})
+	GetUploadOffset(ctx echo.Context, county CountyPath, uploadId UploadID, params GetUploadOffsetParams) error
+	// ContinueUpload 接着发送 · Send what comes next
+	// (PATCH /counties/{county}/resumable-uploads/{upload_id})
+	ContinueUpload(ctx echo.Context, county CountyPath, uploadId UploadID, params ContinueUploadParams) error
 	// ListScreenings 筛查记录 · Screening runs
 	// (GET /counties/{county}/screenings)
 	ListScreenings(ctx echo.Context, county CountyPath) error
@@ -4198,6 +4265,241 @@ func (w *ServerInterfaceWrapper) GetRecordDocument(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetRecordDocument(ctx, county, documentId)
+	return err
+}
+
+// ListResumableUploads converts echo context to params.
+func (w *ServerInterfaceWrapper) ListResumableUploads(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListResumableUploads(ctx, county)
+	return err
+}
+
+// BeginUpload converts echo context to params.
+func (w *ServerInterfaceWrapper) BeginUpload(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params BeginUploadParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Tus-Resumable" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Tus-Resumable")]; found {
+		var TusResumable TusResumable
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Tus-Resumable, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Tus-Resumable", valueList[0], &TusResumable, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Tus-Resumable: %s", err))
+		}
+
+		params.TusResumable = &TusResumable
+	}
+	// ------------- Required header parameter "Upload-Length" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Upload-Length")]; found {
+		var UploadLength int64
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Upload-Length, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Upload-Length", valueList[0], &UploadLength, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Upload-Length: %s", err))
+		}
+
+		params.UploadLength = UploadLength
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Upload-Length is required, but not found"))
+	}
+	// ------------- Required header parameter "Upload-Metadata" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Upload-Metadata")]; found {
+		var UploadMetadata string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Upload-Metadata, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Upload-Metadata", valueList[0], &UploadMetadata, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Upload-Metadata: %s", err))
+		}
+
+		params.UploadMetadata = UploadMetadata
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Upload-Metadata is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.BeginUpload(ctx, county, params)
+	return err
+}
+
+// DropUpload converts echo context to params.
+func (w *ServerInterfaceWrapper) DropUpload(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "upload_id" -------------
+	var uploadId UploadID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "upload_id", ctx.Param("upload_id"), &uploadId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter upload_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DropUploadParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Tus-Resumable" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Tus-Resumable")]; found {
+		var TusResumable TusResumable
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Tus-Resumable, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Tus-Resumable", valueList[0], &TusResumable, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Tus-Resumable: %s", err))
+		}
+
+		params.TusResumable = &TusResumable
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DropUpload(ctx, county, uploadId, params)
+	return err
+}
+
+// GetUploadOffset converts echo context to params.
+func (w *ServerInterfaceWrapper) GetUploadOffset(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "upload_id" -------------
+	var uploadId UploadID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "upload_id", ctx.Param("upload_id"), &uploadId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter upload_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetUploadOffsetParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Tus-Resumable" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Tus-Resumable")]; found {
+		var TusResumable TusResumable
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Tus-Resumable, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Tus-Resumable", valueList[0], &TusResumable, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Tus-Resumable: %s", err))
+		}
+
+		params.TusResumable = &TusResumable
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetUploadOffset(ctx, county, uploadId, params)
+	return err
+}
+
+// ContinueUpload converts echo context to params.
+func (w *ServerInterfaceWrapper) ContinueUpload(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "upload_id" -------------
+	var uploadId UploadID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "upload_id", ctx.Param("upload_id"), &uploadId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter upload_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ContinueUploadParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Upload-Offset" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Upload-Offset")]; found {
+		var UploadOffset int64
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Upload-Offset, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Upload-Offset", valueList[0], &UploadOffset, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Upload-Offset: %s", err))
+		}
+
+		params.UploadOffset = UploadOffset
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Upload-Offset is required, but not found"))
+	}
+	// ------------- Optional header parameter "Tus-Resumable" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Tus-Resumable")]; found {
+		var TusResumable TusResumable
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Tus-Resumable, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Tus-Resumable", valueList[0], &TusResumable, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Tus-Resumable: %s", err))
+		}
+
+		params.TusResumable = &TusResumable
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ContinueUpload(ctx, county, uploadId, params)
 	return err
 }
 
@@ -5639,6 +5941,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/rulebooks", wrapper.AddRulebook, options.OperationMiddlewares["addRulebook"]...)
 	router.GET(options.BaseURL+"/rulebooks/:version", wrapper.GetRulebook, options.OperationMiddlewares["getRulebook"]...)
 	router.POST(options.BaseURL+"/counties/:county/uploads", wrapper.AddUpload, options.OperationMiddlewares["addUpload"]...)
+	router.GET(options.BaseURL+"/counties/:county/resumable-uploads", wrapper.ListResumableUploads, options.OperationMiddlewares["listResumableUploads"]...)
+	router.POST(options.BaseURL+"/counties/:county/resumable-uploads", wrapper.BeginUpload, options.OperationMiddlewares["beginUpload"]...)
+	router.DELETE(options.BaseURL+"/counties/:county/resumable-uploads/:upload_id", wrapper.DropUpload, options.OperationMiddlewares["dropUpload"]...)
+	router.HEAD(options.BaseURL+"/counties/:county/resumable-uploads/:upload_id", wrapper.GetUploadOffset, options.OperationMiddlewares["getUploadOffset"]...)
+	router.PATCH(options.BaseURL+"/counties/:county/resumable-uploads/:upload_id", wrapper.ContinueUpload, options.OperationMiddlewares["continueUpload"]...)
 	router.GET(options.BaseURL+"/counties/:county/datasets", wrapper.ListDatasets, options.OperationMiddlewares["listDatasets"]...)
 	router.POST(options.BaseURL+"/counties/:county/datasets", wrapper.AddDataset, options.OperationMiddlewares["addDataset"]...)
 	router.GET(options.BaseURL+"/counties/:county/datasets/:dataset_id", wrapper.GetDataset, options.OperationMiddlewares["getDataset"]...)

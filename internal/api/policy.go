@@ -71,7 +71,14 @@ var policy = map[string]rule{
 	"getCounty": {everyone, filtered},
 	"putCounty": {[]access.Role{access.Admin}, wholeCounty},
 
-	"addUpload":         {declarers, own},
+	"addUpload": {declarers, own},
+	// an upload that is not complete is for whoever began it, and nobody else
+	"listResumableUploads": {declarers, own},
+	"beginUpload":          {declarers, own},
+	"getUploadOffset":      {declarers, own},
+	"continueUpload":       {declarers, own},
+	"dropUpload":           {declarers, own},
+
 	"addDataset":        {declarers, own},
 	"retireDataset":     {declarers, own},
 	"listDatasets":      {everyone, filtered},

@@ -2254,6 +2254,20 @@ type RectificationItem struct {
 	What string `json:"what"`
 }
 
+// ResumableUpload defines model for ResumableUpload.
+type ResumableUpload struct {
+	ExpiresAt time.Time `json:"expires_at"`
+	FileName  string    `json:"file_name"`
+
+	// Offset 已收到的字节数 · Bytes that have arrived
+	Offset int64 `json:"offset"`
+
+	// Sha256 开始时给出的摘要；未给出的为空 · The digest that was announced; empty if none was
+	Sha256   string             `json:"sha256"`
+	Size     int64              `json:"size"`
+	UploadId openapi_types.UUID `json:"upload_id"`
+}
+
 // Role 乡镇经办、乡镇负责人、自然资源局经办、自然资源局负责人、农业农村、林业、水利、生态环境、县政府、审计、系统管理
 type Role string
 
@@ -2521,6 +2535,12 @@ type PlanID = openapi_types.UUID
 // RunID defines model for RunID.
 type RunID = openapi_types.UUID
 
+// TusResumable defines model for TusResumable.
+type TusResumable = string
+
+// UploadID defines model for UploadID.
+type UploadID = openapi_types.UUID
+
 // WithGeometry defines model for WithGeometry.
 type WithGeometry = bool
 
@@ -2659,6 +2679,38 @@ type ProposePlanJSONBody struct {
 	// Reason 调整方案须说明理由 · An amendment says why
 	Reason *string `json:"reason,omitempty"`
 	Title  string  `json:"title"`
+}
+
+// BeginUploadParams defines parameters for BeginUpload.
+type BeginUploadParams struct {
+	// TusResumable 协议版本，须为 1.0.0 · The version of the protocol
+	TusResumable *TusResumable `json:"Tus-Resumable,omitempty"`
+
+	// UploadLength 文件的字节数，不超过 200 MB · Bytes of the file
+	UploadLength int64 `json:"Upload-Length"`
+
+	// UploadMetadata 逗号分隔的“键 值的 Base64”：filename 为文件名（UTF-8）；可选 sha256 为内容的 SHA-256（64 位小写十六进制），收齐时核对 · filename, and sha256 (hex) to be held against what arrived
+	UploadMetadata string `json:"Upload-Metadata"`
+}
+
+// DropUploadParams defines parameters for DropUpload.
+type DropUploadParams struct {
+	// TusResumable 协议版本，须为 1.0.0 · The version of the protocol
+	TusResumable *TusResumable `json:"Tus-Resumable,omitempty"`
+}
+
+// GetUploadOffsetParams defines parameters for GetUploadOffset.
+type GetUploadOffsetParams struct {
+	// TusResumable 协议版本，须为 1.0.0 · The version of the protocol
+	TusResumable *TusResumable `json:"Tus-Resumable,omitempty"`
+}
+
+// ContinueUploadParams defines parameters for ContinueUpload.
+type ContinueUploadParams struct {
+	UploadOffset int64 `json:"Upload-Offset"`
+
+	// TusResumable 协议版本，须为 1.0.0 · The version of the protocol
+	TusResumable *TusResumable `json:"Tus-Resumable,omitempty"`
 }
 
 // ListScreeningChangesParams defines parameters for ListScreeningChanges.
@@ -3480,6 +3532,41 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /counties/{county}/record-documents/{document_id} (the `GetRecordDocument` operationId).
 	GetRecordDocument(ctx context.Context, county CountyPath, documentId openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListResumableUploads 自己未传完的文件 · One's own uploads that are not complete
+	//
+	// Corresponds with GET /counties/{county}/resumable-uploads (the `ListResumableUploads` operationId).
+	ListResumableUploads(ctx context.Context, county CountyPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BeginUpload 开始一次可续传的上传（tus 1.0） · Begin an upload that can be resumed
+	//
+	// 内容随后以 PATCH 分次发送，中断后以 HEAD 问明已收到的字节数再接着发。收齐后核对摘要，upload_id 即可用于 addDataset；
+	// 未收齐的不能装载。每个身份同时至多 5 个，72 小时内未收齐的删除。
+	// tus 1.0.0 with creation, expiration and termination. The content follows by PATCH; complete, its upload_id
+	// serves addDataset, and before that nothing does. At most 5 at a time for each identity, for 72 hours.
+	//
+	// Corresponds with POST /counties/{county}/resumable-uploads (the `BeginUpload` operationId).
+	BeginUpload(ctx context.Context, county CountyPath, params *BeginUploadParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DropUpload 放弃未传完的文件 · Drop an upload that is not complete
+	//
+	// Corresponds with DELETE /counties/{county}/resumable-uploads/{upload_id} (the `DropUpload` operationId).
+	DropUpload(ctx context.Context, county CountyPath, uploadId UploadID, params *DropUploadParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetUploadOffset 已收到多少 · How much has arrived
+	//
+	// Corresponds with HEAD /counties/{county}/resumable-uploads/{upload_id} (the `GetUploadOffset` operationId).
+	GetUploadOffset(ctx context.Context, county CountyPath, uploadId UploadID, params *GetUploadOffsetParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ContinueUploadWithBody 接着发送 · Send what comes next
+	//
+	// Upload-Offset 须等于已收到的字节数，否则 409。中断时已收到的保留；另一请求正在写时 423。
+	// Upload-Offset must be what has arrived, else 409. What arrives before a cut is kept; 423 while another request writes.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /counties/{county}/resumable-uploads/{upload_id} (the `ContinueUpload` operationId).
+	ContinueUploadWithBody(ctx context.Context, county CountyPath, uploadId UploadID, params *ContinueUploadParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListScreenings 筛查记录 · Screening runs
 	//
@@ -4739,6 +4826,91 @@ func (c *Raw) GetPlanArtifact(ctx context.Context, county CountyPath, planId Pla
 // Corresponds with GET /counties/{county}/record-documents/{document_id} (the `GetRecordDocument` operationId).
 func (c *Raw) GetRecordDocument(ctx context.Context, county CountyPath, documentId openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetRecordDocumentRequest(c.Server, county, documentId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListResumableUploads 自己未传完的文件 · One's own uploads that are not complete
+//
+// Corresponds with GET /counties/{county}/resumable-uploads (the `ListResumableUploads` operationId).
+func (c *Raw) ListResumableUploads(ctx context.Context, county CountyPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListResumableUploadsRequest(c.Server, county)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BeginUpload 开始一次可续传的上传（tus 1.0） · Begin an upload that can be resumed
+//
+// 内容随后以 PATCH 分次发送，中断后以 HEAD 问明已收到的字节数再接着发。收齐后核对摘要，upload_id 即可用于 addDataset；
+// 未收齐的不能装载。每个身份同时至多 5 个，72 小时内未收齐的删除。
+// tus 1.0.0 with creation, expiration and termination. The content follows by PATCH; complete, its upload_id
+// serves addDataset, and before that nothing does. At most 5 at a time for each identity, for 72 hours.
+//
+// Corresponds with POST /counties/{county}/resumable-uploads (the `BeginUpload` operationId).
+func (c *Raw) BeginUpload(ctx context.Context, county CountyPath, params *BeginUploadParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBeginUploadRequest(c.Server, county, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DropUpload 放弃未传完的文件 · Drop an upload that is not complete
+//
+// Corresponds with DELETE /counties/{county}/resumable-uploads/{upload_id} (the `DropUpload` operationId).
+func (c *Raw) DropUpload(ctx context.Context, county CountyPath, uploadId UploadID, params *DropUploadParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDropUploadRequest(c.Server, county, uploadId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetUploadOffset 已收到多少 · How much has arrived
+//
+// Corresponds with HEAD /counties/{county}/resumable-uploads/{upload_id} (the `GetUploadOffset` operationId).
+func (c *Raw) GetUploadOffset(ctx context.Context, county CountyPath, uploadId UploadID, params *GetUploadOffsetParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetUploadOffsetRequest(c.Server, county, uploadId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ContinueUploadWithBody 接着发送 · Send what comes next
+//
+// Upload-Offset 须等于已收到的字节数，否则 409。中断时已收到的保留；另一请求正在写时 423。
+// Upload-Offset must be what has arrived, else 409. What arrives before a cut is kept; 423 while another request writes.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /counties/{county}/resumable-uploads/{upload_id} (the `ContinueUpload` operationId).
+func (c *Raw) ContinueUploadWithBody(ctx context.Context, county CountyPath, uploadId UploadID, params *ContinueUploadParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewContinueUploadRequestWithBody(c.Server, county, uploadId, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -7666,6 +7838,286 @@ func NewGetRecordDocumentRequest(server string, county CountyPath, documentId op
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListResumableUploadsRequest constructs an http.Request for the ListResumableUploads method
+func NewListResumableUploadsRequest(server string, county CountyPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/resumable-uploads", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewBeginUploadRequest constructs an http.Request for the BeginUpload method
+func NewBeginUploadRequest(server string, county CountyPath, params *BeginUploadParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/resumable-uploads", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.TusResumable != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Tus-Resumable", *params.TusResumable, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Tus-Resumable", headerParam0)
+		}
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Upload-Length", params.UploadLength, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "integer", Format: "int64"})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Upload-Length", headerParam1)
+
+		var headerParam2 string
+
+		headerParam2, err = runtime.StyleParamWithOptions("simple", false, "Upload-Metadata", params.UploadMetadata, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Upload-Metadata", headerParam2)
+
+	}
+
+	return req, nil
+}
+
+// NewDropUploadRequest constructs an http.Request for the DropUpload method
+func NewDropUploadRequest(server string, county CountyPath, uploadId UploadID, params *DropUploadParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "upload_id", uploadId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/resumable-uploads/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.TusResumable != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Tus-Resumable", *params.TusResumable, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Tus-Resumable", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetUploadOffsetRequest constructs an http.Request for the GetUploadOffset method
+func NewGetUploadOffsetRequest(server string, county CountyPath, uploadId UploadID, params *GetUploadOffsetParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "upload_id", uploadId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/resumable-uploads/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodHead, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.TusResumable != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Tus-Resumable", *params.TusResumable, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Tus-Resumable", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewContinueUploadRequestWithBody constructs an http.Request for the ContinueUpload method, with any body, and a specified content type
+func NewContinueUploadRequestWithBody(server string, county CountyPath, uploadId UploadID, params *ContinueUploadParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "upload_id", uploadId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/resumable-uploads/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Upload-Offset", params.UploadOffset, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "integer", Format: "int64"})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Upload-Offset", headerParam0)
+
+		if params.TusResumable != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Tus-Resumable", *params.TusResumable, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Tus-Resumable", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -10765,6 +11217,49 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /counties/{county}/record-documents/{document_id} (the `GetRecordDocument` operationId).
 	GetRecordDocumentWithResponse(ctx context.Context, county CountyPath, documentId openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetRecordDocumentResponse, error)
 
+	// ListResumableUploadsWithResponse 自己未传完的文件 · One's own uploads that are not complete
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /counties/{county}/resumable-uploads (the `ListResumableUploads` operationId).
+	ListResumableUploadsWithResponse(ctx context.Context, county CountyPath, reqEditors ...RequestEditorFn) (*ListResumableUploadsResponse, error)
+
+	// BeginUploadWithResponse 开始一次可续传的上传（tus 1.0） · Begin an upload that can be resumed
+	//
+	// 内容随后以 PATCH 分次发送，中断后以 HEAD 问明已收到的字节数再接着发。收齐后核对摘要，upload_id 即可用于 addDataset；
+	// 未收齐的不能装载。每个身份同时至多 5 个，72 小时内未收齐的删除。
+	// tus 1.0.0 with creation, expiration and termination. The content follows by PATCH; complete, its upload_id
+	// serves addDataset, and before that nothing does. At most 5 at a time for each identity, for 72 hours.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/resumable-uploads (the `BeginUpload` operationId).
+	BeginUploadWithResponse(ctx context.Context, county CountyPath, params *BeginUploadParams, reqEditors ...RequestEditorFn) (*BeginUploadResponse, error)
+
+	// DropUploadWithResponse 放弃未传完的文件 · Drop an upload that is not complete
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /counties/{county}/resumable-uploads/{upload_id} (the `DropUpload` operationId).
+	DropUploadWithResponse(ctx context.Context, county CountyPath, uploadId UploadID, params *DropUploadParams, reqEditors ...RequestEditorFn) (*DropUploadResponse, error)
+
+	// GetUploadOffsetWithResponse 已收到多少 · How much has arrived
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with HEAD /counties/{county}/resumable-uploads/{upload_id} (the `GetUploadOffset` operationId).
+	GetUploadOffsetWithResponse(ctx context.Context, county CountyPath, uploadId UploadID, params *GetUploadOffsetParams, reqEditors ...RequestEditorFn) (*GetUploadOffsetResponse, error)
+
+	// ContinueUploadWithBodyWithResponse 接着发送 · Send what comes next
+	//
+	// Upload-Offset 须等于已收到的字节数，否则 409。中断时已收到的保留；另一请求正在写时 423。
+	// Upload-Offset must be what has arrived, else 409. What arrives before a cut is kept; 423 while another request writes.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /counties/{county}/resumable-uploads/{upload_id} (the `ContinueUpload` operationId).
+	ContinueUploadWithBodyWithResponse(ctx context.Context, county CountyPath, uploadId UploadID, params *ContinueUploadParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ContinueUploadResponse, error)
+
 	// ListScreeningsWithResponse 筛查记录 · Screening runs
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -12878,6 +13373,263 @@ func (r GetRecordDocumentResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetRecordDocumentResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListResumableUploadsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]ResumableUpload
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListResumableUploadsResponse) GetJSON200() *[]ResumableUpload {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListResumableUploadsResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListResumableUploadsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListResumableUploadsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListResumableUploadsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListResumableUploadsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// BeginUploadResponse201Headers the declared response headers of an HTTP 201 response for BeginUpload
+type BeginUploadResponse201Headers struct {
+	Location      *string
+	TusResumable  *string
+	UploadExpires *string
+	UploadOffset  *int64
+}
+
+type BeginUploadResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *ResumableUpload
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *BeginUploadResponse201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r BeginUploadResponse) GetJSON201() *ResumableUpload {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r BeginUploadResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r BeginUploadResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r BeginUploadResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r BeginUploadResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r BeginUploadResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DropUploadResponse204Headers the declared response headers of an HTTP 204 response for DropUpload
+type DropUploadResponse204Headers struct {
+	TusResumable *string
+}
+
+type DropUploadResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DropUploadResponse204Headers
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DropUploadResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DropUploadResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DropUploadResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DropUploadResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DropUploadResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetUploadOffsetResponse200Headers the declared response headers of an HTTP 200 response for GetUploadOffset
+type GetUploadOffsetResponse200Headers struct {
+	TusResumable   *string
+	UploadComplete *string
+	UploadExpires  *string
+	UploadLength   *int64
+	UploadOffset   *int64
+}
+
+type GetUploadOffsetResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetUploadOffsetResponse200Headers
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetUploadOffsetResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetUploadOffsetResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetUploadOffsetResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetUploadOffsetResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetUploadOffsetResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ContinueUploadResponse204Headers the declared response headers of an HTTP 204 response for ContinueUpload
+type ContinueUploadResponse204Headers struct {
+	TusResumable   *string
+	UploadComplete *string
+	UploadExpires  *string
+	UploadOffset   *int64
+}
+
+type ContinueUploadResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *ContinueUploadResponse204Headers
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ContinueUploadResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ContinueUploadResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ContinueUploadResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ContinueUploadResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ContinueUploadResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -15427,6 +16179,79 @@ func (c *ClientWithResponses) GetRecordDocumentWithResponse(ctx context.Context,
 	return ParseGetRecordDocumentResponse(rsp)
 }
 
+// ListResumableUploadsWithResponse 自己未传完的文件 · One's own uploads that are not complete
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /counties/{county}/resumable-uploads (the `ListResumableUploads` operationId).
+func (c *ClientWithResponses) ListResumableUploadsWithResponse(ctx context.Context, county CountyPath, reqEditors ...RequestEditorFn) (*ListResumableUploadsResponse, error) {
+	rsp, err := c.ListResumableUploads(ctx, county, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListResumableUploadsResponse(rsp)
+}
+
+// BeginUploadWithResponse 开始一次可续传的上传（tus 1.0） · Begin an upload that can be resumed
+//
+// 内容随后以 PATCH 分次发送，中断后以 HEAD 问明已收到的字节数再接着发。收齐后核对摘要，upload_id 即可用于 addDataset；
+// 未收齐的不能装载。每个身份同时至多 5 个，72 小时内未收齐的删除。
+// tus 1.0.0 with creation, expiration and termination. The content follows by PATCH; complete, its upload_id
+// serves addDataset, and before that nothing does. At most 5 at a time for each identity, for 72 hours.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/resumable-uploads (the `BeginUpload` operationId).
+func (c *ClientWithResponses) BeginUploadWithResponse(ctx context.Context, county CountyPath, params *BeginUploadParams, reqEditors ...RequestEditorFn) (*BeginUploadResponse, error) {
+	rsp, err := c.BeginUpload(ctx, county, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBeginUploadResponse(rsp)
+}
+
+// DropUploadWithResponse 放弃未传完的文件 · Drop an upload that is not complete
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /counties/{county}/resumable-uploads/{upload_id} (the `DropUpload` operationId).
+func (c *ClientWithResponses) DropUploadWithResponse(ctx context.Context, county CountyPath, uploadId UploadID, params *DropUploadParams, reqEditors ...RequestEditorFn) (*DropUploadResponse, error) {
+	rsp, err := c.DropUpload(ctx, county, uploadId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDropUploadResponse(rsp)
+}
+
+// GetUploadOffsetWithResponse 已收到多少 · How much has arrived
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with HEAD /counties/{county}/resumable-uploads/{upload_id} (the `GetUploadOffset` operationId).
+func (c *ClientWithResponses) GetUploadOffsetWithResponse(ctx context.Context, county CountyPath, uploadId UploadID, params *GetUploadOffsetParams, reqEditors ...RequestEditorFn) (*GetUploadOffsetResponse, error) {
+	rsp, err := c.GetUploadOffset(ctx, county, uploadId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetUploadOffsetResponse(rsp)
+}
+
+// ContinueUploadWithBodyWithResponse 接着发送 · Send what comes next
+//
+// Upload-Offset 须等于已收到的字节数，否则 409。中断时已收到的保留；另一请求正在写时 423。
+// Upload-Offset must be what has arrived, else 409. What arrives before a cut is kept; 423 while another request writes.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /counties/{county}/resumable-uploads/{upload_id} (the `ContinueUpload` operationId).
+func (c *ClientWithResponses) ContinueUploadWithBodyWithResponse(ctx context.Context, county CountyPath, uploadId UploadID, params *ContinueUploadParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ContinueUploadResponse, error) {
+	rsp, err := c.ContinueUploadWithBody(ctx, county, uploadId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseContinueUploadResponse(rsp)
+}
+
 // ListScreeningsWithResponse 筛查记录 · Screening runs
 //
 // Returns a wrapper object for the known response body format(s).
@@ -17369,6 +18194,281 @@ func ParseGetRecordDocumentResponse(rsp *http.Response) (*GetRecordDocumentRespo
 		}
 		response.ApplicationproblemJSONDefault = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseListResumableUploadsResponse parses an HTTP response from a ListResumableUploadsWithResponse call
+func ParseListResumableUploadsResponse(rsp *http.Response) (*ListResumableUploadsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListResumableUploadsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []ResumableUpload
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseBeginUploadResponse parses an HTTP response from a BeginUploadWithResponse call
+func ParseBeginUploadResponse(rsp *http.Response) (*BeginUploadResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &BeginUploadResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest ResumableUpload
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers BeginUploadResponse201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		if values := rsp.Header.Values("Tus-Resumable"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Tus-Resumable", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TusResumable = &value
+		}
+		if values := rsp.Header.Values("Upload-Expires"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Expires", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.UploadExpires = &value
+		}
+		if values := rsp.Header.Values("Upload-Offset"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Offset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.UploadOffset = &value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDropUploadResponse parses an HTTP response from a DropUploadWithResponse call
+func ParseDropUploadResponse(rsp *http.Response) (*DropUploadResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DropUploadResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers DropUploadResponse204Headers
+		if values := rsp.Header.Values("Tus-Resumable"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Tus-Resumable", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TusResumable = &value
+		}
+		response.Headers204 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetUploadOffsetResponse parses an HTTP response from a GetUploadOffsetWithResponse call
+func ParseGetUploadOffsetResponse(rsp *http.Response) (*GetUploadOffsetResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetUploadOffsetResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetUploadOffsetResponse200Headers
+		if values := rsp.Header.Values("Tus-Resumable"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Tus-Resumable", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TusResumable = &value
+		}
+		if values := rsp.Header.Values("Upload-Complete"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Complete", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.UploadComplete = &value
+		}
+		if values := rsp.Header.Values("Upload-Expires"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Expires", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.UploadExpires = &value
+		}
+		if values := rsp.Header.Values("Upload-Length"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Length", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.UploadLength = &value
+		}
+		if values := rsp.Header.Values("Upload-Offset"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Offset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.UploadOffset = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseContinueUploadResponse parses an HTTP response from a ContinueUploadWithResponse call
+func ParseContinueUploadResponse(rsp *http.Response) (*ContinueUploadResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ContinueUploadResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers ContinueUploadResponse204Headers
+		if values := rsp.Header.Values("Tus-Resumable"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Tus-Resumable", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TusResumable = &value
+		}
+		if values := rsp.Header.Values("Upload-Complete"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Complete", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.UploadComplete = &value
+		}
+		if values := rsp.Header.Values("Upload-Expires"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Expires", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.UploadExpires = &value
+		}
+		if values := rsp.Header.Values("Upload-Offset"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Offset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.UploadOffset = &value
+		}
+		response.Headers204 = &headers
 	}
 
 	return response, nil
