@@ -89,8 +89,13 @@ func openService(ctx context.Context, f serviceFlags, log *slog.Logger) (_ *serv
 	if err != nil {
 		return nil, err
 	}
-	s.queue, err = jobs.New(jobs.Config{DB: db, Workers: f.Workers, Log: log,
-		Handlers: jobs.Rooms(db, screener, files.Path, f.GDALChild)})
+	downloads, err := api.NewDownloads(db, filepath.Join(f.DataDir, "downloads"), f.GDALChild, log)
+	if err != nil {
+		return nil, err
+	}
+	handlers := jobs.Rooms(db, screener, files.Path, f.GDALChild)
+	handlers[jobs.Download] = downloads.Work
+	s.queue, err = jobs.New(jobs.Config{DB: db, Workers: f.Workers, Log: log, Handlers: handlers, Tidy: downloads.Sweep})
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +104,7 @@ func openService(ctx context.Context, f serviceFlags, log *slog.Logger) (_ *serv
 	if err := metrics.Register(registry, screener, db, log); err != nil {
 		return nil, err
 	}
-	s.handler, err = api.New(api.Config{DB: db, Queue: s.queue, Files: files, Screener: screener, GDALChild: f.GDALChild, Log: log, Metrics: registry,
+	s.handler, err = api.New(api.Config{DB: db, Queue: s.queue, Files: files, Downloads: downloads, Screener: screener, GDALChild: f.GDALChild, Log: log, Metrics: registry,
 		Open: f.door.open, OIDC: f.door.oidc, PublicURL: f.door.publicURL})
 	if err != nil {
 		return nil, err

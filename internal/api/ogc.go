@@ -16,6 +16,7 @@ import (
 	"gengheng/internal/access"
 	"gengheng/internal/collection"
 	"gengheng/internal/ogc"
+	"gengheng/internal/store"
 )
 
 // ogcBase is where OGC API – Features stands, a landing page for each county. It
@@ -118,17 +119,15 @@ func (s *server) addressOf(c echo.Context) string {
 // seconds. Plans are made for the values at hand: one for a small bbox does not
 // do for the whole county.
 func (s *server) readSnapshot(ctx context.Context, fn func(q ogc.Querier) error) error {
-	bound := func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `SELECT set_config('statement_timeout', '10s', true), set_config('plan_cache_mode', 'force_custom_plan', true)`)
-		if err != nil {
-			return fmt.Errorf("bound a reading: %w", err)
-		}
-		return fn(tx)
-	}
 	if tx, ok := ctx.Value(txKey{}).(pgx.Tx); ok {
-		return bound(tx)
+		return bounded(ctx, tx, fn)
 	}
-	return pgx.BeginTxFunc(ctx, s.db.Pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+	return snapshot(ctx, s.db, fn)
+}
+
+// snapshot is readSnapshot with a transaction of its own.
+func snapshot(ctx context.Context, db *store.DB, fn func(q ogc.Querier) error) error {
+	return pgx.BeginTxFunc(ctx, db.Pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		actor, ok := access.From(ctx)
 		if !ok {
 			return errors.New("a reading without an actor")
@@ -136,6 +135,14 @@ func (s *server) readSnapshot(ctx context.Context, fn func(q ogc.Querier) error)
 		if err := access.Limit(ctx, tx, actor); err != nil {
 			return err
 		}
-		return bound(tx)
+		return bounded(ctx, tx, fn)
 	})
+}
+
+func bounded(ctx context.Context, tx pgx.Tx, fn func(q ogc.Querier) error) error {
+	_, err := tx.Exec(ctx, `SELECT set_config('statement_timeout', '10s', true), set_config('plan_cache_mode', 'force_custom_plan', true)`)
+	if err != nil {
+		return fmt.Errorf("bound a reading: %w", err)
+	}
+	return fn(tx)
 }

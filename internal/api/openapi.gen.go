@@ -297,14 +297,17 @@ func (e InspectionKind) Valid() bool {
 
 // Defines values for JobKind.
 const (
-	JobKindLoad   JobKind = "load"
-	JobKindPlan   JobKind = "plan"
-	JobKindScreen JobKind = "screen"
+	JobKindDownload JobKind = "download"
+	JobKindLoad     JobKind = "load"
+	JobKindPlan     JobKind = "plan"
+	JobKindScreen   JobKind = "screen"
 )
 
 // Valid indicates whether the value is a known member of the JobKind enum.
 func (e JobKind) Valid() bool {
 	switch e {
+	case JobKindDownload:
+		return true
 	case JobKindLoad:
 		return true
 	case JobKindPlan:
@@ -1519,7 +1522,7 @@ type Job struct {
 	StartedAt  *time.Time         `json:"started_at,omitempty"`
 	Status     JobStatus          `json:"status"`
 
-	// Subject 数据集、筛查或方案的编号 · What the job makes
+	// Subject 数据集、筛查、方案或下载的编号 · What the job makes
 	Subject openapi_types.UUID `json:"subject"`
 	Total   int64              `json:"total"`
 }

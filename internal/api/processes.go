@@ -242,7 +242,7 @@ func gisJob(j Job) ogc.Job {
 	return out
 }
 
-// Results are what a job has made: the screening, the plan, the dataset.
+// Results are what a job has made: the screening, the plan, the dataset, the file.
 func (r runner) Results(ctx context.Context, id string) (any, error) {
 	j, err := r.find(ctx, id)
 	if err != nil {
@@ -253,6 +253,11 @@ func (r runner) Results(ctx context.Context, id string) (any, error) {
 		return r.s.run(ctx, r.county, j.Subject)
 	case jobs.Plan:
 		return r.s.plan(ctx, r.county, j.Subject)
+	case jobs.Download:
+		if r.s.downloads == nil {
+			return nil, ogc.Expired()
+		}
+		return r.s.downloads.file(ctx, r.county, j.Subject)
 	}
 	return map[string]any{"dataset_id": j.Subject, "href": fmt.Sprintf("%s/counties/%s/datasets/%s", base, r.county, j.Subject)}, nil
 }

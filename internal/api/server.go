@@ -43,6 +43,8 @@ type Config struct {
 	Queue Enqueuer
 	// Files keeps what is uploaded.
 	Files *Files
+	// Downloads makes files in jobs; nil: every file is made while its request waits.
+	Downloads *Downloads
 	// Screener judges what-ifs; nil makes one of its own.
 	Screener *screening.Screener
 	// GDALChild is the path of gengheng-gdal, for downloads; empty finds it.
@@ -66,10 +68,12 @@ type server struct {
 	db    *store.DB
 	queue Enqueuer
 	files *Files
-	child string
-	log   *slog.Logger
-	doc   *document
-	gis   *ogc.Service
+
+	downloads *Downloads // nil: there are no jobs that make files
+	child     string
+	log       *slog.Logger
+	doc       *document
+	gis       *ogc.Service
 	// features is the FeatureServer
 	features *esri.Service
 	door     *doorkeeper
@@ -97,7 +101,7 @@ func New(cfg Config) (http.Handler, error) {
 		return nil, err
 	}
 	log = slog.New(access.Scrub(log.Handler()))
-	s := &server{gis: gis, features: features, publicURL: cfg.PublicURL, door: newDoorkeeper(cfg.Open, cfg.OIDC), db: cfg.DB, queue: cfg.Queue, files: cfg.Files, child: cfg.GDALChild, log: log, doc: doc}
+	s := &server{gis: gis, features: features, publicURL: cfg.PublicURL, door: newDoorkeeper(cfg.Open, cfg.OIDC), db: cfg.DB, queue: cfg.Queue, files: cfg.Files, downloads: cfg.Downloads, child: cfg.GDALChild, log: log, doc: doc}
 	if s.screener = cfg.Screener; s.screener == nil {
 		if s.screener, err = screening.New(cfg.DB, screening.Config{Log: log}); err != nil {
 			return nil, err

@@ -26,6 +26,9 @@ const (
 	Load   Kind = "load"   // 装载: subject is a dataset
 	Screen Kind = "screen" // 筛查: subject is a screening run
 	Plan   Kind = "plan"   // 编制方案: subject is a plan
+	// Download (下载): subject is a download. Its handler is the service's, which
+	// knows the collections.
+	Download Kind = "download"
 )
 
 // maxAttempts bounds how often a job whose worker died or whose database went
@@ -43,7 +46,10 @@ type Config struct {
 	DB       *store.DB
 	Workers  int
 	Handlers map[Kind]Handler
-	Log      *slog.Logger
+	// Tidy takes away what has expired, every quarter of an hour and at the start;
+	// may be nil.
+	Tidy func(ctx context.Context) error
+	Log  *slog.Logger
 }
 
 // Queue enqueues jobs and, when started, works them.
@@ -52,6 +58,7 @@ type Queue struct {
 	client *river.Client[pgx.Tx]
 	log    *slog.Logger
 	works  bool
+	tidy   func(ctx context.Context) error
 	stop   context.CancelFunc
 	swept  chan struct{}
 }
@@ -69,7 +76,7 @@ func New(cfg Config) (*Queue, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	q := &Queue{db: cfg.DB, log: cfg.Log, works: cfg.Workers > 0}
+	q := &Queue{db: cfg.DB, log: cfg.Log, works: cfg.Workers > 0, tidy: cfg.Tidy}
 	// River tells at Info what is of use to its own developers
 	rc := &river.Config{Logger: slog.New(atLeast{cfg.Log.Handler(), slog.LevelWarn})}
 	if q.works {

@@ -15,18 +15,31 @@ func lockKey(id uuid.UUID) string { return "job:" + id.String() }
 
 func (q *Queue) sweepEvery(ctx context.Context, every time.Duration) {
 	defer close(q.swept)
-	tick := time.NewTicker(every)
+	tick, tidy := time.NewTicker(every), time.NewTicker(15*time.Minute)
 	defer tick.Stop()
+	defer tidy.Stop()
+	q.tidyUp(ctx)
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-tidy.C:
+			q.tidyUp(ctx)
 		case <-tick.C:
 			// a job fetched this moment has not taken its lock yet
 			if err := q.sweep(ctx, 15*time.Second); err != nil && ctx.Err() == nil {
 				q.log.WarnContext(ctx, "sweep for dead workers", "err", err)
 			}
 		}
+	}
+}
+
+func (q *Queue) tidyUp(ctx context.Context) {
+	if q.tidy == nil {
+		return
+	}
+	if err := q.tidy(ctx); err != nil && ctx.Err() == nil {
+		q.log.WarnContext(ctx, "take away what has expired", "err", err)
 	}
 }
 

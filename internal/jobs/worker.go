@@ -39,6 +39,8 @@ var subjectTable = map[Kind]struct{ table, id string }{
 	Load:   {"dataset", "dataset_id"},
 	Screen: {"screening_run", "run_id"},
 	Plan:   {"plan", "plan_id"},
+
+	Download: {"download", "download_id"},
 }
 
 func (w *worker) Work(ctx context.Context, rj *river.Job[args]) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -31,7 +32,13 @@ const (
 	minFree = maxFile
 	// fileTimeout is what one statement may take.
 	fileTimeout = "300s"
+	// jobTimeout is the same where a job makes the file and nobody waits.
+	jobTimeout = "1800s"
 )
+
+// MaxFile is how large a file can become, in bytes: what a job that makes one has to
+// have room for.
+const MaxFile = maxFile
 
 // workshop makes files, so many at a time.
 type workshop struct {
@@ -58,6 +65,10 @@ func busy(kind, detail string) *Problem {
 	return &Problem{Status: http.StatusServiceUnavailable, Kind: kind, Title: "暂不能下载 · Try again later", Detail: detail}
 }
 
+func diskFull() *Problem {
+	return busy("download-disk", "服务器磁盘空间不足，暂不能生成文件。请告知运维人员。 The server's disk is nearly full; tell the operator.")
+}
+
 // folder is an empty folder for one file, when there is room for it; done takes it
 // away.
 func (w *workshop) folder() (dir string, done func(), err error) {
@@ -71,7 +82,7 @@ func (w *workshop) folder() (dir string, done func(), err error) {
 		if err != nil {
 			return "", nil, err
 		}
-		return "", nil, busy("download-disk", "服务器磁盘空间不足，暂不能生成文件。请告知运维人员。 The server's disk is nearly full; tell the operator.")
+		return "", nil, diskFull()
 	}
 	if dir, err = os.MkdirTemp("", "gengheng-download-"); err != nil {
 		<-w.shelves
@@ -102,7 +113,7 @@ func (w *workshop) bench(ctx context.Context) (done func(), err error) {
 func (s *Service) downloads() class {
 	return class{
 		routes: []Route{{ID: "ogcDownload", Path: "/collections/{collection}/download", Handle: s.download, file: true,
-			summary: "下载为文件 · download as a file", media: "application/octet-stream"}},
+			summary: "下载为文件；Prefer: respond-async 排成任务 · download as a file, or as a job", media: "application/octet-stream"}},
 		links: func(at string) []link {
 			var out []link
 			for _, f := range download.Formats() {
@@ -138,41 +149,62 @@ func setEncoding(q *query, value string) error {
 	return nil
 }
 
+// FileOrder is a download that is asked for.
+type FileOrder struct {
+	County, Collection string
+	// Asked are the parameters of the address.
+	Asked url.Values
+	// Child is the path of gengheng-gdal; empty finds it.
+	Child string
+	// Read is as that of a Call.
+	Read func(ctx context.Context, fn func(q Querier) error) error
+}
+
+func (c *Call) order() FileOrder {
+	return FileOrder{c.County, c.Collection, c.R.URL.Query(), c.Child, c.Read}
+}
+
 // fileRequest reads what a download's parameters ask for.
-func (s *Service) fileRequest(c *Call, col *collection.Collection) (*query, download.Request, error) {
+func (s *Service) fileRequest(o FileOrder, col *collection.Collection) (*query, download.Request, error) {
 	q := newQuery(col)
 	q.format = download.Formats()[0]
-	if err := q.apply(s.fileParams(col), c.R.URL.Query()); err != nil {
+	if err := q.apply(s.fileParams(col), o.Asked); err != nil {
 		return q, download.Request{}, err
 	}
 	r := download.Request{Collection: col, Where: q.where, Args: q.args, Only: q.only, Format: q.format, Encoding: q.encoding,
-		Child: c.Child, MaxBytes: maxFile}
-	if c.R.URL.Query().Has("crs") {
+		Child: o.Child, MaxBytes: maxFile}
+	if o.Asked.Has("crs") {
 		r.CRS = q.out
 	}
 	return q, r, nil
 }
 
-// makeFile writes the file of a request into dir, from one state of the data.
-func (s *Service) makeFile(c *Call, dir string) (file download.File, err error) {
-	ctx := c.R.Context()
-	done, err := s.files.bench(ctx)
-	if err != nil {
-		return file, err
-	}
-	defer done()
+// checkFile finds out whether a file can be asked for, and makes none.
+func (s *Service) checkFile(ctx context.Context, o FileOrder) (r download.Request, err error) {
+	err = o.Read(ctx, func(db Querier) error {
+		col, err := s.registry.Open(ctx, db, o.County, o.Collection)
+		if err == nil {
+			_, r, err = s.fileRequest(o, col)
+		}
+		return err
+	})
+	return r, err
+}
+
+// writeFile writes the file of an order into dir, from one state of the data.
+func (s *Service) writeFile(ctx context.Context, o FileOrder, dir, timeout string) (file download.File, err error) {
 	var q *query
-	err = c.Read(ctx, func(db Querier) error {
+	err = o.Read(ctx, func(db Querier) error {
 		var set string
-		if err := db.QueryRow(ctx, `SELECT set_config('statement_timeout', $1, true)`, fileTimeout).Scan(&set); err != nil {
+		if err := db.QueryRow(ctx, `SELECT set_config('statement_timeout', $1, true)`, timeout).Scan(&set); err != nil {
 			return fmt.Errorf("bound a download: %w", err)
 		}
-		col, err := s.registry.Open(ctx, db, c.County, c.Collection)
+		col, err := s.registry.Open(ctx, db, o.County, o.Collection)
 		if err != nil {
 			return err
 		}
 		var r download.Request
-		if q, r, err = s.fileRequest(c, col); err != nil {
+		if q, r, err = s.fileRequest(o, col); err != nil {
 			return err
 		}
 		file, err = r.Write(ctx, db, dir)
@@ -181,36 +213,93 @@ func (s *Service) makeFile(c *Call, dir string) (file download.File, err error) 
 	return file, q.spoken(err)
 }
 
+// WriteFile makes the file of an order in dir, which is empty and the order's own,
+// for a job: who asked comes back for it.
+func (s *Service) WriteFile(ctx context.Context, o FileOrder, dir string) (download.File, error) {
+	free, err := s.files.free(dir)
+	if err != nil {
+		return download.File{}, err
+	}
+	if free < minFree {
+		return download.File{}, diskFull()
+	}
+	return s.writeFile(ctx, o, dir, jobTimeout)
+}
+
 func (s *Service) download(c *Call) error {
-	if c.R.Method == http.MethodHead { // whether it can be asked for; no file is made
-		return c.Read(c.R.Context(), func(db Querier) error {
-			col, err := s.registry.Open(c.R.Context(), db, c.County, c.Collection)
-			if err != nil {
-				return err
-			}
-			_, r, err := s.fileRequest(c, col)
-			if err == nil {
-				c.W.Header().Set("Content-Type", r.Format.Media)
-				c.W.WriteHeader(http.StatusOK)
-			}
+	ctx := c.R.Context()
+	if c.R.Method == http.MethodHead {
+		r, err := s.checkFile(ctx, c.order())
+		if err == nil {
+			c.W.Header().Set("Content-Type", r.Format.Media)
+			c.W.WriteHeader(http.StatusOK)
+		}
+		return err
+	}
+	if c.prefersAsync() {
+		if begun, err := s.downloadLater(c); begun || err != nil {
 			return err
-		})
+		}
 	}
 	dir, done, err := s.files.folder()
 	if err != nil {
 		return err
 	}
 	defer done()
-	file, err := s.makeFile(c, dir)
+	file, err := s.writeInTurn(ctx, c.order(), dir)
 	if err != nil {
 		return err
 	}
 	return sendFile(c, file)
 }
 
+// writeInTurn is writeFile for a request that waits.
+func (s *Service) writeInTurn(ctx context.Context, o FileOrder, dir string) (download.File, error) {
+	done, err := s.files.bench(ctx)
+	if err != nil {
+		return download.File{}, err
+	}
+	defer done()
+	return s.writeFile(ctx, o, dir, fileTimeout)
+}
+
+// prefersAsync tells whether the caller would rather come back (RFC 7240).
+func (c *Call) prefersAsync() bool {
+	for one := range strings.SplitSeq(strings.Join(c.R.Header.Values("Prefer"), ","), ",") {
+		token, _, _ := strings.Cut(one, ";")
+		if strings.EqualFold(strings.TrimSpace(token), "respond-async") {
+			return true
+		}
+	}
+	return false
+}
+
+// downloadLater has a job make the file. What can be found wrong at once is; false:
+// there are no jobs here, and the preference is left aside, as it may be.
+func (s *Service) downloadLater(c *Call) (begun bool, err error) {
+	if _, err := s.checkFile(c.R.Context(), c.order()); err != nil {
+		return false, err
+	}
+	id, err := c.Runner.Download(c.R.Context(), c.Collection, c.R.URL.RawQuery)
+	if err != nil || id == "" {
+		return false, err
+	}
+	c.W.Header().Set("Preference-Applied", "respond-async")
+	return true, s.begun(c, http.StatusAccepted, id)
+}
+
+// Expired says that a file that a job made is kept no longer.
+func Expired() *Problem {
+	return &Problem{Status: http.StatusGone, Kind: "download-expired", Title: "文件已过期 · The file has expired",
+		Detail: "文件保存 24 小时，已过期删除；请重新下载。 The file was kept for 24 hours; download it anew."}
+}
+
 // sendFile sends what was made; nothing of it is kept by caches.
 func sendFile(c *Call, file download.File) error {
 	f, err := os.Open(file.Path)
+	if errors.Is(err, os.ErrNotExist) {
+		return Expired()
+	}
 	if err != nil {
 		return fmt.Errorf("send a download: %w", err)
 	}

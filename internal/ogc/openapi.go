@@ -97,7 +97,8 @@ func reference(name string) tree { return tree{"$ref": "#/components/parameters/
 func (s *Service) references(r Route, col *collection.Collection, components tree) []any {
 	list := append(r.parameters(), reference("f"))
 	if r.file {
-		list = nil
+		list = []any{tree{"name": "Prefer", "in": "header", "required": false, "description": "respond-async：排成任务，答 202 · have a job make the file",
+			"schema": tree{"type": "string", "enum": []string{"respond-async"}}}}
 		for _, p := range s.fileParams(col) {
 			if _, shared := components[p.name]; shared && p.name != "f" {
 				list = append(list, reference(p.name))
@@ -136,6 +137,7 @@ func operation(r Route, id, summary string, parameters []any) tree {
 				files[f.Media] = tree{"schema": tree{"type": "string", "format": "binary"}}
 			}
 			answers["200"] = tree{"description": "文件 · the file", "content": files}
+			answers["202"] = tree{"description": "已排成任务，地址在 Location；结果是文件 · begun as a job, whose result is the file", "content": content(mediaJSON)}
 			refusals["422"] = "写不成这种文件 · cannot be written so"
 			break
 		}

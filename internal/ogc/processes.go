@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"gengheng/internal/download"
 )
 
 const (
@@ -29,8 +31,11 @@ type Runner interface {
 	Execute(ctx context.Context, process string, inputs map[string]json.RawMessage) (result any, job string, err error)
 	Jobs(ctx context.Context) ([]Job, error)
 	Job(ctx context.Context, id string) (Job, error)
-	// Results are those of a job that has ended well.
+	// Results are those of a job that has ended well; of a download, its file.
 	Results(ctx context.Context, id string) (any, error)
+	// Download begins a job that makes a collection's file, as the query of its
+	// address says; "": there are no such jobs here.
+	Download(ctx context.Context, collection, query string) (job string, err error)
 	// Dismiss takes a job back that has not begun.
 	Dismiss(ctx context.Context, id string) (Job, error)
 }
@@ -189,20 +194,24 @@ func (s *Service) execute(c *Call) error {
 		}
 		return send(c, mediaJSON, result)
 	}
+	if c.prefersAsync() {
+		c.W.Header().Set("Preference-Applied", "respond-async")
+	}
+	return s.begun(c, http.StatusCreated, job)
+}
+
+// begun says where the job is that a request has begun.
+func (s *Service) begun(c *Call, status int, job string) error {
 	v, err := c.Runner.Job(c.R.Context(), job)
 	if err != nil {
 		return err
 	}
-	h := c.W.Header()
-	h.Set("Location", c.Root+"/jobs/"+v.ID)
-	if strings.Contains(strings.ToLower(c.R.Header.Get("Prefer")), "respond-async") {
-		h.Set("Preference-Applied", "respond-async")
-	}
+	c.W.Header().Set("Location", c.Root+"/jobs/"+v.ID)
 	b, err := plainJSON(v.info(c.Root))
 	if err != nil {
 		return err
 	}
-	return sendBytes(c, http.StatusCreated, mediaJSON, append(b, '\n'))
+	return sendBytes(c, status, mediaJSON, append(b, '\n'))
 }
 
 // maxExecution bounds the body of an execution, in bytes.
@@ -328,6 +337,9 @@ func (s *Service) showResults(c *Call) error {
 	result, err := c.Runner.Results(c.R.Context(), j.ID)
 	if err != nil {
 		return err
+	}
+	if file, ok := result.(download.File); ok {
+		return sendFile(c, file)
 	}
 	return send(c, mediaJSON, tree{"result": result})
 }

@@ -45,6 +45,19 @@ func (queue) Enqueue(context.Context, pgx.Tx, string, jobs.Kind, uuid.UUID) (uui
 	return uuid.New(), nil
 }
 
+// makers is the queue whose downloads are worked, and nothing else.
+type makers struct {
+	queue
+	real *jobs.Queue
+}
+
+func (q makers) Enqueue(ctx context.Context, tx pgx.Tx, county string, kind jobs.Kind, subject uuid.UUID) (uuid.UUID, error) {
+	if kind == jobs.Download {
+		return q.real.Enqueue(ctx, tx, county, kind, subject)
+	}
+	return q.queue.Enqueue(ctx, tx, county, kind, subject)
+}
+
 // County is the service, the database under it, and the plan and the screening run
 // that it holds.
 type County struct {
@@ -53,6 +66,9 @@ type County struct {
 	DB   *store.DB
 	Plan uuid.UUID
 	Run  uuid.UUID
+
+	// Downloads are there where NewMaking has made the county.
+	Downloads *api.Downloads
 
 	requests *requests
 }
@@ -73,17 +89,48 @@ type requests struct {
 // New starts the service over the synthetic county; open, it asks for no key.
 func New(t testing.TB, open bool) *County {
 	t.Helper()
+	return newCounty(t, open, func(cfg *api.Config) { cfg.Queue = queue{} })
+}
+
+// NewMaking is New with jobs that make downloads, in folder.
+func NewMaking(t testing.TB, open bool, folder string) *County {
+	t.Helper()
+	return newCounty(t, open, func(cfg *api.Config) {
+		var err error
+		if cfg.Downloads, err = api.NewDownloads(cfg.DB, folder, "", cfg.Log); err != nil {
+			t.Fatal(err)
+		}
+		real, err := jobs.New(jobs.Config{DB: cfg.DB, Workers: 1, Log: cfg.Log, Handlers: map[jobs.Kind]jobs.Handler{jobs.Download: cfg.Downloads.Work}})
+		if err == nil {
+			err = real.Start(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := real.Stop(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+		cfg.Queue = makers{real: real}
+	})
+}
+
+func newCounty(t testing.TB, open bool, with func(cfg *api.Config)) *County {
+	t.Helper()
 	geodatatest.Child(t) // writes the files that are downloaded
 	db := storetest.New(t)
 	files, err := api.NewFiles(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := api.New(api.Config{DB: db, Queue: queue{}, Files: files, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Open: open})
+	cfg := api.Config{DB: db, Files: files, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Open: open}
+	with(&cfg)
+	h, err := api.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &County{T: t, DB: db, Plan: uuid.New(), Run: uuid.New(), requests: &requests{}}
+	s := &County{T: t, DB: db, Plan: uuid.New(), Run: uuid.New(), Downloads: cfg.Downloads, requests: &requests{}}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.requests.add(r.URL)
 		h.ServeHTTP(w, r)
