@@ -1745,17 +1745,20 @@ type Plan struct {
 	Certificate map[string]interface{} `json:"certificate"`
 	CreatedAt   *time.Time             `json:"created_at,omitempty"`
 	FinishedAt  *time.Time             `json:"finished_at,omitempty"`
-	Name        string                 `json:"name"`
-	Note        string                 `json:"note"`
-	Options     map[string]interface{} `json:"options"`
-	PlanId      openapi_types.UUID     `json:"plan_id"`
-	Problem     *Problem               `json:"problem,omitempty"`
-	RunId       openapi_types.UUID     `json:"run_id"`
-	Status      PlanStatus             `json:"status"`
-	Summary     map[string]interface{} `json:"summary"`
-	Townships   *[]PlanTownship        `json:"townships,omitempty"`
-	Transfers   *[]PlanTransfer        `json:"transfers,omitempty"`
-	Year        int                    `json:"year"`
+
+	// MadeBy 谁编制的（姓名与身份），取自操作日志；乡镇的身份看不到 · Who made it, by the audit log; not shown to a township
+	MadeBy    *string                `json:"made_by,omitempty"`
+	Name      string                 `json:"name"`
+	Note      string                 `json:"note"`
+	Options   map[string]interface{} `json:"options"`
+	PlanId    openapi_types.UUID     `json:"plan_id"`
+	Problem   *Problem               `json:"problem,omitempty"`
+	RunId     openapi_types.UUID     `json:"run_id"`
+	Status    PlanStatus             `json:"status"`
+	Summary   map[string]interface{} `json:"summary"`
+	Townships *[]PlanTownship        `json:"townships,omitempty"`
+	Transfers *[]PlanTransfer        `json:"transfers,omitempty"`
+	Year      int                    `json:"year"`
 }
 
 // PlanStatus defines model for Plan.Status.

@@ -38,6 +38,9 @@ func (s *server) ListPlans(c echo.Context, county CountyPath) error {
 	if err != nil {
 		return fmt.Errorf("list plans: %w", err)
 	}
+	if err := s.makers(ctx, county, list); err != nil {
+		return err
+	}
 	return c.JSON(http.StatusOK, list)
 }
 

@@ -2,6 +2,8 @@ package api_test
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -105,6 +107,39 @@ func TestScenarios_AreNamedCopiedAndCompared(t *testing.T) {
 		}
 		if got := s.call(t, tc.method, tc.path, mime, tc.body); got.status != tc.status || got.problem.Type != "urn:gengheng:problem:"+tc.kind {
 			t.Errorf("%s %s %s: %d %s, want %d %s", tc.method, tc.path, tc.body, got.status, got.body, tc.status, tc.kind)
+		}
+	}
+}
+
+func TestScenarios_SayWhoMadeThem(t *testing.T) {
+	t.Parallel()
+	s := newService(t, 0, "")
+	s.call(t, "PUT", "/api/v1/counties/149901", "application/json", `{"name":"示例县","srid":4546,"synthetic":true}`)
+	plans := "/api/v1/counties/149901/plans"
+	s.planned(t, "甲", true, `{}`) // by nobody whom the log knows
+	body := `{"run_id":"` + uuid.NewSHA1(uuid.Nil, []byte("run")).String() + `","name":"乙"}`
+	status, text := s.as(t, "", "POST", plans, header("Gengheng-Role", "bureau_lead"), func(r *http.Request) {
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+		r.Header.Set("Content-Type", "application/json")
+	})
+	if status != 202 {
+		t.Fatalf("%d %s", status, text)
+	}
+	for role, want := range map[string]string{"bureau": "开放模式（未认证）（自然资源局负责人）", "township_clerk/149901100": ""} {
+		status, text := s.as(t, "", "GET", plans, header("Gengheng-Role", role))
+		var list []struct {
+			Name   string
+			MadeBy string `json:"made_by"`
+		}
+		if err := json.Unmarshal([]byte(text), &list); err != nil || status != 200 {
+			t.Fatalf("%s: %d %s (%v)", role, status, text, err)
+		}
+		by := map[string]string{}
+		for _, p := range list {
+			by[p.Name] = p.MadeBy
+		}
+		if by["乙"] != want || by["甲"] != "" {
+			t.Errorf("%s: %v", role, by)
 		}
 	}
 }

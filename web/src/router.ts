@@ -6,6 +6,7 @@ export const pages = [
   { path: '/', name: 'overview', zh: '总览', en: 'Overview' },
   { path: '/map', name: 'map', zh: '一张图', en: 'Map' },
   { path: '/overlaps', name: 'overlaps', zh: '占用查询', en: 'Overlaps' },
+  { path: '/plans', name: 'plans', zh: '平衡方案', en: 'Plans' },
   { path: '/ledger', name: 'ledger', zh: '台账', en: 'Ledger' },
 ] as const
 
@@ -15,6 +16,7 @@ export const router = createRouter({
     { path: '/', name: 'overview', component: OverviewPage },
     { path: '/map', name: 'map', component: () => import('./pages/MapPage.vue') },
     { path: '/overlaps', name: 'overlaps', component: () => import('./pages/OverlapsPage.vue') },
+    { path: '/plans', name: 'plans', component: () => import('./pages/PlansPage.vue') },
     { path: '/ledger', name: 'ledger', component: () => import('./pages/LedgerPage.vue') },
     { path: '/:any(.*)*', redirect: '/' },
   ],
