@@ -190,11 +190,18 @@ func (s *server) RevokeKey(c echo.Context, county CountyPath, id uuid.UUID) erro
 func (s *server) ListAudit(c echo.Context, county CountyPath, params ListAuditParams) error {
 	ctx := c.Request().Context()
 	limit := pageSize(params.Limit)
+	order, newest := "ASC", params.Newest != nil && *params.Newest
+	if newest {
+		order = "DESC"
+	}
 	rows, err := s.rows(ctx).Query(ctx, `
 		SELECT seq, at, actor_id, actor_name, actor_role, actor_township, via, action, subject_kind, subject_id, before, after, reason, hash
-		FROM audit_log WHERE county_code = $1 AND seq > coalesce($2, 0) AND ($3::text IS NULL OR action = $3)
-		AND ($4::text IS NULL OR subject_kind = $4) AND ($5::text IS NULL OR subject_id = $5) AND ($6::uuid IS NULL OR actor_id = $6)
-		ORDER BY seq LIMIT $7`, county, params.After, params.Action, params.SubjectKind, params.SubjectId, params.Actor, limit)
+		FROM audit_log WHERE county_code = $1 AND ($2::bigint IS NULL OR CASE WHEN $3 THEN seq < $2 ELSE seq > $2 END)
+		AND ($4::text IS NULL OR action = $4) AND ($5::text IS NULL OR subject_kind = $5) AND ($6::text IS NULL OR subject_id = $6)
+		AND ($7::uuid IS NULL OR actor_id = $7) AND ($8::text IS NULL OR strpos(actor_name, $8) > 0)
+		AND ($9::timestamptz IS NULL OR at >= $9) AND ($10::timestamptz IS NULL OR at < $10)
+		ORDER BY seq `+order+` LIMIT $11`, county, params.After, newest, params.Action, params.SubjectKind, params.SubjectId, params.Actor, params.ActorName,
+		params.Since, params.Until, limit)
 	if err != nil {
 		return fmt.Errorf("read the audit log: %w", err)
 	}
@@ -214,4 +221,20 @@ func (s *server) ListAudit(c echo.Context, county CountyPath, params ListAuditPa
 		page.Next = &page.Items[limit-1].Seq
 	}
 	return c.JSON(http.StatusOK, page)
+}
+
+func (s *server) VerifyAudit(c echo.Context, county CountyPath) error {
+	ctx := c.Request().Context()
+	if _, err := s.county(ctx, county); err != nil {
+		return err
+	}
+	head, err := access.VerifyAudit(ctx, s.db, county)
+	out := AuditVerification{Holds: err == nil, Rows: head.Seq, Head: head.Hash}
+	var bad *access.BadRowError
+	if errors.As(err, &bad) {
+		out.BadRow, out.Why = &bad.Seq, &bad.Why
+	} else if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, out)
 }

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -81,6 +82,36 @@ func TestAdmin_AKeysLife(t *testing.T) {
 	}
 	if strings.Contains(string(a.body), k.Secret[14:]) {
 		t.Error("the log tells the key")
+	}
+	for query, want := range map[string]string{
+		"newest=true&limit=2":         "7 6",
+		"newest=true&limit=2&after=6": "5 4",
+		"until=" + first[2].At.Format("2006-01-02T15:04:05.999999Z07:00"): "1 2",
+		"actor_name=%E5%BC%80%E6%94%BE&limit=1":                           "1", // 开放
+		"actor_name=nobody":                                               "",
+	} {
+		page = client.AuditPage{}
+		administered(t, s, "GET", "/audit?"+query, "", 200, &page)
+		var seqs []string
+		for _, e := range page.Items {
+			seqs = append(seqs, fmt.Sprint(e.Seq))
+		}
+		if got := strings.Join(seqs, " "); got != want {
+			t.Errorf("%s: %s", query, got)
+		}
+	}
+	var chain client.AuditVerification
+	administered(t, s, "GET", "/audit/verification", "", 200, &chain)
+	if !chain.Holds || chain.Rows != 7 || chain.BadRow != nil {
+		t.Errorf("%+v", chain)
+	}
+	if _, err := s.db.Pool.Exec(t.Context(), `ALTER TABLE audit_log DISABLE TRIGGER USER; UPDATE audit_log SET reason = '改' WHERE county_code = '149901' AND seq = 4`); err != nil {
+		t.Fatal(err)
+	}
+	chain = client.AuditVerification{}
+	administered(t, s, "GET", "/audit/verification", "", 200, &chain)
+	if chain.Holds || chain.BadRow == nil || *chain.BadRow != 4 {
+		t.Errorf("a row was changed: %+v", chain)
 	}
 	page = client.AuditPage{}
 	administered(t, s, "GET", "/audit?action=key.revoke", "", 200, &page)

@@ -1009,6 +1009,22 @@ type AuditPage struct {
 	Next  *int64       `json:"next,omitempty"`
 }
 
+// AuditVerification defines model for AuditVerification.
+type AuditVerification struct {
+	// BadRow 第一处不连贯的行 · The first bad row
+	BadRow *int64 `json:"bad_row,omitempty"`
+
+	// Head 链头的散列，抄存别处可作对照 · Hash of the head, to be kept elsewhere
+	Head string `json:"head"`
+
+	// Holds 整条链连贯 · The whole chain holds
+	Holds bool `json:"holds"`
+
+	// Rows 核对到的行数 · Rows, where it holds
+	Rows int64   `json:"rows"`
+	Why  *string `json:"why,omitempty"`
+}
+
 // Candidate defines model for Candidate.
 type Candidate struct {
 	Actor *string `json:"actor,omitempty"`
@@ -1139,6 +1155,13 @@ type ClauseChange struct {
 
 	// What added、removed，或有变的键，如 tolerance、severity、where · What differs about it
 	What []string `json:"what"`
+}
+
+// ConcernedRun defines model for ConcernedRun.
+type ConcernedRun struct {
+	Candidates int                `json:"candidates"`
+	RunId      openapi_types.UUID `json:"run_id"`
+	Year       int                `json:"year"`
 }
 
 // County defines model for County.
@@ -2289,6 +2312,111 @@ type RulebookChange struct {
 	Settings []string `json:"settings"`
 }
 
+// RulebookCheck defines model for RulebookCheck.
+type RulebookCheck struct {
+	CheckNo   int    `json:"check_no"`
+	Finding   string `json:"finding"`
+	FindingEn string `json:"finding_en"`
+
+	// Layer 数据种类
+	Layer     *string `json:"layer,omitempty"`
+	LayerName *string `json:"layer_name,omitempty"`
+
+	// Severity block 禁止、warn 提示、manual 人工核定、score 评分
+	Severity string `json:"severity"`
+
+	// Test 检查的种类，如 overlap、within、slope
+	Test string `json:"test"`
+
+	// Tolerance 容差：重叠面积超过 abs_m2、占地块超过 ratio、最大一块不小于 min_patch_m2，三者都满足的才算冲突，其余列为容差内。
+	// A hit counts where all three are exceeded; the rest is listed as tolerated.
+	Tolerance Tolerance `json:"tolerance"`
+
+	// Tolerates 容差对该检查起作用 · The tolerance decides something
+	Tolerates bool `json:"tolerates"`
+
+	// When 只查符合的申报地块
+	When []RulebookCondition `json:"when"`
+
+	// Where 只看图层中符合的要素
+	Where []RulebookCondition `json:"where"`
+}
+
+// RulebookCheckChange defines model for RulebookCheckChange.
+type RulebookCheckChange struct {
+	After   *RulebookCheck `json:"after,omitempty"`
+	Before  *RulebookCheck `json:"before,omitempty"`
+	CheckNo int            `json:"check_no"`
+
+	// What added、removed，或有变的键，如 tolerance、severity、where
+	What []string `json:"what"`
+}
+
+// RulebookClause defines model for RulebookClause.
+type RulebookClause struct {
+	Checks []RulebookCheck `json:"checks"`
+
+	// Citation 依据
+	Citation string `json:"citation"`
+	Clause   string `json:"clause"`
+
+	// Direction in 转进、out 转出、balance 平衡、process 程序
+	Direction string `json:"direction"`
+	Title     string `json:"title"`
+	TitleEn   string `json:"title_en"`
+}
+
+// RulebookClauseChange defines model for RulebookClauseChange.
+type RulebookClauseChange struct {
+	After  *RulebookClause       `json:"after,omitempty"`
+	Before *RulebookClause       `json:"before,omitempty"`
+	Checks []RulebookCheckChange `json:"checks"`
+	Clause string                `json:"clause"`
+	Title  string                `json:"title"`
+
+	// What added、removed、title、citation
+	What []string `json:"what"`
+}
+
+// RulebookComparison defines model for RulebookComparison.
+type RulebookComparison struct {
+	After   Rulebook               `json:"after"`
+	Before  Rulebook               `json:"before"`
+	Clauses []RulebookClauseChange `json:"clauses"`
+
+	// Settings 条款以外有变的键 · The keys outside the clauses that differ
+	Settings []string `json:"settings"`
+}
+
+// RulebookCondition defines model for RulebookCondition.
+type RulebookCondition struct {
+	Field string    `json:"field"`
+	In    *[]string `json:"in,omitempty"`
+	NotIn *[]string `json:"not_in,omitempty"`
+}
+
+// RulebookContents defines model for RulebookContents.
+type RulebookContents struct {
+	Acceptance struct {
+		AreaDeviationPercent float64 `json:"area_deviation_percent"`
+		PhotoAngleDeg        float64 `json:"photo_angle_deg"`
+		PhotoBlurM           float64 `json:"photo_blur_m"`
+		PhotoDistanceM       float64 `json:"photo_distance_m"`
+	} `json:"acceptance"`
+	Clauses        []RulebookClause `json:"clauses"`
+	MinRemainderM2 float64          `json:"min_remainder_m2"`
+
+	// Omits 没有列入的条款及原因 · Clauses left out, and why
+	Omits    []RulebookOmission `json:"omits"`
+	Rulebook Rulebook           `json:"rulebook"`
+}
+
+// RulebookOmission defines model for RulebookOmission.
+type RulebookOmission struct {
+	Clause string `json:"clause"`
+	Reason string `json:"reason"`
+}
+
 // Screening defines model for Screening.
 type Screening struct {
 	// BaseRunId 沿用了这次筛查中未受影响的结论 · What no change has touched was taken over from this run
@@ -2381,6 +2509,46 @@ type ScreeningInput struct {
 	// Full 逐个重新判断；否则只重判数据变化可能触及的地块，结果逐字节相同 · Judge every candidate anew; otherwise only those that a change can have touched, with the same result
 	Full *bool `json:"full,omitempty"`
 	Year Year  `json:"year"`
+}
+
+// Tolerance 容差：重叠面积超过 abs_m2、占地块超过 ratio、最大一块不小于 min_patch_m2，三者都满足的才算冲突，其余列为容差内。
+// A hit counts where all three are exceeded; the rest is listed as tolerated.
+type Tolerance struct {
+	// AbsM2 m²
+	AbsM2 float64 `json:"abs_m2"`
+
+	// MinPatchM2 m²，0 为不限
+	MinPatchM2 float64 `json:"min_patch_m2"`
+
+	// Ratio 占地块面积的比例，0 为不限 · Share of the parcel
+	Ratio float64 `json:"ratio"`
+}
+
+// ToleranceChanges defines model for ToleranceChanges.
+type ToleranceChanges struct {
+	Changes []struct {
+		CheckNo int    `json:"check_no"`
+		Clause  string `json:"clause"`
+
+		// Tolerance 容差：重叠面积超过 abs_m2、占地块超过 ratio、最大一块不小于 min_patch_m2，三者都满足的才算冲突，其余列为容差内。
+		// A hit counts where all three are exceeded; the rest is listed as tolerated.
+		Tolerance Tolerance `json:"tolerance"`
+	} `json:"changes"`
+	Reason string `json:"reason"`
+	Trial  *bool  `json:"trial,omitempty"`
+
+	// Version 所见的现行版本 · The version in force as seen
+	Version string `json:"version"`
+}
+
+// TolerancesChanged defines model for TolerancesChanged.
+type TolerancesChanged struct {
+	Comparison RulebookComparison `json:"comparison"`
+
+	// Concerned 各年度最近一次完成的筛查中，这些检查列有发现（含容差内）的地块数：重新筛查须重判的至少是这些。
+	// Of each year's newest finished screening, how many parcels have findings of these checks: at least these are judged again.
+	Concerned []ConcernedRun `json:"concerned"`
+	Trial     bool           `json:"trial"`
 }
 
 // Township defines model for Township.
@@ -2531,6 +2699,9 @@ type OutcomeFilter = Outcome
 // PlanID defines model for PlanID.
 type PlanID = openapi_types.UUID
 
+// RulebookPath defines model for RulebookPath.
+type RulebookPath = string
+
 // RunID defines model for RunID.
 type RunID = openapi_types.UUID
 
@@ -2560,6 +2731,18 @@ type ListAuditParams struct {
 	SubjectKind *string             `form:"subject_kind,omitempty" json:"subject_kind,omitempty"`
 	SubjectId   *string             `form:"subject_id,omitempty" json:"subject_id,omitempty"`
 	Actor       *openapi_types.UUID `form:"actor,omitempty" json:"actor,omitempty"`
+
+	// ActorName 操作人姓名，含这些字的 · The actor's name contains this
+	ActorName *string `form:"actor_name,omitempty" json:"actor_name,omitempty"`
+
+	// Since 不早于 · Not before
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until 早于 · Before
+	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
+
+	// Newest 新的在前 · Newest first
+	Newest *bool `form:"newest,omitempty" json:"newest,omitempty"`
 
 	// After 上一页的 next · The next of the page before
 	After *int64 `form:"after,omitempty" json:"after,omitempty"`
@@ -3020,6 +3203,11 @@ type SignInspectionJSONBody struct {
 	Note *string `json:"note,omitempty"`
 }
 
+// CompareRulebooksParams defines parameters for CompareRulebooks.
+type CompareRulebooksParams struct {
+	With string `form:"with" json:"with"`
+}
+
 // PutCountyJSONRequestBody defines body for PutCounty for application/json ContentType.
 type PutCountyJSONRequestBody = CountyInput
 
@@ -3055,6 +3243,9 @@ type NamePlanJSONRequestBody NamePlanJSONBody
 
 // ProposePlanJSONRequestBody defines body for ProposePlan for application/json ContentType.
 type ProposePlanJSONRequestBody ProposePlanJSONBody
+
+// ChangeTolerancesJSONRequestBody defines body for ChangeTolerances for application/json ContentType.
+type ChangeTolerancesJSONRequestBody = ToleranceChanges
 
 // AddScreeningJSONRequestBody defines body for AddScreening for application/json ContentType.
 type AddScreeningJSONRequestBody = ScreeningInput
@@ -3130,6 +3321,9 @@ type ServerInterface interface {
 	// ListAudit 操作日志 · The audit log
 	// (GET /counties/{county}/audit)
 	ListAudit(ctx echo.Context, county CountyPath, params ListAuditParams) error
+	// VerifyAudit 逐行核对操作日志的散列链 · Work the audit log's chain of hashes out anew
+	// (GET /counties/{county}/audit/verification)
+	VerifyAudit(ctx echo.Context, county CountyPath) error
 	// ListCandidates 申报地块 · Declared candidates
 	// (GET /counties/{county}/candidates)
 	ListCandidates(ctx echo.Context, county CountyPath, params ListCandidatesParams) error
@@ -3232,6 +3426,9 @@ type ServerInterface interface {
 	// ContinueUpload 接着发送 · Send what comes next
 	// (PATCH /counties/{county}/resumable-uploads/{upload_id})
 	ContinueUpload(ctx echo.Context, county CountyPath, uploadId UploadID, params ContinueUploadParams) error
+	// ChangeTolerances 调整容差，成为本县规则库的新版本 · Change tolerances; the county's rulebook gets a new version
+	// (POST /counties/{county}/rulebook/tolerances)
+	ChangeTolerances(ctx echo.Context, county CountyPath) error
 	// ListScreenings 筛查记录 · Screening runs
 	// (GET /counties/{county}/screenings)
 	ListScreenings(ctx echo.Context, county CountyPath) error
@@ -3349,6 +3546,12 @@ type ServerInterface interface {
 	// GetRulebook 规则库原文 · The text of a rulebook
 	// (GET /rulebooks/{version})
 	GetRulebook(ctx echo.Context, version string) error
+	// GetRulebookClauses 规则库的条款、依据、检查和容差 · A rulebook's clauses, what they rest on, their checks and tolerances
+	// (GET /rulebooks/{version}/clauses)
+	GetRulebookClauses(ctx echo.Context, version RulebookPath) error
+	// CompareRulebooks 两个版本逐条对照 · Two versions, clause by clause
+	// (GET /rulebooks/{version}/compare)
+	CompareRulebooks(ctx echo.Context, version RulebookPath, params CompareRulebooksParams) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -3463,6 +3666,34 @@ func (w *ServerInterfaceWrapper) ListAudit(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actor: %s", err))
 	}
 
+	// ------------- Optional query parameter "actor_name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actor_name", ctx.QueryParams(), &params.ActorName, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actor_name: %s", err))
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", ctx.QueryParams(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter since: %s", err))
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", ctx.QueryParams(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter until: %s", err))
+	}
+
+	// ------------- Optional query parameter "newest" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "newest", ctx.QueryParams(), &params.Newest, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter newest: %s", err))
+	}
+
 	// ------------- Optional query parameter "after" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
@@ -3479,6 +3710,22 @@ func (w *ServerInterfaceWrapper) ListAudit(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListAudit(ctx, county, params)
+	return err
+}
+
+// VerifyAudit converts echo context to params.
+func (w *ServerInterfaceWrapper) VerifyAudit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VerifyAudit(ctx, county)
 	return err
 }
 
@@ -4506,6 +4753,22 @@ func (w *ServerInterfaceWrapper) ContinueUpload(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ContinueUpload(ctx, county, uploadId, params)
+	return err
+}
+
+// ChangeTolerances converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangeTolerances(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangeTolerances(ctx, county)
 	return err
 }
 
@@ -5893,6 +6156,47 @@ func (w *ServerInterfaceWrapper) GetRulebook(ctx echo.Context) error {
 	return err
 }
 
+// GetRulebookClauses converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRulebookClauses(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "version" -------------
+	var version RulebookPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "version", ctx.Param("version"), &version, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter version: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRulebookClauses(ctx, version)
+	return err
+}
+
+// CompareRulebooks converts echo context to params.
+func (w *ServerInterfaceWrapper) CompareRulebooks(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "version" -------------
+	var version RulebookPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "version", ctx.Param("version"), &version, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter version: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CompareRulebooksParams
+	// ------------- Required query parameter "with" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "with", ctx.QueryParams(), &params.With, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter with: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CompareRulebooks(ctx, version, params)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -5946,6 +6250,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/rulebooks", wrapper.ListRulebooks, options.OperationMiddlewares["listRulebooks"]...)
 	router.POST(options.BaseURL+"/rulebooks", wrapper.AddRulebook, options.OperationMiddlewares["addRulebook"]...)
 	router.GET(options.BaseURL+"/rulebooks/:version", wrapper.GetRulebook, options.OperationMiddlewares["getRulebook"]...)
+	router.GET(options.BaseURL+"/rulebooks/:version/clauses", wrapper.GetRulebookClauses, options.OperationMiddlewares["getRulebookClauses"]...)
+	router.GET(options.BaseURL+"/rulebooks/:version/compare", wrapper.CompareRulebooks, options.OperationMiddlewares["compareRulebooks"]...)
+	router.POST(options.BaseURL+"/counties/:county/rulebook/tolerances", wrapper.ChangeTolerances, options.OperationMiddlewares["changeTolerances"]...)
 	router.POST(options.BaseURL+"/counties/:county/uploads", wrapper.AddUpload, options.OperationMiddlewares["addUpload"]...)
 	router.GET(options.BaseURL+"/counties/:county/resumable-uploads", wrapper.ListResumableUploads, options.OperationMiddlewares["listResumableUploads"]...)
 	router.POST(options.BaseURL+"/counties/:county/resumable-uploads", wrapper.BeginUpload, options.OperationMiddlewares["beginUpload"]...)
@@ -6018,5 +6325,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/counties/:county/identities/:identity_id/keys", wrapper.AddKey, options.OperationMiddlewares["addKey"]...)
 	router.POST(options.BaseURL+"/counties/:county/keys/:key_id/revoke", wrapper.RevokeKey, options.OperationMiddlewares["revokeKey"]...)
 	router.GET(options.BaseURL+"/counties/:county/audit", wrapper.ListAudit, options.OperationMiddlewares["listAudit"]...)
+	router.GET(options.BaseURL+"/counties/:county/audit/verification", wrapper.VerifyAudit, options.OperationMiddlewares["verifyAudit"]...)
 
 }

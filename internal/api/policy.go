@@ -58,6 +58,10 @@ var policy = map[string]rule{
 	"listRulebooks": {nil, anyCounty},
 	"getRulebook":   {nil, anyCounty},
 	"addRulebook":   {[]access.Role{access.BureauLead, access.Admin}, anyCounty},
+	// which rules the country's laws make is no secret of a county
+	"getRulebookClauses": {nil, anyCounty},
+	"compareRulebooks":   {nil, anyCounty},
+	"changeTolerances":   {[]access.Role{access.BureauLead, access.Admin}, wholeCounty},
 
 	"getMe":          {nil, anyCounty},
 	"listIdentities": {[]access.Role{access.Admin, access.Auditor}, wholeCounty},
@@ -67,6 +71,8 @@ var policy = map[string]rule{
 	"addKey":         {[]access.Role{access.Admin}, wholeCounty},
 	"revokeKey":      {[]access.Role{access.Admin}, wholeCounty},
 	"listAudit":      {[]access.Role{access.Admin, access.Auditor, access.BureauLead, access.Government}, wholeCounty},
+
+	"verifyAudit": {[]access.Role{access.Admin, access.Auditor, access.BureauLead, access.Government}, wholeCounty},
 
 	"getCounty": {everyone, filtered},
 	"putCounty": {[]access.Role{access.Admin}, wholeCounty},

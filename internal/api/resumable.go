@@ -25,8 +25,8 @@ import (
 const tusVersion = "1.0.0"
 
 const (
-	// maxUnfinished is how many uploads one identity may have under way.
-	maxUnfinished = 5
+	// maxUnfinishedUploads is how many uploads one identity may have under way.
+	maxUnfinishedUploads = 5
 	// maxUnfinishedBytes is what all unfinished uploads of a county may announce.
 	maxUnfinishedBytes = 8 << 30
 	// unfinishedFor is how long an upload may take.
@@ -157,7 +157,7 @@ func roomFor(ctx context.Context, tx pgx.Tx, county string, actor access.Actor, 
 	switch {
 	case err != nil:
 		return err
-	case mine >= maxUnfinished:
+	case mine >= maxUnfinishedUploads:
 		return conflict("uploads-unfinished", fmt.Sprintf("已有 %d 个文件没有传完，不能再开始新的。请先传完，或放弃其中一个。 %[1]d uploads are not complete; finish or drop one of them first.", mine))
 	case bytes+size > maxUnfinishedBytes:
 		return conflict("uploads-unfinished", "全县未传完的文件过多，暂不能开始新的。请稍后再试，或放弃不再需要的。 Too much is under way in the county; try again later.")

@@ -44,16 +44,18 @@ func rulebookJSON(rb *rulebook.Rulebook) Rulebook {
 }
 
 func (s *server) registerRulebook(ctx context.Context, rb *rulebook.Rulebook) error {
-	err := s.db.InTx(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `
-			INSERT INTO rulebook (version, id, year, document) VALUES ($1, $2, $3, $4) ON CONFLICT (version) DO NOTHING`,
-			rb.Hash, rb.ID, rb.Year, string(rb.Document))
-		if err != nil || tag.RowsAffected() == 0 {
-			return err
-		}
-		return access.Record(ctx, tx, access.Entry{County: access.NoCounty, Action: "rulebook.add", Kind: "rulebook", ID: rb.Hash,
+	return s.db.InTx(ctx, func(tx pgx.Tx) error { return enterRulebook(ctx, tx, rb) })
+}
+
+// enterRulebook registers a version unless it is there.
+func enterRulebook(ctx context.Context, tx pgx.Tx, rb *rulebook.Rulebook) error {
+	tag, err := tx.Exec(ctx, `
+		INSERT INTO rulebook (version, id, year, document) VALUES ($1, $2, $3, $4) ON CONFLICT (version) DO NOTHING`,
+		rb.Hash, rb.ID, rb.Year, string(rb.Document))
+	if err == nil && tag.RowsAffected() > 0 {
+		err = access.Record(ctx, tx, access.Entry{County: access.NoCounty, Action: "rulebook.add", Kind: "rulebook", ID: rb.Hash,
 			After: map[string]any{"id": rb.ID, "year": rb.Year}})
-	})
+	}
 	if err != nil {
 		return fmt.Errorf("register rulebook %s: %w", rb.ID, err)
 	}
@@ -67,15 +69,18 @@ func (s *server) AddRulebook(c echo.Context) error {
 	}
 	rb, err := rulebook.Parse("rulebook.yaml", body)
 	if err != nil {
-		p := &problem{Status: http.StatusUnprocessableEntity, kind: "rulebook-invalid", Title: "规则库有误 · The rulebook is not valid",
-			Detail: "整部退回，未登记。请按 errors 逐行改正。 Nothing was registered; mend the lines in errors.",
-			Errors: strings.Split(err.Error(), "\n")}
-		return p
+		return invalidRulebook(err)
 	}
 	if err := s.registerRulebook(c.Request().Context(), rb); err != nil {
 		return err
 	}
 	return c.JSON(http.StatusCreated, rulebookJSON(rb))
+}
+
+func invalidRulebook(err error) *problem {
+	return &problem{Status: http.StatusUnprocessableEntity, kind: "rulebook-invalid", Title: "规则库有误 · The rulebook is not valid",
+		Detail: "整部退回，未登记。请按 errors 逐行改正。 Nothing was registered; mend the lines in errors.",
+		Errors: strings.Split(err.Error(), "\n")}
 }
 
 func (s *server) GetRulebook(c echo.Context, version string) error {

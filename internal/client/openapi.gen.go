@@ -1016,6 +1016,22 @@ type AuditPage struct {
 	Next  *int64       `json:"next,omitempty"`
 }
 
+// AuditVerification defines model for AuditVerification.
+type AuditVerification struct {
+	// BadRow 第一处不连贯的行 · The first bad row
+	BadRow *int64 `json:"bad_row,omitempty"`
+
+	// Head 链头的散列，抄存别处可作对照 · Hash of the head, to be kept elsewhere
+	Head string `json:"head"`
+
+	// Holds 整条链连贯 · The whole chain holds
+	Holds bool `json:"holds"`
+
+	// Rows 核对到的行数 · Rows, where it holds
+	Rows int64   `json:"rows"`
+	Why  *string `json:"why,omitempty"`
+}
+
 // Candidate defines model for Candidate.
 type Candidate struct {
 	Actor *string `json:"actor,omitempty"`
@@ -1146,6 +1162,13 @@ type ClauseChange struct {
 
 	// What added、removed，或有变的键，如 tolerance、severity、where · What differs about it
 	What []string `json:"what"`
+}
+
+// ConcernedRun defines model for ConcernedRun.
+type ConcernedRun struct {
+	Candidates int                `json:"candidates"`
+	RunId      openapi_types.UUID `json:"run_id"`
+	Year       int                `json:"year"`
 }
 
 // County defines model for County.
@@ -2296,6 +2319,111 @@ type RulebookChange struct {
 	Settings []string `json:"settings"`
 }
 
+// RulebookCheck defines model for RulebookCheck.
+type RulebookCheck struct {
+	CheckNo   int    `json:"check_no"`
+	Finding   string `json:"finding"`
+	FindingEn string `json:"finding_en"`
+
+	// Layer 数据种类
+	Layer     *string `json:"layer,omitempty"`
+	LayerName *string `json:"layer_name,omitempty"`
+
+	// Severity block 禁止、warn 提示、manual 人工核定、score 评分
+	Severity string `json:"severity"`
+
+	// Test 检查的种类，如 overlap、within、slope
+	Test string `json:"test"`
+
+	// Tolerance 容差：重叠面积超过 abs_m2、占地块超过 ratio、最大一块不小于 min_patch_m2，三者都满足的才算冲突，其余列为容差内。
+	// A hit counts where all three are exceeded; the rest is listed as tolerated.
+	Tolerance Tolerance `json:"tolerance"`
+
+	// Tolerates 容差对该检查起作用 · The tolerance decides something
+	Tolerates bool `json:"tolerates"`
+
+	// When 只查符合的申报地块
+	When []RulebookCondition `json:"when"`
+
+	// Where 只看图层中符合的要素
+	Where []RulebookCondition `json:"where"`
+}
+
+// RulebookCheckChange defines model for RulebookCheckChange.
+type RulebookCheckChange struct {
+	After   *RulebookCheck `json:"after,omitempty"`
+	Before  *RulebookCheck `json:"before,omitempty"`
+	CheckNo int            `json:"check_no"`
+
+	// What added、removed，或有变的键，如 tolerance、severity、where
+	What []string `json:"what"`
+}
+
+// RulebookClause defines model for RulebookClause.
+type RulebookClause struct {
+	Checks []RulebookCheck `json:"checks"`
+
+	// Citation 依据
+	Citation string `json:"citation"`
+	Clause   string `json:"clause"`
+
+	// Direction in 转进、out 转出、balance 平衡、process 程序
+	Direction string `json:"direction"`
+	Title     string `json:"title"`
+	TitleEn   string `json:"title_en"`
+}
+
+// RulebookClauseChange defines model for RulebookClauseChange.
+type RulebookClauseChange struct {
+	After  *RulebookClause       `json:"after,omitempty"`
+	Before *RulebookClause       `json:"before,omitempty"`
+	Checks []RulebookCheckChange `json:"checks"`
+	Clause string                `json:"clause"`
+	Title  string                `json:"title"`
+
+	// What added、removed、title、citation
+	What []string `json:"what"`
+}
+
+// RulebookComparison defines model for RulebookComparison.
+type RulebookComparison struct {
+	After   Rulebook               `json:"after"`
+	Before  Rulebook               `json:"before"`
+	Clauses []RulebookClauseChange `json:"clauses"`
+
+	// Settings 条款以外有变的键 · The keys outside the clauses that differ
+	Settings []string `json:"settings"`
+}
+
+// RulebookCondition defines model for RulebookCondition.
+type RulebookCondition struct {
+	Field string    `json:"field"`
+	In    *[]string `json:"in,omitempty"`
+	NotIn *[]string `json:"not_in,omitempty"`
+}
+
+// RulebookContents defines model for RulebookContents.
+type RulebookContents struct {
+	Acceptance struct {
+		AreaDeviationPercent float64 `json:"area_deviation_percent"`
+		PhotoAngleDeg        float64 `json:"photo_angle_deg"`
+		PhotoBlurM           float64 `json:"photo_blur_m"`
+		PhotoDistanceM       float64 `json:"photo_distance_m"`
+	} `json:"acceptance"`
+	Clauses        []RulebookClause `json:"clauses"`
+	MinRemainderM2 float64          `json:"min_remainder_m2"`
+
+	// Omits 没有列入的条款及原因 · Clauses left out, and why
+	Omits    []RulebookOmission `json:"omits"`
+	Rulebook Rulebook           `json:"rulebook"`
+}
+
+// RulebookOmission defines model for RulebookOmission.
+type RulebookOmission struct {
+	Clause string `json:"clause"`
+	Reason string `json:"reason"`
+}
+
 // Screening defines model for Screening.
 type Screening struct {
 	// BaseRunId 沿用了这次筛查中未受影响的结论 · What no change has touched was taken over from this run
@@ -2388,6 +2516,46 @@ type ScreeningInput struct {
 	// Full 逐个重新判断；否则只重判数据变化可能触及的地块，结果逐字节相同 · Judge every candidate anew; otherwise only those that a change can have touched, with the same result
 	Full *bool `json:"full,omitempty"`
 	Year Year  `json:"year"`
+}
+
+// Tolerance 容差：重叠面积超过 abs_m2、占地块超过 ratio、最大一块不小于 min_patch_m2，三者都满足的才算冲突，其余列为容差内。
+// A hit counts where all three are exceeded; the rest is listed as tolerated.
+type Tolerance struct {
+	// AbsM2 m²
+	AbsM2 float64 `json:"abs_m2"`
+
+	// MinPatchM2 m²，0 为不限
+	MinPatchM2 float64 `json:"min_patch_m2"`
+
+	// Ratio 占地块面积的比例，0 为不限 · Share of the parcel
+	Ratio float64 `json:"ratio"`
+}
+
+// ToleranceChanges defines model for ToleranceChanges.
+type ToleranceChanges struct {
+	Changes []struct {
+		CheckNo int    `json:"check_no"`
+		Clause  string `json:"clause"`
+
+		// Tolerance 容差：重叠面积超过 abs_m2、占地块超过 ratio、最大一块不小于 min_patch_m2，三者都满足的才算冲突，其余列为容差内。
+		// A hit counts where all three are exceeded; the rest is listed as tolerated.
+		Tolerance Tolerance `json:"tolerance"`
+	} `json:"changes"`
+	Reason string `json:"reason"`
+	Trial  *bool  `json:"trial,omitempty"`
+
+	// Version 所见的现行版本 · The version in force as seen
+	Version string `json:"version"`
+}
+
+// TolerancesChanged defines model for TolerancesChanged.
+type TolerancesChanged struct {
+	Comparison RulebookComparison `json:"comparison"`
+
+	// Concerned 各年度最近一次完成的筛查中，这些检查列有发现（含容差内）的地块数：重新筛查须重判的至少是这些。
+	// Of each year's newest finished screening, how many parcels have findings of these checks: at least these are judged again.
+	Concerned []ConcernedRun `json:"concerned"`
+	Trial     bool           `json:"trial"`
 }
 
 // Township defines model for Township.
@@ -2538,6 +2706,9 @@ type OutcomeFilter = Outcome
 // PlanID defines model for PlanID.
 type PlanID = openapi_types.UUID
 
+// RulebookPath defines model for RulebookPath.
+type RulebookPath = string
+
 // RunID defines model for RunID.
 type RunID = openapi_types.UUID
 
@@ -2567,6 +2738,18 @@ type ListAuditParams struct {
 	SubjectKind *string             `form:"subject_kind,omitempty" json:"subject_kind,omitempty"`
 	SubjectId   *string             `form:"subject_id,omitempty" json:"subject_id,omitempty"`
 	Actor       *openapi_types.UUID `form:"actor,omitempty" json:"actor,omitempty"`
+
+	// ActorName 操作人姓名，含这些字的 · The actor's name contains this
+	ActorName *string `form:"actor_name,omitempty" json:"actor_name,omitempty"`
+
+	// Since 不早于 · Not before
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until 早于 · Before
+	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
+
+	// Newest 新的在前 · Newest first
+	Newest *bool `form:"newest,omitempty" json:"newest,omitempty"`
 
 	// After 上一页的 next · The next of the page before
 	After *int64 `form:"after,omitempty" json:"after,omitempty"`
@@ -3027,6 +3210,11 @@ type SignInspectionJSONBody struct {
 	Note *string `json:"note,omitempty"`
 }
 
+// CompareRulebooksParams defines parameters for CompareRulebooks.
+type CompareRulebooksParams struct {
+	With string `form:"with" json:"with"`
+}
+
 // PutCountyJSONRequestBody defines body for PutCounty for application/json ContentType.
 type PutCountyJSONRequestBody = CountyInput
 
@@ -3062,6 +3250,9 @@ type NamePlanJSONRequestBody NamePlanJSONBody
 
 // ProposePlanJSONRequestBody defines body for ProposePlan for application/json ContentType.
 type ProposePlanJSONRequestBody ProposePlanJSONBody
+
+// ChangeTolerancesJSONRequestBody defines body for ChangeTolerances for application/json ContentType.
+type ChangeTolerancesJSONRequestBody = ToleranceChanges
 
 // AddScreeningJSONRequestBody defines body for AddScreening for application/json ContentType.
 type AddScreeningJSONRequestBody = ScreeningInput
@@ -3238,6 +3429,14 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /counties/{county}/audit (the `ListAudit` operationId).
 	ListAudit(ctx context.Context, county CountyPath, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// VerifyAudit 逐行核对操作日志的散列链 · Work the audit log's chain of hashes out anew
+	//
+	// 与 gengheng audit verify 相同：从第一行起重新计算每行的散列，并与另存的链头比较。
+	// As the command does: every hash from the first row on, held against the head that is kept apart.
+	//
+	// Corresponds with GET /counties/{county}/audit/verification (the `VerifyAudit` operationId).
+	VerifyAudit(ctx context.Context, county CountyPath, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListCandidates 申报地块 · Declared candidates
 	//
@@ -3573,6 +3772,30 @@ type ClientInterface interface {
 	//
 	// Corresponds with PATCH /counties/{county}/resumable-uploads/{upload_id} (the `ContinueUpload` operationId).
 	ContinueUploadWithBody(ctx context.Context, county CountyPath, uploadId UploadID, params *ContinueUploadParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeTolerancesWithBody 调整容差，成为本县规则库的新版本 · Change tolerances; the county's rulebook gets a new version
+	//
+	// 规则库的其余部分不变；新版本登记后即为本县现行，理由记入操作日志。已有的筛查结论仍指向旧版本，须重新筛查才按新容差判断。
+	// version 是所见的现行版本，已被更换的拒绝（409）。trial 只试算，什么也不改。
+	// The rest of the document stays. The new version is in force at once and the reason is logged; findings keep the
+	// version they were made by until the county is screened again. trial changes nothing.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /counties/{county}/rulebook/tolerances (the `ChangeTolerances` operationId).
+	ChangeTolerancesWithBody(ctx context.Context, county CountyPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeTolerances 调整容差，成为本县规则库的新版本 · Change tolerances; the county's rulebook gets a new version
+	//
+	// 规则库的其余部分不变；新版本登记后即为本县现行，理由记入操作日志。已有的筛查结论仍指向旧版本，须重新筛查才按新容差判断。
+	// version 是所见的现行版本，已被更换的拒绝（409）。trial 只试算，什么也不改。
+	// The rest of the document stays. The new version is in force at once and the reason is logged; findings keep the
+	// version they were made by until the county is screened again. trial changes nothing.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /counties/{county}/rulebook/tolerances (the `ChangeTolerances` operationId).
+	ChangeTolerances(ctx context.Context, county CountyPath, body ChangeTolerancesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListScreenings 筛查记录 · Screening runs
 	//
@@ -4035,6 +4258,19 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /rulebooks/{version} (the `GetRulebook` operationId).
 	GetRulebook(ctx context.Context, version string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetRulebookClauses 规则库的条款、依据、检查和容差 · A rulebook's clauses, what they rest on, their checks and tolerances
+	//
+	// Corresponds with GET /rulebooks/{version}/clauses (the `GetRulebookClauses` operationId).
+	GetRulebookClauses(ctx context.Context, version RulebookPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CompareRulebooks 两个版本逐条对照 · Two versions, clause by clause
+	//
+	// before 为路径中的版本，after 为 with 指名的版本；只列有差别的。注释、键的次序、写明的缺省值不算差别。
+	// Only what differs; comments, the order of keys and defaults written out are no difference.
+	//
+	// Corresponds with GET /rulebooks/{version}/compare (the `CompareRulebooks` operationId).
+	CompareRulebooks(ctx context.Context, version RulebookPath, params *CompareRulebooksParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // ListCounties 县列表 · List the counties
@@ -4132,6 +4368,24 @@ func (c *Raw) ListAlerts(ctx context.Context, county CountyPath, params *ListAle
 // Corresponds with GET /counties/{county}/audit (the `ListAudit` operationId).
 func (c *Raw) ListAudit(ctx context.Context, county CountyPath, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListAuditRequest(c.Server, county, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// VerifyAudit 逐行核对操作日志的散列链 · Work the audit log's chain of hashes out anew
+//
+// 与 gengheng audit verify 相同：从第一行起重新计算每行的散列，并与另存的链头比较。
+// As the command does: every hash from the first row on, held against the head that is kept apart.
+//
+// Corresponds with GET /counties/{county}/audit/verification (the `VerifyAudit` operationId).
+func (c *Raw) VerifyAudit(ctx context.Context, county CountyPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewVerifyAuditRequest(c.Server, county)
 	if err != nil {
 		return nil, err
 	}
@@ -4917,6 +5171,50 @@ func (c *Raw) GetUploadOffset(ctx context.Context, county CountyPath, uploadId U
 // Corresponds with PATCH /counties/{county}/resumable-uploads/{upload_id} (the `ContinueUpload` operationId).
 func (c *Raw) ContinueUploadWithBody(ctx context.Context, county CountyPath, uploadId UploadID, params *ContinueUploadParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewContinueUploadRequestWithBody(c.Server, county, uploadId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeTolerancesWithBody 调整容差，成为本县规则库的新版本 · Change tolerances; the county's rulebook gets a new version
+//
+// 规则库的其余部分不变；新版本登记后即为本县现行，理由记入操作日志。已有的筛查结论仍指向旧版本，须重新筛查才按新容差判断。
+// version 是所见的现行版本，已被更换的拒绝（409）。trial 只试算，什么也不改。
+// The rest of the document stays. The new version is in force at once and the reason is logged; findings keep the
+// version they were made by until the county is screened again. trial changes nothing.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /counties/{county}/rulebook/tolerances (the `ChangeTolerances` operationId).
+func (c *Raw) ChangeTolerancesWithBody(ctx context.Context, county CountyPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeTolerancesRequestWithBody(c.Server, county, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeTolerances 调整容差，成为本县规则库的新版本 · Change tolerances; the county's rulebook gets a new version
+//
+// 规则库的其余部分不变；新版本登记后即为本县现行，理由记入操作日志。已有的筛查结论仍指向旧版本，须重新筛查才按新容差判断。
+// version 是所见的现行版本，已被更换的拒绝（409）。trial 只试算，什么也不改。
+// The rest of the document stays. The new version is in force at once and the reason is logged; findings keep the
+// version they were made by until the county is screened again. trial changes nothing.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /counties/{county}/rulebook/tolerances (the `ChangeTolerances` operationId).
+func (c *Raw) ChangeTolerances(ctx context.Context, county CountyPath, body ChangeTolerancesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeTolerancesRequest(c.Server, county, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5929,6 +6227,39 @@ func (c *Raw) GetRulebook(ctx context.Context, version string, reqEditors ...Req
 	return c.Client.Do(req)
 }
 
+// GetRulebookClauses 规则库的条款、依据、检查和容差 · A rulebook's clauses, what they rest on, their checks and tolerances
+//
+// Corresponds with GET /rulebooks/{version}/clauses (the `GetRulebookClauses` operationId).
+func (c *Raw) GetRulebookClauses(ctx context.Context, version RulebookPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRulebookClausesRequest(c.Server, version)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CompareRulebooks 两个版本逐条对照 · Two versions, clause by clause
+//
+// before 为路径中的版本，after 为 with 指名的版本；只列有差别的。注释、键的次序、写明的缺省值不算差别。
+// Only what differs; comments, the order of keys and defaults written out are no difference.
+//
+// Corresponds with GET /rulebooks/{version}/compare (the `CompareRulebooks` operationId).
+func (c *Raw) CompareRulebooks(ctx context.Context, version RulebookPath, params *CompareRulebooksParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCompareRulebooksRequest(c.Server, version, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // NewListCountiesRequest constructs an http.Request for the ListCounties method
 func NewListCountiesRequest(server string) (*http.Request, error) {
 	var err error
@@ -6177,6 +6508,54 @@ func NewListAuditRequest(server string, county CountyPath, params *ListAuditPara
 
 		}
 
+		if params.ActorName != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "actor_name", *params.ActorName, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Until != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "until", *params.Until, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Newest != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "newest", *params.Newest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.After != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
@@ -6205,6 +6584,40 @@ func NewListAuditRequest(server string, county CountyPath, params *ListAuditPara
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
 		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewVerifyAuditRequest constructs an http.Request for the VerifyAudit method
+func NewVerifyAuditRequest(server string, county CountyPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/audit/verification", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -8125,6 +8538,53 @@ func NewContinueUploadRequestWithBody(server string, county CountyPath, uploadId
 		}
 
 	}
+
+	return req, nil
+}
+
+// NewChangeTolerancesRequest calls the generic ChangeTolerances builder with application/json body
+func NewChangeTolerancesRequest(server string, county CountyPath, body ChangeTolerancesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewChangeTolerancesRequestWithBody(server, county, "application/json", bodyReader)
+}
+
+// NewChangeTolerancesRequestWithBody constructs an http.Request for the ChangeTolerances method, with any body, and a specified content type
+func NewChangeTolerancesRequestWithBody(server string, county CountyPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/rulebook/tolerances", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -10790,6 +11250,97 @@ func NewGetRulebookRequest(server string, version string) (*http.Request, error)
 	return req, nil
 }
 
+// NewGetRulebookClausesRequest constructs an http.Request for the GetRulebookClauses method
+func NewGetRulebookClausesRequest(server string, version RulebookPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "version", version, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/rulebooks/%s/clauses", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCompareRulebooksRequest constructs an http.Request for the CompareRulebooks method
+func NewCompareRulebooksRequest(server string, version RulebookPath, params *CompareRulebooksParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "version", version, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/rulebooks/%s/compare", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "with", params.With, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 func (c *Raw) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -10886,6 +11437,16 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /counties/{county}/audit (the `ListAudit` operationId).
 	ListAuditWithResponse(ctx context.Context, county CountyPath, params *ListAuditParams, reqEditors ...RequestEditorFn) (*ListAuditResponse, error)
+
+	// VerifyAuditWithResponse 逐行核对操作日志的散列链 · Work the audit log's chain of hashes out anew
+	//
+	// 与 gengheng audit verify 相同：从第一行起重新计算每行的散列，并与另存的链头比较。
+	// As the command does: every hash from the first row on, held against the head that is kept apart.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /counties/{county}/audit/verification (the `VerifyAudit` operationId).
+	VerifyAuditWithResponse(ctx context.Context, county CountyPath, reqEditors ...RequestEditorFn) (*VerifyAuditResponse, error)
 
 	// ListCandidatesWithResponse 申报地块 · Declared candidates
 	//
@@ -11265,6 +11826,30 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PATCH /counties/{county}/resumable-uploads/{upload_id} (the `ContinueUpload` operationId).
 	ContinueUploadWithBodyWithResponse(ctx context.Context, county CountyPath, uploadId UploadID, params *ContinueUploadParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ContinueUploadResponse, error)
+
+	// ChangeTolerancesWithBodyWithResponse 调整容差，成为本县规则库的新版本 · Change tolerances; the county's rulebook gets a new version
+	//
+	// 规则库的其余部分不变；新版本登记后即为本县现行，理由记入操作日志。已有的筛查结论仍指向旧版本，须重新筛查才按新容差判断。
+	// version 是所见的现行版本，已被更换的拒绝（409）。trial 只试算，什么也不改。
+	// The rest of the document stays. The new version is in force at once and the reason is logged; findings keep the
+	// version they were made by until the county is screened again. trial changes nothing.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/rulebook/tolerances (the `ChangeTolerances` operationId).
+	ChangeTolerancesWithBodyWithResponse(ctx context.Context, county CountyPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangeTolerancesResponse, error)
+
+	// ChangeTolerancesWithResponse 调整容差，成为本县规则库的新版本 · Change tolerances; the county's rulebook gets a new version
+	//
+	// 规则库的其余部分不变；新版本登记后即为本县现行，理由记入操作日志。已有的筛查结论仍指向旧版本，须重新筛查才按新容差判断。
+	// version 是所见的现行版本，已被更换的拒绝（409）。trial 只试算，什么也不改。
+	// The rest of the document stays. The new version is in force at once and the reason is logged; findings keep the
+	// version they were made by until the county is screened again. trial changes nothing.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/rulebook/tolerances (the `ChangeTolerances` operationId).
+	ChangeTolerancesWithResponse(ctx context.Context, county CountyPath, body ChangeTolerancesJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangeTolerancesResponse, error)
 
 	// ListScreeningsWithResponse 筛查记录 · Screening runs
 	//
@@ -11765,6 +12350,23 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /rulebooks/{version} (the `GetRulebook` operationId).
 	GetRulebookWithResponse(ctx context.Context, version string, reqEditors ...RequestEditorFn) (*GetRulebookResponse, error)
+
+	// GetRulebookClausesWithResponse 规则库的条款、依据、检查和容差 · A rulebook's clauses, what they rest on, their checks and tolerances
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /rulebooks/{version}/clauses (the `GetRulebookClauses` operationId).
+	GetRulebookClausesWithResponse(ctx context.Context, version RulebookPath, reqEditors ...RequestEditorFn) (*GetRulebookClausesResponse, error)
+
+	// CompareRulebooksWithResponse 两个版本逐条对照 · Two versions, clause by clause
+	//
+	// before 为路径中的版本，after 为 with 指名的版本；只列有差别的。注释、键的次序、写明的缺省值不算差别。
+	// Only what differs; comments, the order of keys and defaults written out are no difference.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /rulebooks/{version}/compare (the `CompareRulebooks` operationId).
+	CompareRulebooksWithResponse(ctx context.Context, version RulebookPath, params *CompareRulebooksParams, reqEditors ...RequestEditorFn) (*CompareRulebooksResponse, error)
 }
 
 type ListCountiesResponse struct {
@@ -12001,6 +12603,54 @@ func (r ListAuditResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListAuditResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type VerifyAuditResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AuditVerification
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r VerifyAuditResponse) GetJSON200() *AuditVerification {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r VerifyAuditResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r VerifyAuditResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r VerifyAuditResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r VerifyAuditResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r VerifyAuditResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13636,6 +14286,54 @@ func (r ContinueUploadResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ContinueUploadResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ChangeTolerancesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TolerancesChanged
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ChangeTolerancesResponse) GetJSON200() *TolerancesChanged {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ChangeTolerancesResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ChangeTolerancesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ChangeTolerancesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ChangeTolerancesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ChangeTolerancesResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -15520,6 +16218,102 @@ func (r GetRulebookResponse) ContentType() string {
 	return ""
 }
 
+type GetRulebookClausesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RulebookContents
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetRulebookClausesResponse) GetJSON200() *RulebookContents {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetRulebookClausesResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetRulebookClausesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetRulebookClausesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetRulebookClausesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetRulebookClausesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CompareRulebooksResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RulebookComparison
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CompareRulebooksResponse) GetJSON200() *RulebookComparison {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CompareRulebooksResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CompareRulebooksResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CompareRulebooksResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CompareRulebooksResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CompareRulebooksResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListCountiesWithResponse 县列表 · List the counties
 //
 // Returns a wrapper object for the known response body format(s).
@@ -15607,6 +16401,22 @@ func (c *ClientWithResponses) ListAuditWithResponse(ctx context.Context, county 
 		return nil, err
 	}
 	return ParseListAuditResponse(rsp)
+}
+
+// VerifyAuditWithResponse 逐行核对操作日志的散列链 · Work the audit log's chain of hashes out anew
+//
+// 与 gengheng audit verify 相同：从第一行起重新计算每行的散列，并与另存的链头比较。
+// As the command does: every hash from the first row on, held against the head that is kept apart.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /counties/{county}/audit/verification (the `VerifyAudit` operationId).
+func (c *ClientWithResponses) VerifyAuditWithResponse(ctx context.Context, county CountyPath, reqEditors ...RequestEditorFn) (*VerifyAuditResponse, error) {
+	rsp, err := c.VerifyAudit(ctx, county, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseVerifyAuditResponse(rsp)
 }
 
 // ListCandidatesWithResponse 申报地块 · Declared candidates
@@ -16256,6 +17066,42 @@ func (c *ClientWithResponses) ContinueUploadWithBodyWithResponse(ctx context.Con
 		return nil, err
 	}
 	return ParseContinueUploadResponse(rsp)
+}
+
+// ChangeTolerancesWithBodyWithResponse 调整容差，成为本县规则库的新版本 · Change tolerances; the county's rulebook gets a new version
+//
+// 规则库的其余部分不变；新版本登记后即为本县现行，理由记入操作日志。已有的筛查结论仍指向旧版本，须重新筛查才按新容差判断。
+// version 是所见的现行版本，已被更换的拒绝（409）。trial 只试算，什么也不改。
+// The rest of the document stays. The new version is in force at once and the reason is logged; findings keep the
+// version they were made by until the county is screened again. trial changes nothing.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/rulebook/tolerances (the `ChangeTolerances` operationId).
+func (c *ClientWithResponses) ChangeTolerancesWithBodyWithResponse(ctx context.Context, county CountyPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangeTolerancesResponse, error) {
+	rsp, err := c.ChangeTolerancesWithBody(ctx, county, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangeTolerancesResponse(rsp)
+}
+
+// ChangeTolerancesWithResponse 调整容差，成为本县规则库的新版本 · Change tolerances; the county's rulebook gets a new version
+//
+// 规则库的其余部分不变；新版本登记后即为本县现行，理由记入操作日志。已有的筛查结论仍指向旧版本，须重新筛查才按新容差判断。
+// version 是所见的现行版本，已被更换的拒绝（409）。trial 只试算，什么也不改。
+// The rest of the document stays. The new version is in force at once and the reason is logged; findings keep the
+// version they were made by until the county is screened again. trial changes nothing.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/rulebook/tolerances (the `ChangeTolerances` operationId).
+func (c *ClientWithResponses) ChangeTolerancesWithResponse(ctx context.Context, county CountyPath, body ChangeTolerancesJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangeTolerancesResponse, error) {
+	rsp, err := c.ChangeTolerances(ctx, county, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangeTolerancesResponse(rsp)
 }
 
 // ListScreeningsWithResponse 筛查记录 · Screening runs
@@ -17082,6 +17928,35 @@ func (c *ClientWithResponses) GetRulebookWithResponse(ctx context.Context, versi
 	return ParseGetRulebookResponse(rsp)
 }
 
+// GetRulebookClausesWithResponse 规则库的条款、依据、检查和容差 · A rulebook's clauses, what they rest on, their checks and tolerances
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /rulebooks/{version}/clauses (the `GetRulebookClauses` operationId).
+func (c *ClientWithResponses) GetRulebookClausesWithResponse(ctx context.Context, version RulebookPath, reqEditors ...RequestEditorFn) (*GetRulebookClausesResponse, error) {
+	rsp, err := c.GetRulebookClauses(ctx, version, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetRulebookClausesResponse(rsp)
+}
+
+// CompareRulebooksWithResponse 两个版本逐条对照 · Two versions, clause by clause
+//
+// before 为路径中的版本，after 为 with 指名的版本；只列有差别的。注释、键的次序、写明的缺省值不算差别。
+// Only what differs; comments, the order of keys and defaults written out are no difference.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /rulebooks/{version}/compare (the `CompareRulebooks` operationId).
+func (c *ClientWithResponses) CompareRulebooksWithResponse(ctx context.Context, version RulebookPath, params *CompareRulebooksParams, reqEditors ...RequestEditorFn) (*CompareRulebooksResponse, error) {
+	rsp, err := c.CompareRulebooks(ctx, version, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCompareRulebooksResponse(rsp)
+}
+
 // ParseListCountiesResponse parses an HTTP response from a ListCountiesWithResponse call
 func ParseListCountiesResponse(rsp *http.Response) (*ListCountiesResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -17230,6 +18105,39 @@ func ParseListAuditResponse(rsp *http.Response) (*ListAuditResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest AuditPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseVerifyAuditResponse parses an HTTP response from a VerifyAuditWithResponse call
+func ParseVerifyAuditResponse(rsp *http.Response) (*VerifyAuditResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &VerifyAuditResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AuditVerification
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -18475,6 +19383,39 @@ func ParseContinueUploadResponse(rsp *http.Response) (*ContinueUploadResponse, e
 			headers.UploadOffset = &value
 		}
 		response.Headers204 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseChangeTolerancesResponse parses an HTTP response from a ChangeTolerancesWithResponse call
+func ParseChangeTolerancesResponse(rsp *http.Response) (*ChangeTolerancesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ChangeTolerancesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TolerancesChanged
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
 	}
 
 	return response, nil
@@ -19763,6 +20704,72 @@ func ParseGetRulebookResponse(rsp *http.Response) (*GetRulebookResponse, error) 
 			return nil, err
 		}
 		response.YAML200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetRulebookClausesResponse parses an HTTP response from a GetRulebookClausesWithResponse call
+func ParseGetRulebookClausesResponse(rsp *http.Response) (*GetRulebookClausesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetRulebookClausesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RulebookContents
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCompareRulebooksResponse parses an HTTP response from a CompareRulebooksWithResponse call
+func ParseCompareRulebooksResponse(rsp *http.Response) (*CompareRulebooksResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CompareRulebooksResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RulebookComparison
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Error
