@@ -29,9 +29,9 @@ const (
 	// maxKept bounds all of them together, in bytes; one that is not made yet
 	// counts as the largest that it may become.
 	maxKept = 20 << 30
-	// maxUnfinished is how many of one township, or of those of the whole county,
+	// maxJobs is how many of one township, or of those of the whole county,
 	// may wait or be worked at once.
-	maxUnfinished = 3
+	maxJobs = 3
 )
 
 // Downloads (下载任务) makes files of collections in jobs and keeps them for whoever
@@ -98,7 +98,7 @@ func (d *Downloads) admit(ctx context.Context, tx pgx.Tx, county, township strin
 	switch {
 	case err != nil:
 		return fmt.Errorf("room for a download: %w", err)
-	case own >= maxUnfinished:
+	case own >= maxJobs:
 		return &problem{Status: http.StatusServiceUnavailable, kind: "download-busy", Title: "暂不能下载 · Try again later",
 			Detail: fmt.Sprintf("您这里已有 %d 个下载任务尚未完成；请等其中之一完成再来。 That many downloads of yours have not ended; wait for one.", own)}
 	case held+ogc.MaxFile > d.room:
