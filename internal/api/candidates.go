@@ -10,6 +10,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/labstack/echo/v4"
+
+	"gengheng/internal/access"
+	"gengheng/internal/workflow"
 )
 
 // currentCandidates are the rows of the declarations in force: the newest
@@ -38,19 +41,14 @@ func (s *server) ListCandidates(c echo.Context, county CountyPath, params ListCa
 		return err
 	}
 	limit := pageSize(params.Limit)
-	rows, err := s.rows(ctx).Query(ctx, `SELECT `+candidateColumns+currentCandidates+`
-		AND ($2::int IS NULL OR d.year = $2) AND ($3::text IS NULL OR c.direction = $3)
-		AND ($4::text IS NULL OR c.township_code = $4) AND (c.direction, c.number) > ($5, $6)
-		ORDER BY c.direction, c.number LIMIT $7`,
-		county, params.Year, params.Direction, params.Township, after.direction, after.number, limit)
+	actor, _ := access.From(ctx)
+	rows, err := s.rows(ctx).Query(ctx, listedCandidates, county, params.Year, params.Direction, params.Township, after.direction, after.number,
+		params.Verdict, params.State, params.Search, limit)
 	if err != nil {
 		return fmt.Errorf("list candidates: %w", err)
 	}
 	page := CandidatePage{}
-	page.Items, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Candidate, error) {
-		var v Candidate
-		return v, row.Scan(candidateTargets(&v)...)
-	})
+	page.Items, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Candidate, error) { return scanListed(row, actor) })
 	if err != nil {
 		return fmt.Errorf("list candidates: %w", err)
 	}
@@ -58,6 +56,46 @@ func (s *server) ListCandidates(c echo.Context, county CountyPath, params ListCa
 		page.Next = nextKey(page.Items[limit-1].Direction, page.Items[limit-1].Number)
 	}
 	return c.JSON(http.StatusOK, page)
+}
+
+// listedCandidates are the declared parcels, each with its verdict, if the newest
+// screening read its declaration, and where it stands in the year's work.
+const listedCandidates = `
+	WITH d AS MATERIALIZED (
+		SELECT d.county_code, d.dataset_id, d.version, d.year, (
+			SELECT CASE WHEN s.datasets @> jsonb_build_array(jsonb_build_object('dataset_id', d.dataset_id::text)) THEN s.run_id END
+			FROM screening_run s WHERE s.county_code = d.county_code AND s.year = d.year AND s.status = 'done'
+			ORDER BY s.finished_at DESC, s.run_id LIMIT 1) AS run_id
+		FROM dataset d WHERE d.county_code = $1 AND d.kind IN ('CANDIDATE_IN', 'CANDIDATE_OUT') AND ($2::int IS NULL OR d.year = $2)
+		AND d.status = 'committed' AND NOT EXISTS (
+			SELECT FROM dataset n WHERE n.county_code = d.county_code AND n.kind = d.kind AND n.year = d.year
+			AND n.scope = d.scope AND n.status = 'committed' AND n.commit_seq > d.commit_seq))
+	SELECT ` + candidateColumns + `, v.verdict, v.net_m2::text, r.state, r.revision, r.exempt, r.applicant_id, r.submitted_by
+	FROM d JOIN candidate c ON c.county_code = d.county_code AND c.dataset_id = d.dataset_id
+	LEFT JOIN verdict v ON v.county_code = c.county_code AND v.run_id = d.run_id AND v.direction = c.direction AND v.number = c.number
+	LEFT JOIN workflow_record r ON r.county_code = c.county_code AND r.year = d.year AND r.direction = c.direction AND r.number = c.number
+	WHERE ($3::text IS NULL OR c.direction = $3) AND ($4::text IS NULL OR c.township_code = $4) AND (c.direction, c.number) > ($5, $6)
+	AND ($7::text IS NULL OR v.verdict = $7) AND ($8::text IS NULL OR r.state = $8)
+	AND ($9::text IS NULL OR strpos(c.number, $9) > 0 OR strpos(c.village, $9) > 0)
+	ORDER BY c.direction, c.number LIMIT $10`
+
+func scanListed(row pgx.CollectableRow, actor access.Actor) (Candidate, error) {
+	var v Candidate
+	var state, exempt *string
+	var r workflow.Record
+	var applicant *uuid.UUID
+	if err := row.Scan(append(candidateTargets(&v), &v.Verdict, &v.NetM2, &state, &v.Revision, &exempt, &applicant, &r.SubmittedBy)...); err != nil {
+		return v, err
+	}
+	r.Direction = string(v.Direction)
+	if state != nil {
+		r.State, r.Revision, r.Exempt, r.ApplicantID = workflow.State(*state), *v.Revision, workflow.Exempt(*exempt), *applicant
+		s, zh := RecordState(r.State), r.State.Chinese()
+		v.State, v.StateZh = &s, &zh
+	}
+	allowed := allowedActions(&r, actor)
+	v.AllowedActions = &allowed
+	return v, nil
 }
 
 // key is where a page of parcels begins: after this direction and number.

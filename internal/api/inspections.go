@@ -173,9 +173,10 @@ func (s *server) RecogniseRecords(c echo.Context, county CountyPath, number Year
 	if err != nil {
 		return yearProblem(err)
 	}
+	actor, _ := access.From(c.Request().Context())
 	out := make([]Recognition, len(list))
 	for i, r := range list {
-		out[i] = Recognition{Record: recordsJSON([]workflow.Record{r.Record})[0], SurveyDatasetId: r.Survey, SurveyVersion: r.Version,
+		out[i] = Recognition{Record: recordsJSON([]workflow.Record{r.Record}, actor)[0], SurveyDatasetId: r.Survey, SurveyVersion: r.Version,
 			Booked: amountsJSON(r.Booked), Recognised: amountsJSON(r.Recognised)}
 	}
 	return c.JSON(http.StatusOK, out)

@@ -1029,6 +1029,9 @@ type AuditVerification struct {
 type Candidate struct {
 	Actor *string `json:"actor,omitempty"`
 
+	// AllowedActions 同地块流程的 allowed_actions（列表） · As of the record (in lists)
+	AllowedActions *[]string `json:"allowed_actions,omitempty"`
+
 	// AreaM2 平方米，两位小数 · m² with two decimals
 	//
 	// Example: 1234.56
@@ -1046,15 +1049,28 @@ type Candidate struct {
 	DeclaredM2 *AreaM2 `json:"declared_m2,omitempty"`
 
 	// Direction in 转进，out 转出
-	Direction    Direction          `json:"direction"`
-	Documents    *map[string]string `json:"documents,omitempty"`
-	Method       *string            `json:"method,omitempty"`
-	Number       string             `json:"number"`
-	Purpose      *string            `json:"purpose,omitempty"`
-	TargetDlbm   *string            `json:"target_dlbm,omitempty"`
-	TownshipCode string             `json:"township_code"`
-	TownshipName *string            `json:"township_name,omitempty"`
-	Village      *string            `json:"village,omitempty"`
+	Direction Direction          `json:"direction"`
+	Documents *map[string]string `json:"documents,omitempty"`
+	Method    *string            `json:"method,omitempty"`
+
+	// NetM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetM2    *AreaM2 `json:"net_m2,omitempty"`
+	Number   string  `json:"number"`
+	Purpose  *string `json:"purpose,omitempty"`
+	Revision *int    `json:"revision,omitempty"`
+
+	// State 流程状态；未申报的没有（列表） · Where it stands (in lists)
+	State        *RecordState `json:"state,omitempty"`
+	StateZh      *string      `json:"state_zh,omitempty"`
+	TargetDlbm   *string      `json:"target_dlbm,omitempty"`
+	TownshipCode string       `json:"township_code"`
+	TownshipName *string      `json:"township_name,omitempty"`
+
+	// Verdict 最近一次筛查的结论；未筛查或申报已更换的没有（列表） · By the newest screening, if it read this declaration (in lists)
+	Verdict *VerdictName `json:"verdict,omitempty"`
+	Village *string      `json:"village,omitempty"`
 }
 
 // CandidateChange defines model for CandidateChange.
@@ -2113,10 +2129,13 @@ type Record struct {
 	Actions []string `json:"actions"`
 
 	// Actor 主体类型
-	Actor     string    `json:"actor"`
-	Applicant string    `json:"applicant"`
-	ChangedAt time.Time `json:"changed_at"`
-	CreatedAt time.Time `json:"created_at"`
+	Actor string `json:"actor"`
+
+	// AllowedActions 其中以本角色可办理的，申报人不得签字的除外；另有 opinion（出具部门意见，由 …/opinions 办理） · What of these the caller may do, and opinion
+	AllowedActions []string  `json:"allowed_actions"`
+	Applicant      string    `json:"applicant"`
+	ChangedAt      time.Time `json:"changed_at"`
+	CreatedAt      time.Time `json:"created_at"`
 
 	// Direction in 转进，out 转出
 	Direction Direction `json:"direction"`
@@ -2757,6 +2776,13 @@ type ListCandidatesParams struct {
 	Direction *Direction `form:"direction,omitempty" json:"direction,omitempty"`
 	Township  *Township  `form:"township,omitempty" json:"township,omitempty"`
 
+	// Verdict 最近一次筛查的结论 · By the newest screening
+	Verdict *VerdictName `form:"verdict,omitempty" json:"verdict,omitempty"`
+	State   *RecordState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Search 申报编号或村名中的文字 · Text in the number or the village
+	Search *string `form:"search,omitempty" json:"search,omitempty"`
+
 	// After 上一页的 next · The next of the page before
 	After *string `form:"after,omitempty" json:"after,omitempty"`
 
@@ -3137,6 +3163,7 @@ type ListRecordsParams struct {
 	Direction *Direction   `form:"direction,omitempty" json:"direction,omitempty"`
 	State     *RecordState `form:"state,omitempty" json:"state,omitempty"`
 	Queue     *Department  `form:"queue,omitempty" json:"queue,omitempty"`
+	Mine      *bool        `form:"mine,omitempty" json:"mine,omitempty"`
 
 	// After 上一页的 next
 	After *string `form:"after,omitempty" json:"after,omitempty"`
@@ -3761,6 +3788,27 @@ func (w *ServerInterfaceWrapper) ListCandidates(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "township", ctx.QueryParams(), &params.Township, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter township: %s", err))
+	}
+
+	// ------------- Optional query parameter "verdict" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "verdict", ctx.QueryParams(), &params.Verdict, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter verdict: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "search" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "search", ctx.QueryParams(), &params.Search, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter search: %s", err))
 	}
 
 	// ------------- Optional query parameter "after" -------------
@@ -5813,6 +5861,13 @@ func (w *ServerInterfaceWrapper) ListRecords(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "queue", ctx.QueryParams(), &params.Queue, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter queue: %s", err))
+	}
+
+	// ------------- Optional query parameter "mine" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "mine", ctx.QueryParams(), &params.Mine, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter mine: %s", err))
 	}
 
 	// ------------- Optional query parameter "after" -------------

@@ -44,6 +44,10 @@ func (s *server) ListRecords(c echo.Context, county CountyPath, number YearPath,
 	if params.Queue != nil {
 		f.Queue = access.Role(*params.Queue)
 	}
+	actor, _ := access.From(ctx)
+	if params.Mine != nil && *params.Mine {
+		f.Mine = &actor
+	}
 	list, err := workflow.Records(ctx, s.rows(ctx), county, number, f)
 	if err != nil {
 		return err
@@ -51,14 +55,14 @@ func (s *server) ListRecords(c echo.Context, county CountyPath, number YearPath,
 	page := struct {
 		Items []Record `json:"items"`
 		Next  *string  `json:"next,omitempty"`
-	}{Items: recordsJSON(list)}
+	}{Items: recordsJSON(list, actor)}
 	if n := len(list); n == f.Limit {
 		page.Next = nextKey(Direction(list[n-1].Direction), list[n-1].Number)
 	}
 	return c.JSON(http.StatusOK, page)
 }
 
-func recordsJSON(list []workflow.Record) []Record {
+func recordsJSON(list []workflow.Record, actor access.Actor) []Record {
 	out := make([]Record, len(list))
 	for i := range list {
 		r := &list[i]
@@ -72,8 +76,21 @@ func recordsJSON(list []workflow.Record) []Record {
 		for _, a := range r.Next() {
 			out[i].Actions = append(out[i].Actions, string(a))
 		}
+		out[i].AllowedActions = allowedActions(r, actor)
 	}
 	return out
+}
+
+// allowedActions is what the caller may do with a record now.
+func allowedActions(r *workflow.Record, actor access.Actor) []string {
+	list := []string{}
+	for _, a := range r.Allowed(actor) {
+		list = append(list, string(a))
+	}
+	if r.Opines(actor) {
+		list = append(list, "opinion")
+	}
+	return list
 }
 
 func (s *server) GetRecord(c echo.Context, county CountyPath, number YearPath, direction DirectionPath, parcel NumberPath) error {
@@ -87,7 +104,8 @@ func (s *server) GetRecord(c echo.Context, county CountyPath, number YearPath, d
 	if err != nil {
 		return err
 	}
-	out.Record = recordsJSON([]workflow.Record{r})[0]
+	actor, _ := access.From(ctx)
+	out.Record = recordsJSON([]workflow.Record{r}, actor)[0]
 	return c.JSON(http.StatusOK, out)
 }
 
@@ -211,7 +229,8 @@ func (s *server) ActOnRecords(c echo.Context, county CountyPath, number YearPath
 	if err != nil {
 		return yearProblem(err)
 	}
-	return c.JSON(http.StatusOK, recordsJSON(list))
+	actor, _ := access.From(c.Request().Context())
+	return c.JSON(http.StatusOK, recordsJSON(list, actor))
 }
 
 func executedOf(area, paddy *AreaM2) (*ledger.Amounts, error) {

@@ -62,6 +62,14 @@ func TestRecords_OverHTTP(t *testing.T) {
 	expect(400, "revision", access.TownshipClerk, "POST", year+"/actions", strings.Replace(declare, "declare", "submit", 1))
 	expect(409, "record-stale", access.TownshipClerk, "POST", year+"/actions", act("submit", townA, 7))
 	expect(200, `"state_zh":"乡镇提交"`, access.TownshipClerk, "POST", year+"/actions", act("submit", townA, 1))
+	// what each may do with it, and whose queue it is in
+	one := year + "/records/in/" + townA
+	expect(200, `"allowed_actions":["submit","withdraw"]`, access.TownshipClerk, "GET", one, "")
+	expect(200, `"allowed_actions":["return","check"]`, access.Bureau, "GET", one, "")
+	expect(200, `"allowed_actions":["return","check","refuse"]`, access.BureauLead, "GET", one, "")
+	expect(200, `"allowed_actions":[]`, access.Auditor, "GET", one, "")
+	expect(200, townA, access.Bureau, "GET", year+"/records?mine=true", "")
+	expect(200, `"items":[]`, access.Forestry, "GET", year+"/records?mine=true", "")
 	expect(403, "record-role", access.Bureau, "POST", year+"/actions", act("withdraw", townA, 2))
 	expect(403, "forbidden", access.Forestry, "POST", year+"/actions", act("check", townA, 2))
 	expect(200, `"state":"checked"`, access.Bureau, "POST", year+"/actions", act("check", townA, 2))
@@ -72,10 +80,23 @@ func TestRecords_OverHTTP(t *testing.T) {
 	// the departments' queue and opinions
 	opinion := `{"opinion":%q,"items":[{"direction":"in","number":"` + townA + `"}]}`
 	expect(200, townA, access.Forestry, "GET", year+"/records?queue=forestry", "")
+	expect(200, `"allowed_actions":["opinion"]`, access.Forestry, "GET", year+"/records?mine=true", "")
 	expect(403, "forbidden", access.TownshipClerk, "POST", year+"/opinions", fmt.Sprintf(opinion, "agree"))
 	expect(409, "record-reason", access.Forestry, "POST", year+"/opinions", fmt.Sprintf(opinion, "disagree"))
 	expect(201, `"department":"forestry"`, access.Forestry, "POST", year+"/opinions", fmt.Sprintf(opinion, "agree"))
 	expect(200, `"items":[]`, access.Forestry, "GET", year+"/records?queue=forestry", "")
+	expect(200, `"items":[]`, access.Forestry, "GET", year+"/records?mine=true", "")
+
+	// the declared parcels say the verdict and where each stands
+	list := "/candidates?year=2025"
+	expect(200, `"state":"in_review","state_zh":"部门会审"`, access.TownshipClerk, "GET", list, "")
+	expect(200, `"verdict":"eligible"`, access.TownshipClerk, "GET", list, "")
+	for query, want := range map[string][2]bool{"": {true, true}, "&verdict=eligible": {true, true}, "&verdict=forbidden": {}, "&state=draft": {false, true},
+		"&state=in_review": {true, false}, "&search=" + townB[3:]: {false, true}, "&search=没有": {}} {
+		if text := expect(200, "items", access.Bureau, "GET", list+query, ""); strings.Contains(text, townA) != want[0] || strings.Contains(text, townB) != want[1] {
+			t.Errorf("%s: %s", query, text)
+		}
+	}
 
 	// a township sees its own, in the list and by name
 	expect(200, `"number":"`+townA+`"`, access.TownshipClerk, "GET", year+"/records", "")

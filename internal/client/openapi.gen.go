@@ -1036,6 +1036,9 @@ type AuditVerification struct {
 type Candidate struct {
 	Actor *string `json:"actor,omitempty"`
 
+	// AllowedActions 同地块流程的 allowed_actions（列表） · As of the record (in lists)
+	AllowedActions *[]string `json:"allowed_actions,omitempty"`
+
 	// AreaM2 平方米，两位小数 · m² with two decimals
 	//
 	// Example: 1234.56
@@ -1053,15 +1056,28 @@ type Candidate struct {
 	DeclaredM2 *AreaM2 `json:"declared_m2,omitempty"`
 
 	// Direction in 转进，out 转出
-	Direction    Direction          `json:"direction"`
-	Documents    *map[string]string `json:"documents,omitempty"`
-	Method       *string            `json:"method,omitempty"`
-	Number       string             `json:"number"`
-	Purpose      *string            `json:"purpose,omitempty"`
-	TargetDlbm   *string            `json:"target_dlbm,omitempty"`
-	TownshipCode string             `json:"township_code"`
-	TownshipName *string            `json:"township_name,omitempty"`
-	Village      *string            `json:"village,omitempty"`
+	Direction Direction          `json:"direction"`
+	Documents *map[string]string `json:"documents,omitempty"`
+	Method    *string            `json:"method,omitempty"`
+
+	// NetM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetM2    *AreaM2 `json:"net_m2,omitempty"`
+	Number   string  `json:"number"`
+	Purpose  *string `json:"purpose,omitempty"`
+	Revision *int    `json:"revision,omitempty"`
+
+	// State 流程状态；未申报的没有（列表） · Where it stands (in lists)
+	State        *RecordState `json:"state,omitempty"`
+	StateZh      *string      `json:"state_zh,omitempty"`
+	TargetDlbm   *string      `json:"target_dlbm,omitempty"`
+	TownshipCode string       `json:"township_code"`
+	TownshipName *string      `json:"township_name,omitempty"`
+
+	// Verdict 最近一次筛查的结论；未筛查或申报已更换的没有（列表） · By the newest screening, if it read this declaration (in lists)
+	Verdict *VerdictName `json:"verdict,omitempty"`
+	Village *string      `json:"village,omitempty"`
 }
 
 // CandidateChange defines model for CandidateChange.
@@ -2120,10 +2136,13 @@ type Record struct {
 	Actions []string `json:"actions"`
 
 	// Actor 主体类型
-	Actor     string    `json:"actor"`
-	Applicant string    `json:"applicant"`
-	ChangedAt time.Time `json:"changed_at"`
-	CreatedAt time.Time `json:"created_at"`
+	Actor string `json:"actor"`
+
+	// AllowedActions 其中以本角色可办理的，申报人不得签字的除外；另有 opinion（出具部门意见，由 …/opinions 办理） · What of these the caller may do, and opinion
+	AllowedActions []string  `json:"allowed_actions"`
+	Applicant      string    `json:"applicant"`
+	ChangedAt      time.Time `json:"changed_at"`
+	CreatedAt      time.Time `json:"created_at"`
 
 	// Direction in 转进，out 转出
 	Direction Direction `json:"direction"`
@@ -2764,6 +2783,13 @@ type ListCandidatesParams struct {
 	Direction *Direction `form:"direction,omitempty" json:"direction,omitempty"`
 	Township  *Township  `form:"township,omitempty" json:"township,omitempty"`
 
+	// Verdict 最近一次筛查的结论 · By the newest screening
+	Verdict *VerdictName `form:"verdict,omitempty" json:"verdict,omitempty"`
+	State   *RecordState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Search 申报编号或村名中的文字 · Text in the number or the village
+	Search *string `form:"search,omitempty" json:"search,omitempty"`
+
 	// After 上一页的 next · The next of the page before
 	After *string `form:"after,omitempty" json:"after,omitempty"`
 
@@ -3144,6 +3170,7 @@ type ListRecordsParams struct {
 	Direction *Direction   `form:"direction,omitempty" json:"direction,omitempty"`
 	State     *RecordState `form:"state,omitempty" json:"state,omitempty"`
 	Queue     *Department  `form:"queue,omitempty" json:"queue,omitempty"`
+	Mine      *bool        `form:"mine,omitempty" json:"mine,omitempty"`
 
 	// After 上一页的 next
 	After *string `form:"after,omitempty" json:"after,omitempty"`
@@ -4150,7 +4177,8 @@ type ClientInterface interface {
 
 	// ListRecords 地块流程 · Where the parcels of the year stand
 	//
-	// queue 只列该部门尚未出具意见的地块。 queue lists what a department has still to give an opinion on.
+	// queue 只列该部门尚未出具意见的地块；mine 只列以本角色可办理的，部门为尚未出具意见的。
+	// queue lists what a department has still to give an opinion on; mine what the caller's role can act on.
 	//
 	// Corresponds with GET /counties/{county}/years/{year}/records (the `ListRecords` operationId).
 	ListRecords(ctx context.Context, county CountyPath, year YearPath, params *ListRecordsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -5978,7 +6006,8 @@ func (c *Raw) RecogniseRecords(ctx context.Context, county CountyPath, year Year
 
 // ListRecords 地块流程 · Where the parcels of the year stand
 //
-// queue 只列该部门尚未出具意见的地块。 queue lists what a department has still to give an opinion on.
+// queue 只列该部门尚未出具意见的地块；mine 只列以本角色可办理的，部门为尚未出具意见的。
+// queue lists what a department has still to give an opinion on; mine what the caller's role can act on.
 //
 // Corresponds with GET /counties/{county}/years/{year}/records (the `ListRecords` operationId).
 func (c *Raw) ListRecords(ctx context.Context, county CountyPath, year YearPath, params *ListRecordsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6690,6 +6719,42 @@ func NewListCandidatesRequest(server string, county CountyPath, params *ListCand
 		if params.Township != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "township", *params.Township, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Verdict != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "verdict", *params.Verdict, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Search != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "search", *params.Search, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -10636,6 +10701,18 @@ func NewListRecordsRequest(server string, county CountyPath, year YearPath, para
 
 		}
 
+		if params.Mine != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "mine", *params.Mine, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.After != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -12232,7 +12309,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListRecordsWithResponse 地块流程 · Where the parcels of the year stand
 	//
-	// queue 只列该部门尚未出具意见的地块。 queue lists what a department has still to give an opinion on.
+	// queue 只列该部门尚未出具意见的地块；mine 只列以本角色可办理的，部门为尚未出具意见的。
+	// queue lists what a department has still to give an opinion on; mine what the caller's role can act on.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -17725,7 +17803,8 @@ func (c *ClientWithResponses) RecogniseRecordsWithResponse(ctx context.Context, 
 
 // ListRecordsWithResponse 地块流程 · Where the parcels of the year stand
 //
-// queue 只列该部门尚未出具意见的地块。 queue lists what a department has still to give an opinion on.
+// queue 只列该部门尚未出具意见的地块；mine 只列以本角色可办理的，部门为尚未出具意见的。
+// queue lists what a department has still to give an opinion on; mine what the caller's role can act on.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -16,6 +16,9 @@ type Filter struct {
 	State               State
 	// Queue picks what a department has still to give an opinion on.
 	Queue access.Role
+	// Mine picks what this actor's role may take a step of, or as a department has
+	// still to give an opinion on.
+	Mine *access.Actor
 	// Numbers picks parcels by number.
 	Numbers []string
 	// After is the last of the page before, by direction and number.
@@ -25,13 +28,21 @@ type Filter struct {
 
 // Records lists a year's records by direction and number.
 func Records(ctx context.Context, q Querier, county string, year int, f Filter) ([]Record, error) {
+	var mine []string
+	var department access.Role
+	if f.Mine != nil {
+		mine, department = standing(*f.Mine), Department(f.Mine.Role)
+	}
 	rows, err := q.Query(ctx, `SELECT `+recordColumns+` FROM workflow_record r
 		WHERE r.county_code = $1 AND r.year = $2 AND ($3 = '' OR r.township_code = $3) AND ($4 = '' OR r.direction = $4) AND ($5 = '' OR r.state = $5)
 		  AND ($6 = '' OR r.state = 'in_review' AND NOT EXISTS (SELECT FROM workflow_opinion o
 		      WHERE (o.county_code, o.year, o.direction, o.number, o.round, o.department) = (r.county_code, r.year, r.direction, r.number, r.round, $6)))
 		  AND ($7::text[] IS NULL OR r.number = ANY ($7)) AND (r.direction, r.number COLLATE "C") > ($8, $9 COLLATE "C")
+		  AND ($11::text[] IS NULL OR (CASE WHEN r.exempt <> '' THEN 'exempt' ELSE r.direction END) || '/' || r.state = ANY ($11)
+		    OR r.state = 'in_review' AND $12 <> '' AND NOT EXISTS (SELECT FROM workflow_opinion o
+		      WHERE (o.county_code, o.year, o.direction, o.number, o.round, o.department) = (r.county_code, r.year, r.direction, r.number, r.round, $12)))
 		ORDER BY r.direction, r.number COLLATE "C" LIMIT $10`,
-		county, year, f.Township, f.Direction, string(f.State), string(f.Queue), f.Numbers, f.After.Direction, f.After.Number, f.Limit)
+		county, year, f.Township, f.Direction, string(f.State), string(f.Queue), f.Numbers, f.After.Direction, f.After.Number, f.Limit, mine, string(department))
 	if err != nil {
 		return nil, fmt.Errorf("records of %s in %d: %w", county, year, err)
 	}

@@ -194,3 +194,41 @@ func (r *Record) Next() []Action {
 	}
 	return list
 }
+
+// open tells that nobody was asked who they are, nor named a role: it may do everything.
+func open(a access.Actor) bool { return a.Via == "open" }
+
+// Allowed lists what of Next the actor may do by role, less what whoever declared the
+// parcel must not sign. What a step needs besides is said when it is taken.
+func (r *Record) Allowed(a access.Actor) []Action {
+	var list []Action
+	for _, s := range steps {
+		if slices.Contains(s.Tracks, r.Track()) && slices.Contains(s.From, r.State) && !s.Composed &&
+			(slices.Contains(s.Roles, a.Role) || open(a)) && !(s.Signs && r.by(a)) {
+			list = append(list, s.Action)
+		}
+	}
+	return list
+}
+
+// Opines tells whether the actor's department may give its opinion on the record now.
+func (r *Record) Opines(a access.Actor) bool {
+	return r.State == InReview && Department(a.Role) != "" && !r.by(a)
+}
+
+// standing is where the actor's role may take a step: "in/submitted" and so on, by
+// track and state.
+func standing(a access.Actor) []string {
+	list := []string{}
+	for _, s := range steps {
+		if s.Composed || !slices.Contains(s.Roles, a.Role) && !open(a) {
+			continue
+		}
+		for _, t := range s.Tracks {
+			for _, from := range s.From {
+				list = append(list, string(t)+"/"+string(from))
+			}
+		}
+	}
+	return list
+}
