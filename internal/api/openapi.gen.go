@@ -1368,6 +1368,70 @@ type DocumentKind string
 // Exempt 不计入平衡的流出：生态退耕、灾毁、自然淹没
 type Exempt string
 
+// Extent defines model for Extent.
+type Extent struct {
+	Bbox        []float64         `json:"bbox"`
+	Declared    []ExtentVerdict   `json:"declared"`
+	Items       []ExtentCandidate `json:"items"`
+	LandClasses []ExtentClass     `json:"land_classes"`
+	Total       int               `json:"total"`
+	Year        int               `json:"year"`
+}
+
+// ExtentCandidate defines model for ExtentCandidate.
+type ExtentCandidate struct {
+	// AreaM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	AreaM2   AreaM2 `json:"area_m2"`
+	BaseDlbm string `json:"base_dlbm"`
+
+	// Bbox 西、南、东、北
+	Bbox []float64 `json:"bbox"`
+
+	// Direction in 转进，out 转出
+	Direction Direction `json:"direction"`
+
+	// NetM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetM2        *AreaM2      `json:"net_m2,omitempty"`
+	Number       string       `json:"number"`
+	TargetDlbm   string       `json:"target_dlbm"`
+	TownshipCode string       `json:"township_code"`
+	Verdict      *VerdictName `json:"verdict,omitempty"`
+}
+
+// ExtentClass defines model for ExtentClass.
+type ExtentClass struct {
+	// AreaM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	AreaM2 AreaM2 `json:"area_m2"`
+	Count  int    `json:"count"`
+
+	// Dlbm 地类编码
+	Dlbm string `json:"dlbm"`
+}
+
+// ExtentVerdict defines model for ExtentVerdict.
+type ExtentVerdict struct {
+	// AreaM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	AreaM2 AreaM2 `json:"area_m2"`
+	Count  int    `json:"count"`
+
+	// Direction in 转进，out 转出
+	Direction Direction `json:"direction"`
+
+	// NetM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetM2   AreaM2       `json:"net_m2"`
+	Verdict *VerdictName `json:"verdict,omitempty"`
+}
+
 // Finding defines model for Finding.
 type Finding struct {
 	CheckNo *int   `json:"check_no,omitempty"`
@@ -3049,6 +3113,16 @@ type DecidePlanJSONBody struct {
 	Decision string `json:"decision"`
 }
 
+// DescribeExtentParams defines parameters for DescribeExtent.
+type DescribeExtentParams struct {
+	// Bbox 西,南,东,北，经纬度 · West, south, east, north in degrees
+	Bbox string `form:"bbox" json:"bbox"`
+
+	// Verdict 清单只列这些结论；pending 为待筛查 · Only list these; pending has no verdict yet
+	Verdict *[]string `form:"verdict,omitempty" json:"verdict,omitempty"`
+	Limit   *int      `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // GetDeclarationFormParams defines parameters for GetDeclarationForm.
 type GetDeclarationFormParams struct {
 	// Township 乡镇代码；填好的表必需，乡镇身份可不填 · Needed for a filled form, unless the caller acts for a township
@@ -3513,6 +3587,9 @@ type ServerInterface interface {
 	// DecidePlan 批准或退回报批的方案 · Approve the proposed plan, or send it back
 	// (POST /counties/{county}/years/{year}/decision)
 	DecidePlan(ctx echo.Context, county CountyPath, year YearPath) error
+	// DescribeExtent 图面范围内的地类与申报地块 · What touches an extent of the map
+	// (GET /counties/{county}/years/{year}/extent)
+	DescribeExtent(ctx echo.Context, county CountyPath, year YearPath, params DescribeExtentParams) error
 	// GetDeclarationForm 申报表（.xlsx） · The declaration form, blank or filled
 	// (GET /counties/{county}/years/{year}/forms/{direction})
 	GetDeclarationForm(ctx echo.Context, county CountyPath, year Year, direction Direction, params GetDeclarationFormParams) error
@@ -5505,6 +5582,53 @@ func (w *ServerInterfaceWrapper) DecidePlan(ctx echo.Context) error {
 	return err
 }
 
+// DescribeExtent converts echo context to params.
+func (w *ServerInterfaceWrapper) DescribeExtent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year YearPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DescribeExtentParams
+	// ------------- Required query parameter "bbox" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "bbox", ctx.QueryParams(), &params.Bbox, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter bbox: %s", err))
+	}
+
+	// ------------- Optional query parameter "verdict" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "verdict", ctx.QueryParams(), &params.Verdict, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter verdict: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DescribeExtent(ctx, county, year, params)
+	return err
+}
+
 // GetDeclarationForm converts echo context to params.
 func (w *ServerInterfaceWrapper) GetDeclarationForm(ctx echo.Context) error {
 	var err error
@@ -6322,6 +6446,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/counties/:county/layers", wrapper.ListLayers, options.OperationMiddlewares["listLayers"]...)
 	router.GET(options.BaseURL+"/counties/:county/candidates", wrapper.ListCandidates, options.OperationMiddlewares["listCandidates"]...)
 	router.GET(options.BaseURL+"/counties/:county/candidates/:direction/:number", wrapper.GetCandidate, options.OperationMiddlewares["getCandidate"]...)
+	router.GET(options.BaseURL+"/counties/:county/years/:year/extent", wrapper.DescribeExtent, options.OperationMiddlewares["describeExtent"]...)
 	router.PUT(options.BaseURL+"/counties/:county/years/:year/candidates/:direction/:number", wrapper.PutCandidate, options.OperationMiddlewares["putCandidate"]...)
 	router.POST(options.BaseURL+"/counties/:county/years/:year/candidates/:direction/:number/:change", wrapper.ChangeCandidate, options.OperationMiddlewares["changeCandidate"]...)
 	router.GET(options.BaseURL+"/counties/:county/years/:year/forms/:direction", wrapper.GetDeclarationForm, options.OperationMiddlewares["getDeclarationForm"]...)

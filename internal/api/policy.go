@@ -92,6 +92,7 @@ var policy = map[string]rule{
 	"listDatasetIssues": {everyone, filtered},
 	"listLayers":        {everyone, filtered},
 	"listCandidates":    {everyone, filtered},
+	"describeExtent":    {everyone, filtered},
 	"getCandidate":      {everyone, filtered},
 	"putCandidate":      {declarers, own},
 	"changeCandidate":   {declarers, own},

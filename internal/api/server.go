@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"gengheng/internal/access"
+	"gengheng/internal/collection"
 	"gengheng/internal/esri"
 	"gengheng/internal/jobs"
 	"gengheng/internal/ogc"
@@ -76,7 +77,9 @@ type server struct {
 	gis       *ogc.Service
 	// features is the FeatureServer
 	features *esri.Service
-	door     *doorkeeper
+	// extents knows how far each layer reaches
+	extents *collection.Registry
+	door    *doorkeeper
 	// publicURL is the service as browsers reach it
 	publicURL string
 
@@ -101,7 +104,7 @@ func New(cfg Config) (http.Handler, error) {
 		return nil, err
 	}
 	log = slog.New(access.Scrub(log.Handler()))
-	s := &server{gis: gis, features: features, publicURL: cfg.PublicURL, door: newDoorkeeper(cfg.Open, cfg.OIDC), db: cfg.DB, queue: cfg.Queue, files: cfg.Files, downloads: cfg.Downloads, child: cfg.GDALChild, log: log, doc: doc}
+	s := &server{gis: gis, features: features, extents: collection.NewRegistry(), publicURL: cfg.PublicURL, door: newDoorkeeper(cfg.Open, cfg.OIDC), db: cfg.DB, queue: cfg.Queue, files: cfg.Files, downloads: cfg.Downloads, child: cfg.GDALChild, log: log, doc: doc}
 	if s.screener = cfg.Screener; s.screener == nil {
 		if s.screener, err = screening.New(cfg.DB, screening.Config{Log: log}); err != nil {
 			return nil, err

@@ -1375,6 +1375,70 @@ type DocumentKind string
 // Exempt 不计入平衡的流出：生态退耕、灾毁、自然淹没
 type Exempt string
 
+// Extent defines model for Extent.
+type Extent struct {
+	Bbox        []float64         `json:"bbox"`
+	Declared    []ExtentVerdict   `json:"declared"`
+	Items       []ExtentCandidate `json:"items"`
+	LandClasses []ExtentClass     `json:"land_classes"`
+	Total       int               `json:"total"`
+	Year        int               `json:"year"`
+}
+
+// ExtentCandidate defines model for ExtentCandidate.
+type ExtentCandidate struct {
+	// AreaM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	AreaM2   AreaM2 `json:"area_m2"`
+	BaseDlbm string `json:"base_dlbm"`
+
+	// Bbox 西、南、东、北
+	Bbox []float64 `json:"bbox"`
+
+	// Direction in 转进，out 转出
+	Direction Direction `json:"direction"`
+
+	// NetM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetM2        *AreaM2      `json:"net_m2,omitempty"`
+	Number       string       `json:"number"`
+	TargetDlbm   string       `json:"target_dlbm"`
+	TownshipCode string       `json:"township_code"`
+	Verdict      *VerdictName `json:"verdict,omitempty"`
+}
+
+// ExtentClass defines model for ExtentClass.
+type ExtentClass struct {
+	// AreaM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	AreaM2 AreaM2 `json:"area_m2"`
+	Count  int    `json:"count"`
+
+	// Dlbm 地类编码
+	Dlbm string `json:"dlbm"`
+}
+
+// ExtentVerdict defines model for ExtentVerdict.
+type ExtentVerdict struct {
+	// AreaM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	AreaM2 AreaM2 `json:"area_m2"`
+	Count  int    `json:"count"`
+
+	// Direction in 转进，out 转出
+	Direction Direction `json:"direction"`
+
+	// NetM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetM2   AreaM2       `json:"net_m2"`
+	Verdict *VerdictName `json:"verdict,omitempty"`
+}
+
 // Finding defines model for Finding.
 type Finding struct {
 	CheckNo *int   `json:"check_no,omitempty"`
@@ -3056,6 +3120,16 @@ type DecidePlanJSONBody struct {
 	Decision string `json:"decision"`
 }
 
+// DescribeExtentParams defines parameters for DescribeExtent.
+type DescribeExtentParams struct {
+	// Bbox 西,南,东,北，经纬度 · West, south, east, north in degrees
+	Bbox string `form:"bbox" json:"bbox"`
+
+	// Verdict 清单只列这些结论；pending 为待筛查 · Only list these; pending has no verdict yet
+	Verdict *[]string `form:"verdict,omitempty" json:"verdict,omitempty"`
+	Limit   *int      `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // GetDeclarationFormParams defines parameters for GetDeclarationForm.
 type GetDeclarationFormParams struct {
 	// Township 乡镇代码；填好的表必需，乡镇身份可不填 · Needed for a filled form, unless the caller acts for a township
@@ -4055,6 +4129,16 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /counties/{county}/years/{year}/decision (the `DecidePlan` operationId).
 	DecidePlan(ctx context.Context, county CountyPath, year YearPath, body DecidePlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DescribeExtent 图面范围内的地类与申报地块 · What touches an extent of the map
+	//
+	// 与范围相接的地类图斑按地类、本年度申报地块按方向与结论计数并合计面积；图形按整块计，不按范围切割。
+	// items 为地块清单，先转进后转出，按编号，至多 limit 块；total 是符合 verdict 的全部块数。
+	// Counts and areas of the survey's parcels by class and of the year's declared parcels by verdict. What touches
+	// the extent counts whole. items are the first of the declared parcels, total how many there are.
+	//
+	// Corresponds with GET /counties/{county}/years/{year}/extent (the `DescribeExtent` operationId).
+	DescribeExtent(ctx context.Context, county CountyPath, year YearPath, params *DescribeExtentParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetDeclarationForm 申报表（.xlsx） · The declaration form, blank or filled
 	//
@@ -5745,6 +5829,26 @@ func (c *Raw) DecidePlanWithBody(ctx context.Context, county CountyPath, year Ye
 // Corresponds with POST /counties/{county}/years/{year}/decision (the `DecidePlan` operationId).
 func (c *Raw) DecidePlan(ctx context.Context, county CountyPath, year YearPath, body DecidePlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDecidePlanRequest(c.Server, county, year, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DescribeExtent 图面范围内的地类与申报地块 · What touches an extent of the map
+//
+// 与范围相接的地类图斑按地类、本年度申报地块按方向与结论计数并合计面积；图形按整块计，不按范围切割。
+// items 为地块清单，先转进后转出，按编号，至多 limit 块；total 是符合 verdict 的全部块数。
+// Counts and areas of the survey's parcels by class and of the year's declared parcels by verdict. What touches
+// the extent counts whole. items are the first of the declared parcels, total how many there are.
+//
+// Corresponds with GET /counties/{county}/years/{year}/extent (the `DescribeExtent` operationId).
+func (c *Raw) DescribeExtent(ctx context.Context, county CountyPath, year YearPath, params *DescribeExtentParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDescribeExtentRequest(c.Server, county, year, params)
 	if err != nil {
 		return nil, err
 	}
@@ -9991,6 +10095,94 @@ func NewDecidePlanRequestWithBody(server string, county CountyPath, year YearPat
 	return req, nil
 }
 
+// NewDescribeExtentRequest constructs an http.Request for the DescribeExtent method
+func NewDescribeExtentRequest(server string, county CountyPath, year YearPath, params *DescribeExtentParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "year", year, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/years/%s/extent", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "bbox", params.Bbox, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Verdict != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "verdict", *params.Verdict, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetDeclarationFormRequest constructs an http.Request for the GetDeclarationForm method
 func NewGetDeclarationFormRequest(server string, county CountyPath, year Year, direction Direction, params *GetDeclarationFormParams) (*http.Request, error) {
 	var err error
@@ -12177,6 +12369,18 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /counties/{county}/years/{year}/decision (the `DecidePlan` operationId).
 	DecidePlanWithResponse(ctx context.Context, county CountyPath, year YearPath, body DecidePlanJSONRequestBody, reqEditors ...RequestEditorFn) (*DecidePlanResponse, error)
+
+	// DescribeExtentWithResponse 图面范围内的地类与申报地块 · What touches an extent of the map
+	//
+	// 与范围相接的地类图斑按地类、本年度申报地块按方向与结论计数并合计面积；图形按整块计，不按范围切割。
+	// items 为地块清单，先转进后转出，按编号，至多 limit 块；total 是符合 verdict 的全部块数。
+	// Counts and areas of the survey's parcels by class and of the year's declared parcels by verdict. What touches
+	// the extent counts whole. items are the first of the declared parcels, total how many there are.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /counties/{county}/years/{year}/extent (the `DescribeExtent` operationId).
+	DescribeExtentWithResponse(ctx context.Context, county CountyPath, year YearPath, params *DescribeExtentParams, reqEditors ...RequestEditorFn) (*DescribeExtentResponse, error)
 
 	// GetDeclarationFormWithResponse 申报表（.xlsx） · The declaration form, blank or filled
 	//
@@ -15323,6 +15527,54 @@ func (r DecidePlanResponse) ContentType() string {
 	return ""
 }
 
+type DescribeExtentResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Extent
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DescribeExtentResponse) GetJSON200() *Extent {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DescribeExtentResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DescribeExtentResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DescribeExtentResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DescribeExtentResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DescribeExtentResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetDeclarationFormResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -17592,6 +17844,24 @@ func (c *ClientWithResponses) DecidePlanWithResponse(ctx context.Context, county
 		return nil, err
 	}
 	return ParseDecidePlanResponse(rsp)
+}
+
+// DescribeExtentWithResponse 图面范围内的地类与申报地块 · What touches an extent of the map
+//
+// 与范围相接的地类图斑按地类、本年度申报地块按方向与结论计数并合计面积；图形按整块计，不按范围切割。
+// items 为地块清单，先转进后转出，按编号，至多 limit 块；total 是符合 verdict 的全部块数。
+// Counts and areas of the survey's parcels by class and of the year's declared parcels by verdict. What touches
+// the extent counts whole. items are the first of the declared parcels, total how many there are.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /counties/{county}/years/{year}/extent (the `DescribeExtent` operationId).
+func (c *ClientWithResponses) DescribeExtentWithResponse(ctx context.Context, county CountyPath, year YearPath, params *DescribeExtentParams, reqEditors ...RequestEditorFn) (*DescribeExtentResponse, error) {
+	rsp, err := c.DescribeExtent(ctx, county, year, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDescribeExtentResponse(rsp)
 }
 
 // GetDeclarationFormWithResponse 申报表（.xlsx） · The declaration form, blank or filled
@@ -20109,6 +20379,39 @@ func ParseDecidePlanResponse(rsp *http.Response) (*DecidePlanResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Publication
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDescribeExtentResponse parses an HTTP response from a DescribeExtentWithResponse call
+func ParseDescribeExtentResponse(rsp *http.Response) (*DescribeExtentResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DescribeExtentResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Extent
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
