@@ -86,8 +86,15 @@ export async function fetchJSON<T>(path: string, signal?: AbortSignal): Promise<
   return (await (await got(path, 'application/geo+json, application/json', signal)).json()) as T
 }
 
-async function got(path: string, accept: string, signal?: AbortSignal): Promise<Response> {
-  const response = await fetch(path, { headers: { Accept: accept, ...credentials() }, ...(signal ? { signal } : {}) })
+/** Sends a document to such an address and gives its answer. */
+export async function sendJSON<T>(path: string, body: unknown): Promise<T> {
+  return (await (await got(path, 'application/json', undefined, { method: 'POST', body: JSON.stringify(body), type: 'application/json' })).json()) as T
+}
+
+async function got(path: string, accept: string, signal?: AbortSignal, sent?: { method: string; body: BodyInit; type: string }): Promise<Response> {
+  const response = await fetch(path, {
+    headers: { Accept: accept, ...credentials(), ...(sent ? { 'Content-Type': sent.type } : {}) }, ...(signal ? { signal } : {}), ...(sent ? { method: sent.method, body: sent.body } : {}),
+  })
   if (response.status === 401) refused.value++
   if (!response.ok) throw ofProblem(await response.json().catch(() => undefined), response)
   return response
