@@ -241,6 +241,24 @@ func (e FindingSeverity) Valid() bool {
 	}
 }
 
+// Defines values for FrontierInputSpacing.
+const (
+	Linear FrontierInputSpacing = "linear"
+	Log    FrontierInputSpacing = "log"
+)
+
+// Valid indicates whether the value is a known member of the FrontierInputSpacing enum.
+func (e FrontierInputSpacing) Valid() bool {
+	switch e {
+	case Linear:
+		return true
+	case Log:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for IdentityKind.
 const (
 	IdentityKindPerson  IdentityKind = "person"
@@ -345,16 +363,16 @@ func (e JobStatus) Valid() bool {
 
 // Defines values for LedgerMode.
 const (
-	InOut       LedgerMode = "in_out"
-	NetIncrease LedgerMode = "net_increase"
+	LedgerModeInOut       LedgerMode = "in_out"
+	LedgerModeNetIncrease LedgerMode = "net_increase"
 )
 
 // Valid indicates whether the value is a known member of the LedgerMode enum.
 func (e LedgerMode) Valid() bool {
 	switch e {
-	case InOut:
+	case LedgerModeInOut:
 		return true
-	case NetIncrease:
+	case LedgerModeNetIncrease:
 		return true
 	default:
 		return false
@@ -430,6 +448,51 @@ func (e PlanStatus) Valid() bool {
 	}
 }
 
+// Defines values for PlanFrontierStatus.
+const (
+	PlanFrontierStatusDone    PlanFrontierStatus = "done"
+	PlanFrontierStatusFailed  PlanFrontierStatus = "failed"
+	PlanFrontierStatusRunning PlanFrontierStatus = "running"
+	PlanFrontierStatusStopped PlanFrontierStatus = "stopped"
+)
+
+// Valid indicates whether the value is a known member of the PlanFrontierStatus enum.
+func (e PlanFrontierStatus) Valid() bool {
+	switch e {
+	case PlanFrontierStatusDone:
+		return true
+	case PlanFrontierStatusFailed:
+		return true
+	case PlanFrontierStatusRunning:
+		return true
+	case PlanFrontierStatusStopped:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PlanPriceMeasure.
+const (
+	PlanPriceMeasureArea    PlanPriceMeasure = "area"
+	PlanPriceMeasurePaddy   PlanPriceMeasure = "paddy"
+	PlanPriceMeasureQuality PlanPriceMeasure = "quality"
+)
+
+// Valid indicates whether the value is a known member of the PlanPriceMeasure enum.
+func (e PlanPriceMeasure) Valid() bool {
+	switch e {
+	case PlanPriceMeasureArea:
+		return true
+	case PlanPriceMeasurePaddy:
+		return true
+	case PlanPriceMeasureQuality:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PlanQuotaMeasure.
 const (
 	PlanQuotaMeasureArea    PlanQuotaMeasure = "area"
@@ -451,6 +514,153 @@ func (e PlanQuotaMeasure) Valid() bool {
 	}
 }
 
+// Defines values for PlanReasonLock.
+const (
+	PlanReasonLockChosen    PlanReasonLock = "chosen"
+	PlanReasonLockNotChosen PlanReasonLock = "not_chosen"
+)
+
+// Valid indicates whether the value is a known member of the PlanReasonLock enum.
+func (e PlanReasonLock) Valid() bool {
+	switch e {
+	case PlanReasonLockChosen:
+		return true
+	case PlanReasonLockNotChosen:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PlanReasonTermsTerm.
+const (
+	PlanReasonTermsTermArea     PlanReasonTermsTerm = "area"
+	PlanReasonTermsTermBoundary PlanReasonTermsTerm = "boundary"
+	PlanReasonTermsTermOverlap  PlanReasonTermsTerm = "overlap"
+	PlanReasonTermsTermOwn      PlanReasonTermsTerm = "own"
+	PlanReasonTermsTermPaddy    PlanReasonTermsTerm = "paddy"
+	PlanReasonTermsTermQuality  PlanReasonTermsTerm = "quality"
+	PlanReasonTermsTermQuota    PlanReasonTermsTerm = "quota"
+)
+
+// Valid indicates whether the value is a known member of the PlanReasonTermsTerm enum.
+func (e PlanReasonTermsTerm) Valid() bool {
+	switch e {
+	case PlanReasonTermsTermArea:
+		return true
+	case PlanReasonTermsTermBoundary:
+		return true
+	case PlanReasonTermsTermOverlap:
+		return true
+	case PlanReasonTermsTermOwn:
+		return true
+	case PlanReasonTermsTermPaddy:
+		return true
+	case PlanReasonTermsTermQuality:
+		return true
+	case PlanReasonTermsTermQuota:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PlanReplacementPossible.
+const (
+	PossibleNo      PlanReplacementPossible = "no"
+	PossibleUnknown PlanReplacementPossible = "unknown"
+	PossibleYes     PlanReplacementPossible = "yes"
+)
+
+// Valid indicates whether the value is a known member of the PlanReplacementPossible enum.
+func (e PlanReplacementPossible) Valid() bool {
+	switch e {
+	case PossibleNo:
+		return true
+	case PossibleUnknown:
+		return true
+	case PossibleYes:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PlanSessionShortfallsMeasure.
+const (
+	PlanSessionShortfallsMeasureArea    PlanSessionShortfallsMeasure = "area"
+	PlanSessionShortfallsMeasurePaddy   PlanSessionShortfallsMeasure = "paddy"
+	PlanSessionShortfallsMeasureQuality PlanSessionShortfallsMeasure = "quality"
+)
+
+// Valid indicates whether the value is a known member of the PlanSessionShortfallsMeasure enum.
+func (e PlanSessionShortfallsMeasure) Valid() bool {
+	switch e {
+	case PlanSessionShortfallsMeasureArea:
+		return true
+	case PlanSessionShortfallsMeasurePaddy:
+		return true
+	case PlanSessionShortfallsMeasureQuality:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PlanSessionOptionsBalance.
+const (
+	PlanSessionOptionsBalanceNetIncrease PlanSessionOptionsBalance = "net_increase"
+)
+
+// Valid indicates whether the value is a known member of the PlanSessionOptionsBalance enum.
+func (e PlanSessionOptionsBalance) Valid() bool {
+	switch e {
+	case PlanSessionOptionsBalanceNetIncrease:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PlanSessionParcelLock.
+const (
+	PlanSessionParcelLockChosen    PlanSessionParcelLock = "chosen"
+	PlanSessionParcelLockNotChosen PlanSessionParcelLock = "not_chosen"
+)
+
+// Valid indicates whether the value is a known member of the PlanSessionParcelLock enum.
+func (e PlanSessionParcelLock) Valid() bool {
+	switch e {
+	case PlanSessionParcelLockChosen:
+		return true
+	case PlanSessionParcelLockNotChosen:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PlanSessionTownshipBalancesMeasure.
+const (
+	PlanSessionTownshipBalancesMeasureArea    PlanSessionTownshipBalancesMeasure = "area"
+	PlanSessionTownshipBalancesMeasurePaddy   PlanSessionTownshipBalancesMeasure = "paddy"
+	PlanSessionTownshipBalancesMeasureQuality PlanSessionTownshipBalancesMeasure = "quality"
+)
+
+// Valid indicates whether the value is a known member of the PlanSessionTownshipBalancesMeasure enum.
+func (e PlanSessionTownshipBalancesMeasure) Valid() bool {
+	switch e {
+	case PlanSessionTownshipBalancesMeasureArea:
+		return true
+	case PlanSessionTownshipBalancesMeasurePaddy:
+		return true
+	case PlanSessionTownshipBalancesMeasureQuality:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PlanTransferMeasure.
 const (
 	PlanTransferMeasureArea    PlanTransferMeasure = "area"
@@ -466,6 +676,30 @@ func (e PlanTransferMeasure) Valid() bool {
 	case PlanTransferMeasurePaddy:
 		return true
 	case PlanTransferMeasureQuality:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Provenness.
+const (
+	ProvedFeasible   Provenness = "feasible"
+	ProvedInfeasible Provenness = "infeasible"
+	ProvedOptimal    Provenness = "optimal"
+	ProvedUnknown    Provenness = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the Provenness enum.
+func (e Provenness) Valid() bool {
+	switch e {
+	case ProvedFeasible:
+		return true
+	case ProvedInfeasible:
+		return true
+	case ProvedOptimal:
+		return true
+	case ProvedUnknown:
 		return true
 	default:
 		return false
@@ -1472,6 +1706,21 @@ type FindingPage struct {
 	Total int       `json:"total"`
 }
 
+// FrontierInput 给出 lambdas，或 from、to、points · Either lambdas, or from, to and points
+type FrontierInput struct {
+	From    *float64   `json:"from,omitempty"`
+	Lambdas *[]float64 `json:"lambdas,omitempty"`
+
+	// LimitMs 每点求解限时 · How long to search at each point
+	LimitMs *int                  `json:"limit_ms,omitempty"`
+	Points  *int                  `json:"points,omitempty"`
+	Spacing *FrontierInputSpacing `json:"spacing,omitempty"`
+	To      *float64              `json:"to,omitempty"`
+}
+
+// FrontierInputSpacing defines model for FrontierInput.Spacing.
+type FrontierInputSpacing string
+
 // GeoJSON GeoJSON 几何 · A GeoJSON geometry
 type GeoJSON map[string]interface{}
 
@@ -1841,6 +2090,9 @@ type Overlap struct {
 	OverlapM2 AreaM2 `json:"overlap_m2"`
 }
 
+// ParcelKey defines model for ParcelKey.
+type ParcelKey = string
+
 // Plan defines model for Plan.
 type Plan struct {
 	// BasePlanId 复制自 · Copied from
@@ -1902,6 +2154,45 @@ type PlanComparison struct {
 	Townships []map[string]interface{} `json:"townships"`
 }
 
+// PlanConflict defines model for PlanConflict.
+type PlanConflict struct {
+	// ByLocks 由已指定的地块造成 · What is decided is to blame
+	ByLocks   bool `json:"by_locks"`
+	LockCount int  `json:"lock_count"`
+	Locks     []struct {
+		Chosen  bool    `json:"chosen"`
+		Key     string  `json:"key"`
+		ShareM2 float64 `json:"share_m2"`
+	} `json:"locks"`
+	MessageEn string  `json:"message_en"`
+	MessageZh string  `json:"message_zh"`
+	MissingM2 float64 `json:"missing_m2"`
+}
+
+// PlanFrontier defines model for PlanFrontier.
+type PlanFrontier struct {
+	Done   int `json:"done"`
+	Points []struct {
+		BorderM   *float64   `json:"border_m,omitempty"`
+		Bound     *float64   `json:"bound,omitempty"`
+		Cost      *float64   `json:"cost,omitempty"`
+		Gap       *float64   `json:"gap,omitempty"`
+		GapNet    *float64   `json:"gap_net,omitempty"`
+		InChosen  int        `json:"in_chosen"`
+		Lambda    float64    `json:"lambda"`
+		Objective *float64   `json:"objective,omitempty"`
+		OutChosen int        `json:"out_chosen"`
+		Seconds   float64    `json:"seconds"`
+		Status    Provenness `json:"status"`
+	} `json:"points"`
+	Revision int                `json:"revision"`
+	Status   PlanFrontierStatus `json:"status"`
+	Total    int                `json:"total"`
+}
+
+// PlanFrontierStatus defines model for PlanFrontier.Status.
+type PlanFrontierStatus string
+
 // PlanInput defines model for PlanInput.
 type PlanInput struct {
 	// CopyOf 复制自该方案：options 中未给出的沿用它的 · Options that are left out are taken from this plan
@@ -1932,7 +2223,7 @@ type PlanOptions struct {
 	// InCost 转进一亩的代价 · Cost of bringing in one 亩
 	InCost *float64 `json:"in_cost,omitempty"`
 
-	// IncludeReview 是否纳入需人工核定的地块 · Whether needs_review parcels may take part
+	// IncludeReview 是否纳入需人工核定的地块，不给即沿用，最初为否 · Whether needs_review parcels may take part; false to begin with
 	IncludeReview *bool `json:"include_review,omitempty"`
 
 	// Lambda 每米边界的代价 · Cost per metre of perimeter
@@ -1942,7 +2233,7 @@ type PlanOptions struct {
 	// NotChosen 已定：该地块不转进，或不予转出 · Decided, the parcel does not come in or may not go
 	NotChosen *[]string `json:"not_chosen,omitempty"`
 
-	// PatchRule 连片规则：每个转进地块所在耕地片块不小于 min_patch_m2 · Every incoming parcel lies in a patch of at least min_patch_m2
+	// PatchRule 连片规则（最初不用）：每个转进地块所在耕地片块不小于 min_patch_m2 · Every incoming parcel lies in a patch of at least min_patch_m2
 	PatchRule *bool `json:"patch_rule,omitempty"`
 
 	// Quotas 指标：乡镇或全县转进、转出的上下限 · Bounds on what a township or the county brings in and lets go
@@ -1992,6 +2283,23 @@ type PlanParcelPage struct {
 	Next  *string      `json:"next,omitempty"`
 }
 
+// PlanPrice 影子价格：多 1 亩平衡值多少 · What one more 亩 of balance is worth
+type PlanPrice struct {
+	Measure PlanPriceMeasure `json:"measure"`
+
+	// PoolPricePerMu 全县价 · The county's price
+	PoolPricePerMu *float64 `json:"pool_price_per_mu,omitempty"`
+
+	// PremiumPerMu 调剂加价 · What transfers put on it
+	PremiumPerMu *float64 `json:"premium_per_mu,omitempty"`
+	PricePerMu   float64  `json:"price_per_mu"`
+	TextZh       string   `json:"text_zh"`
+	Township     string   `json:"township"`
+}
+
+// PlanPriceMeasure defines model for PlanPrice.Measure.
+type PlanPriceMeasure string
+
 // PlanQuota defines model for PlanQuota.
 type PlanQuota struct {
 	// Direction in 转进，out 转出
@@ -2014,6 +2322,341 @@ type PlanQuota struct {
 
 // PlanQuotaMeasure defines model for PlanQuota.Measure.
 type PlanQuotaMeasure string
+
+// PlanReason defines model for PlanReason.
+type PlanReason struct {
+	BoundaryM float64 `json:"boundary_m"`
+	Chosen    bool    `json:"chosen"`
+
+	// Cost 各项之和 · Their sum
+	Cost float64 `json:"cost"`
+
+	// Direction in 转进，out 转出
+	Direction Direction `json:"direction"`
+
+	// Exempt 国家安排的生态退耕 · Ordered by the state
+	Exempt bool `json:"exempt"`
+
+	// Lock 已指定 · Decided
+	Lock *PlanReasonLock `json:"lock,omitempty"`
+
+	// NetM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetM2 AreaM2 `json:"net_m2"`
+
+	// NetPaddyM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetPaddyM2 AreaM2  `json:"net_paddy_m2"`
+	Number     string  `json:"number"`
+	Quality    *string `json:"quality,omitempty"`
+	ReasonZh   string  `json:"reason_zh"`
+
+	// Replacement 替代成本：反过来决定该地块 · What it costs to decide the parcel the other way
+	Replacement *PlanReplacement `json:"replacement,omitempty"`
+	TakesPart   bool             `json:"takes_part"`
+
+	// Terms 作为耕地的净代价各项，负值宜作耕地 · Terms of what it costs that the land is farmland; below 0 speaks for it
+	Terms []struct {
+		// AmountM2 平方米，两位小数 · m² with two decimals
+		//
+		// Example: 1234.56
+		AmountM2 *AreaM2             `json:"amount_m2,omitempty"`
+		Cost     float64             `json:"cost"`
+		LabelEn  string              `json:"label_en"`
+		LabelZh  string              `json:"label_zh"`
+		Term     PlanReasonTermsTerm `json:"term"`
+	} `json:"terms"`
+	TownshipCode string `json:"township_code"`
+}
+
+// PlanReasonLock 已指定 · Decided
+type PlanReasonLock string
+
+// PlanReasonTermsTerm defines model for PlanReason.Terms.Term.
+type PlanReasonTermsTerm string
+
+// PlanReplacement 替代成本：反过来决定该地块 · What it costs to decide the parcel the other way
+type PlanReplacement struct {
+	// AtLeast 任何方案至少多花 · Every plan costs so much more at least
+	AtLeast *float64 `json:"at_least,omitempty"`
+
+	// AtMost 替代方案多花 · The plan found costs so much more
+	AtMost *float64 `json:"at_most,omitempty"`
+	Bound  *float64 `json:"bound,omitempty"`
+
+	// Changes 替代方案改变的地块，本地块在前 · What that plan decides otherwise, the parcel first
+	Changes   []string                `json:"changes"`
+	MessageEn string                  `json:"message_en"`
+	MessageZh string                  `json:"message_zh"`
+	Objective *float64                `json:"objective,omitempty"`
+	Possible  PlanReplacementPossible `json:"possible"`
+	Seconds   float64                 `json:"seconds"`
+}
+
+// PlanReplacementPossible defines model for PlanReplacement.Possible.
+type PlanReplacementPossible string
+
+// PlanSession defines model for PlanSession.
+type PlanSession struct {
+	Certificate struct {
+		Bound         *float64 `json:"bound,omitempty"`
+		BoundStronger *struct {
+			RestsOn string  `json:"rests_on"`
+			Value   float64 `json:"value"`
+		} `json:"bound_stronger,omitempty"`
+
+		// Captured 与不作调整相比，已取得可能改进的份额 · Share of what can be gained over doing nothing
+		Captured  *float64 `json:"captured,omitempty"`
+		Engine    string   `json:"engine"`
+		Gap       *float64 `json:"gap,omitempty"`
+		GapNet    *float64 `json:"gap_net,omitempty"`
+		Objective *float64 `json:"objective,omitempty"`
+		ProofEn   string   `json:"proof_en"`
+		ProofZh   string   `json:"proof_zh"`
+		Seed      int64    `json:"seed"`
+	} `json:"certificate"`
+	Conflicts []PlanConflict `json:"conflicts"`
+	County    struct {
+		// InM2 平方米，两位小数 · m² with two decimals
+		//
+		// Example: 1234.56
+		InM2 AreaM2 `json:"in_m2"`
+
+		// InPaddyM2 平方米，两位小数 · m² with two decimals
+		//
+		// Example: 1234.56
+		InPaddyM2 AreaM2 `json:"in_paddy_m2"`
+
+		// OutM2 平方米，两位小数 · m² with two decimals
+		//
+		// Example: 1234.56
+		OutM2 AreaM2 `json:"out_m2"`
+
+		// OutPaddyM2 平方米，两位小数 · m² with two decimals
+		//
+		// Example: 1234.56
+		OutPaddyM2 AreaM2 `json:"out_paddy_m2"`
+	} `json:"county"`
+
+	// Defaults 起作用的全部参数，含义同 PlanOptions · All options in force, as in PlanOptions
+	Defaults PlanSessionOptions `json:"defaults"`
+
+	// ExpiresAt 再无请求则于此时结束 · When it ends if it is asked nothing more
+	ExpiresAt time.Time `json:"expires_at"`
+	GradeIn   *float64  `json:"grade_in,omitempty"`
+	GradeOut  *float64  `json:"grade_out,omitempty"`
+	In        PlanTally `json:"in"`
+	MessageZh string    `json:"message_zh"`
+	Notes     []string  `json:"notes"`
+
+	// Options 起作用的全部参数，含义同 PlanOptions · All options in force, as in PlanOptions
+	Options PlanSessionOptions `json:"options"`
+	Out     PlanTally          `json:"out"`
+
+	// Parcels 全部，或与上一版不同的 · All, or those that differ from the revision before
+	Parcels          []PlanSessionParcel `json:"parcels"`
+	ParcelsComplete  bool                `json:"parcels_complete"`
+	PatchesAfter     int                 `json:"patches_after"`
+	PatchesBefore    int                 `json:"patches_before"`
+	PerimeterAfterM  float64             `json:"perimeter_after_m"`
+	PerimeterBeforeM float64             `json:"perimeter_before_m"`
+	PlanId           *openapi_types.UUID `json:"plan_id,omitempty"`
+	Prices           []PlanPrice         `json:"prices"`
+	Revision         int                 `json:"revision"`
+	RunId            openapi_types.UUID  `json:"run_id"`
+	SessionId        openapi_types.UUID  `json:"session_id"`
+	Shortfalls       []struct {
+		AmountM2  float64                       `json:"amount_m2"`
+		Measure   *PlanSessionShortfallsMeasure `json:"measure,omitempty"`
+		MessageZh string                        `json:"message_zh"`
+
+		// Price 每放宽 1 m²，总缺口至多减少多少 · What the least shortfall falls by for every m² that the rule is eased
+		Price    float64 `json:"price"`
+		Township *string `json:"township,omitempty"`
+	} `json:"shortfalls"`
+
+	// Status infeasible 时所示为缺口最小的安排；unknown 为限时内没有找到 · unknown: nothing was found in time
+	Status    Provenness `json:"status"`
+	Synthetic bool       `json:"synthetic"`
+	Timing    struct {
+		// Rebuilt 地块及相邻关系已重新读取 · Parcels and boundaries were read anew
+		Rebuilt bool `json:"rebuilt"`
+
+		// Resumed 直接给出已存的解 · The stored solution is shown
+		Resumed      bool    `json:"resumed"`
+		Seconds      float64 `json:"seconds"`
+		SolveSeconds float64 `json:"solve_seconds"`
+	} `json:"timing"`
+	Townships []PlanSessionTownship `json:"townships"`
+	Transfers []PlanTransfer        `json:"transfers"`
+	Year      int                   `json:"year"`
+}
+
+// PlanSessionShortfallsMeasure defines model for PlanSession.Shortfalls.Measure.
+type PlanSessionShortfallsMeasure string
+
+// PlanSessionChange defines model for PlanSessionChange.
+type PlanSessionChange struct {
+	LimitMs *int `json:"limit_ms,omitempty"`
+
+	// Locks 在已有指定之上，in/编号 或 out/编号 · On top of what is decided, by in/NUMBER or out/NUMBER
+	Locks *struct {
+		Chosen    *[]ParcelKey `json:"chosen,omitempty"`
+		Free      *[]ParcelKey `json:"free,omitempty"`
+		NotChosen *[]ParcelKey `json:"not_chosen,omitempty"`
+	} `json:"locks,omitempty"`
+
+	// Options weights、enforce 逐项合并，其余整项替换 · weights and enforce are merged by their parts, everything else is replaced
+	Options *PlanOptions `json:"options,omitempty"`
+
+	// Revision 修改所针对的一版；已有更新的则拒绝 · Refused unless the session is at this revision
+	Revision *int `json:"revision,omitempty"`
+}
+
+// PlanSessionInput run_id 与 plan_id 给且只给一个 · Exactly one of run_id and plan_id
+type PlanSessionInput struct {
+	// LimitMs 求解限时，毫秒 · How long to search
+	LimitMs *int `json:"limit_ms,omitempty"`
+
+	// Options 缺省取自规则库 planning 一节 · What is left out comes from the rulebook
+	Options *PlanOptions        `json:"options,omitempty"`
+	PlanId  *openapi_types.UUID `json:"plan_id,omitempty"`
+	RunId   *openapi_types.UUID `json:"run_id,omitempty"`
+}
+
+// PlanSessionOptions 起作用的全部参数，含义同 PlanOptions · All options in force, as in PlanOptions
+type PlanSessionOptions struct {
+	// Balance 年度净增加：只看全县合计 · The county is balanced as a whole
+	Balance *PlanSessionOptionsBalance `json:"balance,omitempty"`
+	Chosen  *[]string                  `json:"chosen,omitempty"`
+	Enforce struct {
+		Area    bool `json:"area"`
+		Paddy   bool `json:"paddy"`
+		Quality bool `json:"quality"`
+	} `json:"enforce"`
+	Gap           float64            `json:"gap"`
+	InCost        float64            `json:"in_cost"`
+	IncludeReview bool               `json:"include_review"`
+	Lambda        float64            `json:"lambda"`
+	MinPatchM2    float64            `json:"min_patch_m2"`
+	NotChosen     *[]string          `json:"not_chosen,omitempty"`
+	PatchRule     bool               `json:"patch_rule"`
+	Quotas        *[]PlanQuota       `json:"quotas,omitempty"`
+	RefusalCost   float64            `json:"refusal_cost"`
+	Rulebook      *string            `json:"rulebook,omitempty"`
+	Seed          int64              `json:"seed"`
+	TimeLimitS    float64            `json:"time_limit_s"`
+	TrackWidthM   float64            `json:"track_width_m"`
+	TransferCost  float64            `json:"transfer_cost"`
+	Weights       map[string]float64 `json:"weights"`
+}
+
+// PlanSessionOptionsBalance 年度净增加：只看全县合计 · The county is balanced as a whole
+type PlanSessionOptionsBalance string
+
+// PlanSessionParcel defines model for PlanSessionParcel.
+type PlanSessionParcel struct {
+	Chosen bool `json:"chosen"`
+
+	// Direction in 转进，out 转出
+	Direction Direction `json:"direction"`
+
+	// Lock 已指定 · Decided
+	Lock *PlanSessionParcelLock `json:"lock,omitempty"`
+
+	// NetM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetM2 AreaM2 `json:"net_m2"`
+
+	// NetPaddyM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetPaddyM2   AreaM2  `json:"net_paddy_m2"`
+	Number       string  `json:"number"`
+	Quality      *string `json:"quality,omitempty"`
+	TakesPart    bool    `json:"takes_part"`
+	TownshipCode string  `json:"township_code"`
+}
+
+// PlanSessionParcelLock 已指定 · Decided
+type PlanSessionParcelLock string
+
+// PlanSessionTownship defines model for PlanSessionTownship.
+type PlanSessionTownship struct {
+	Balances []struct {
+		Enforced bool `json:"enforced"`
+
+		// GivenM2 平方米，两位小数 · m² with two decimals
+		//
+		// Example: 1234.56
+		GivenM2 AreaM2 `json:"given_m2"`
+
+		// LeftM2 平方米，两位小数 · m² with two decimals
+		//
+		// Example: 1234.56
+		LeftM2  AreaM2                             `json:"left_m2"`
+		Measure PlanSessionTownshipBalancesMeasure `json:"measure"`
+
+		// OwnM2 平方米，两位小数 · m² with two decimals
+		//
+		// Example: 1234.56
+		OwnM2 AreaM2 `json:"own_m2"`
+
+		// TakenM2 平方米，两位小数 · m² with two decimals
+		//
+		// Example: 1234.56
+		TakenM2 AreaM2 `json:"taken_m2"`
+	} `json:"balances"`
+	Code string `json:"code"`
+
+	// InM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	InM2 AreaM2 `json:"in_m2"`
+
+	// InPaddyM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	InPaddyM2 AreaM2 `json:"in_paddy_m2"`
+	Name      string `json:"name"`
+
+	// OutM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	OutM2 AreaM2 `json:"out_m2"`
+
+	// OutPaddyM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	OutPaddyM2 AreaM2   `json:"out_paddy_m2"`
+	Price      *float64 `json:"price,omitempty"`
+
+	// PriceZh 多一亩平衡值多少 · What one more 亩 of balance is worth, in words
+	PriceZh *string `json:"price_zh,omitempty"`
+
+	// TransferInM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	TransferInM2 AreaM2 `json:"transfer_in_m2"`
+
+	// TransferOutM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	TransferOutM2 AreaM2 `json:"transfer_out_m2"`
+}
+
+// PlanSessionTownshipBalancesMeasure defines model for PlanSessionTownship.Balances.Measure.
+type PlanSessionTownshipBalancesMeasure string
+
+// PlanTally defines model for PlanTally.
+type PlanTally struct {
+	Candidates int `json:"candidates"`
+	Chosen     int `json:"chosen"`
+	TookPart   int `json:"took_part"`
+}
 
 // PlanTownship defines model for PlanTownship.
 type PlanTownship struct {
@@ -2096,6 +2739,9 @@ type Problem struct {
 	// Example: urn:gengheng:problem:crs-undeclared
 	Type string `json:"type"`
 }
+
+// Provenness defines model for Provenness.
+type Provenness string
 
 // Publication defines model for Publication.
 type Publication struct {
@@ -2788,6 +3434,9 @@ type RulebookPath = string
 // RunID defines model for RunID.
 type RunID = openapi_types.UUID
 
+// SessionID defines model for SessionID.
+type SessionID = openapi_types.UUID
+
 // TusResumable defines model for TusResumable.
 type TusResumable = string
 
@@ -2922,6 +3571,22 @@ type ListDatasetIssuesParamsSeverity string
 type RetireDatasetJSONBody struct {
 	// Reason 停用原因 · Why
 	Reason string `json:"reason"`
+}
+
+// ExplainPlanParcelParams defines parameters for ExplainPlanParcel.
+type ExplainPlanParcelParams struct {
+	// Replacement 是否求替代成本：反过来决定要多花多少 · Whether to find what it costs to decide it the other way
+	Replacement *bool `form:"replacement,omitempty" json:"replacement,omitempty"`
+	LimitMs     *int  `form:"limit_ms,omitempty" json:"limit_ms,omitempty"`
+}
+
+// SavePlanSessionJSONBody defines parameters for SavePlanSession.
+type SavePlanSessionJSONBody struct {
+	Name string  `json:"name"`
+	Note *string `json:"note,omitempty"`
+
+	// Revision 只保存这一版 · Save this revision only
+	Revision *int `json:"revision,omitempty"`
 }
 
 // NamePlanJSONBody defines parameters for NamePlan.
@@ -3336,6 +4001,18 @@ type AddKeyJSONRequestBody = KeyInput
 // RevokeKeyJSONRequestBody defines body for RevokeKey for application/json ContentType.
 type RevokeKeyJSONRequestBody = Reason
 
+// OpenPlanSessionJSONRequestBody defines body for OpenPlanSession for application/json ContentType.
+type OpenPlanSessionJSONRequestBody = PlanSessionInput
+
+// ChangePlanSessionJSONRequestBody defines body for ChangePlanSession for application/json ContentType.
+type ChangePlanSessionJSONRequestBody = PlanSessionChange
+
+// StartFrontierJSONRequestBody defines body for StartFrontier for application/json ContentType.
+type StartFrontierJSONRequestBody = FrontierInput
+
+// SavePlanSessionJSONRequestBody defines body for SavePlanSession for application/json ContentType.
+type SavePlanSessionJSONRequestBody SavePlanSessionJSONBody
+
 // AddPlanJSONRequestBody defines body for AddPlan for application/json ContentType.
 type AddPlanJSONRequestBody = PlanInput
 
@@ -3485,6 +4162,33 @@ type ServerInterface interface {
 	// ListLayers 规则库需要的图层及其现行版本 · The layers the rulebook needs, and what is in force
 	// (GET /counties/{county}/layers)
 	ListLayers(ctx echo.Context, county CountyPath) error
+	// OpenPlanSession 打开交互编制 · Open an interactive planning session
+	// (POST /counties/{county}/plan-sessions)
+	OpenPlanSession(ctx echo.Context, county CountyPath) error
+	// ClosePlanSession 结束会话 · Close the session
+	// (DELETE /counties/{county}/plan-sessions/{session_id})
+	ClosePlanSession(ctx echo.Context, county CountyPath, sessionId SessionID) error
+	// GetPlanSession 会话现状 · The session as it stands
+	// (GET /counties/{county}/plan-sessions/{session_id})
+	GetPlanSession(ctx echo.Context, county CountyPath, sessionId SessionID) error
+	// ChangePlanSession 修改参数、指定地块，得到新方案 · Change costs, decisions or quotas and get the new plan
+	// (PATCH /counties/{county}/plan-sessions/{session_id})
+	ChangePlanSession(ctx echo.Context, county CountyPath, sessionId SessionID) error
+	// StopFrontier 停止扫描 · Stop the sweep
+	// (DELETE /counties/{county}/plan-sessions/{session_id}/frontier)
+	StopFrontier(ctx echo.Context, county CountyPath, sessionId SessionID) error
+	// GetFrontier 权衡曲线 · The frontier as far as it has come
+	// (GET /counties/{county}/plan-sessions/{session_id}/frontier)
+	GetFrontier(ctx echo.Context, county CountyPath, sessionId SessionID) error
+	// StartFrontier 扫描 λ，绘权衡曲线 · Sweep λ for the frontier of cost and boundary
+	// (POST /counties/{county}/plan-sessions/{session_id}/frontier)
+	StartFrontier(ctx echo.Context, county CountyPath, sessionId SessionID) error
+	// ExplainPlanParcel 为什么选它、为什么不选它 · Why this parcel, why not that one
+	// (GET /counties/{county}/plan-sessions/{session_id}/parcels/{direction}/{number})
+	ExplainPlanParcel(ctx echo.Context, county CountyPath, sessionId SessionID, direction DirectionPath, number NumberPath, params ExplainPlanParcelParams) error
+	// SavePlanSession 保存为方案 · Save as a plan
+	// (POST /counties/{county}/plan-sessions/{session_id}/plan)
+	SavePlanSession(ctx echo.Context, county CountyPath, sessionId SessionID) error
 	// ListPlans 方案列表 · Plans
 	// (GET /counties/{county}/plans)
 	ListPlans(ctx echo.Context, county CountyPath) error
@@ -4389,6 +5093,246 @@ func (w *ServerInterfaceWrapper) ListLayers(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListLayers(ctx, county)
+	return err
+}
+
+// OpenPlanSession converts echo context to params.
+func (w *ServerInterfaceWrapper) OpenPlanSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.OpenPlanSession(ctx, county)
+	return err
+}
+
+// ClosePlanSession converts echo context to params.
+func (w *ServerInterfaceWrapper) ClosePlanSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "session_id" -------------
+	var sessionId SessionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session_id", ctx.Param("session_id"), &sessionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter session_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ClosePlanSession(ctx, county, sessionId)
+	return err
+}
+
+// GetPlanSession converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPlanSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "session_id" -------------
+	var sessionId SessionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session_id", ctx.Param("session_id"), &sessionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter session_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPlanSession(ctx, county, sessionId)
+	return err
+}
+
+// ChangePlanSession converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangePlanSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "session_id" -------------
+	var sessionId SessionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session_id", ctx.Param("session_id"), &sessionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter session_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangePlanSession(ctx, county, sessionId)
+	return err
+}
+
+// StopFrontier converts echo context to params.
+func (w *ServerInterfaceWrapper) StopFrontier(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "session_id" -------------
+	var sessionId SessionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session_id", ctx.Param("session_id"), &sessionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter session_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StopFrontier(ctx, county, sessionId)
+	return err
+}
+
+// GetFrontier converts echo context to params.
+func (w *ServerInterfaceWrapper) GetFrontier(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "session_id" -------------
+	var sessionId SessionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session_id", ctx.Param("session_id"), &sessionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter session_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetFrontier(ctx, county, sessionId)
+	return err
+}
+
+// StartFrontier converts echo context to params.
+func (w *ServerInterfaceWrapper) StartFrontier(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "session_id" -------------
+	var sessionId SessionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session_id", ctx.Param("session_id"), &sessionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter session_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StartFrontier(ctx, county, sessionId)
+	return err
+}
+
+// ExplainPlanParcel converts echo context to params.
+func (w *ServerInterfaceWrapper) ExplainPlanParcel(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "session_id" -------------
+	var sessionId SessionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session_id", ctx.Param("session_id"), &sessionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter session_id: %s", err))
+	}
+
+	// ------------- Path parameter "direction" -------------
+	var direction DirectionPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "direction", ctx.Param("direction"), &direction, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter direction: %s", err))
+	}
+
+	// ------------- Path parameter "number" -------------
+	var number NumberPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "number", ctx.Param("number"), &number, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter number: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ExplainPlanParcelParams
+	// ------------- Optional query parameter "replacement" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "replacement", ctx.QueryParams(), &params.Replacement, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter replacement: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit_ms" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit_ms", ctx.QueryParams(), &params.LimitMs, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit_ms: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ExplainPlanParcel(ctx, county, sessionId, direction, number, params)
+	return err
+}
+
+// SavePlanSession converts echo context to params.
+func (w *ServerInterfaceWrapper) SavePlanSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "session_id" -------------
+	var sessionId SessionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session_id", ctx.Param("session_id"), &sessionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter session_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SavePlanSession(ctx, county, sessionId)
 	return err
 }
 
@@ -6469,6 +7413,15 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/counties/:county/plans/:plan_id/compare", wrapper.ComparePlans, options.OperationMiddlewares["comparePlans"]...)
 	router.GET(options.BaseURL+"/counties/:county/plans/:plan_id/parcels", wrapper.ListPlanParcels, options.OperationMiddlewares["listPlanParcels"]...)
 	router.GET(options.BaseURL+"/counties/:county/plans/:plan_id/:artifact", wrapper.GetPlanArtifact, options.OperationMiddlewares["getPlanArtifact"]...)
+	router.POST(options.BaseURL+"/counties/:county/plan-sessions", wrapper.OpenPlanSession, options.OperationMiddlewares["openPlanSession"]...)
+	router.DELETE(options.BaseURL+"/counties/:county/plan-sessions/:session_id", wrapper.ClosePlanSession, options.OperationMiddlewares["closePlanSession"]...)
+	router.GET(options.BaseURL+"/counties/:county/plan-sessions/:session_id", wrapper.GetPlanSession, options.OperationMiddlewares["getPlanSession"]...)
+	router.PATCH(options.BaseURL+"/counties/:county/plan-sessions/:session_id", wrapper.ChangePlanSession, options.OperationMiddlewares["changePlanSession"]...)
+	router.POST(options.BaseURL+"/counties/:county/plan-sessions/:session_id/plan", wrapper.SavePlanSession, options.OperationMiddlewares["savePlanSession"]...)
+	router.GET(options.BaseURL+"/counties/:county/plan-sessions/:session_id/parcels/:direction/:number", wrapper.ExplainPlanParcel, options.OperationMiddlewares["explainPlanParcel"]...)
+	router.DELETE(options.BaseURL+"/counties/:county/plan-sessions/:session_id/frontier", wrapper.StopFrontier, options.OperationMiddlewares["stopFrontier"]...)
+	router.GET(options.BaseURL+"/counties/:county/plan-sessions/:session_id/frontier", wrapper.GetFrontier, options.OperationMiddlewares["getFrontier"]...)
+	router.POST(options.BaseURL+"/counties/:county/plan-sessions/:session_id/frontier", wrapper.StartFrontier, options.OperationMiddlewares["startFrontier"]...)
 	router.POST(options.BaseURL+"/counties/:county/plans/:plan_id/propose", wrapper.ProposePlan, options.OperationMiddlewares["proposePlan"]...)
 	router.GET(options.BaseURL+"/counties/:county/years/:year/publications", wrapper.ListPublications, options.OperationMiddlewares["listPublications"]...)
 	router.POST(options.BaseURL+"/counties/:county/years/:year/decision", wrapper.DecidePlan, options.OperationMiddlewares["decidePlan"]...)

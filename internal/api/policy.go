@@ -122,6 +122,16 @@ var policy = map[string]rule{
 	"comparePlans":    {readers, wholeCounty},
 	"getPlanArtifact": {readers, wholeCounty},
 
+	"openPlanSession":   {bureaus, wholeCounty},
+	"getPlanSession":    {bureaus, wholeCounty},
+	"changePlanSession": {bureaus, wholeCounty},
+	"closePlanSession":  {bureaus, wholeCounty},
+	"savePlanSession":   {bureaus, wholeCounty},
+	"explainPlanParcel": {bureaus, wholeCounty},
+	"startFrontier":     {bureaus, wholeCounty},
+	"getFrontier":       {bureaus, wholeCounty},
+	"stopFrontier":      {bureaus, wholeCounty},
+
 	"proposePlan":       {bureaus, wholeCounty},
 	"decidePlan":        {[]access.Role{access.Government}, wholeCounty},
 	"listPublications":  {readers, wholeCounty},

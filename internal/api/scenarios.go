@@ -108,8 +108,13 @@ func planningProblem(err error) error {
 	}
 	p := conflict(r.Kind, r.Detail)
 	p.Title = r.Title
-	if r.Kind == "plan-not-found" {
+	switch r.Kind {
+	case "plan-not-found", "screening-not-found", "plan-session-not-found", "candidate-not-found", "frontier-not-found":
 		p.Status = http.StatusNotFound
+	case "plan-options", "session-patch-rule", "frontier":
+		p.Status = http.StatusUnprocessableEntity
+	case "too-many-plan-sessions":
+		p.Status = http.StatusServiceUnavailable
 	}
 	return p
 }

@@ -23,6 +23,7 @@ import (
 	"gengheng/internal/esri"
 	"gengheng/internal/jobs"
 	"gengheng/internal/ogc"
+	"gengheng/internal/planning"
 	"gengheng/internal/project"
 	"gengheng/internal/screening"
 	"gengheng/internal/store"
@@ -48,6 +49,8 @@ type Config struct {
 	Downloads *Downloads
 	// Screener judges what-ifs; nil makes one of its own.
 	Screener *screening.Screener
+	// Drafts bounds the interactive planning sessions; the zero value will do.
+	Drafts planning.Limits
 	// GDALChild is the path of gengheng-gdal, for downloads; empty finds it.
 	GDALChild string
 	Log       *slog.Logger
@@ -84,6 +87,7 @@ type server struct {
 	publicURL string
 
 	screener *screening.Screener
+	drafts   *planning.Sessions
 	meters   *meters // nil: nothing is counted
 }
 
@@ -105,6 +109,7 @@ func New(cfg Config) (http.Handler, error) {
 	}
 	log = slog.New(access.Scrub(log.Handler()))
 	s := &server{gis: gis, features: features, extents: collection.NewRegistry(), publicURL: cfg.PublicURL, door: newDoorkeeper(cfg.Open, cfg.OIDC), db: cfg.DB, queue: cfg.Queue, files: cfg.Files, downloads: cfg.Downloads, child: cfg.GDALChild, log: log, doc: doc}
+	s.drafts = planning.NewSessions(cfg.DB, cfg.Drafts)
 	if s.screener = cfg.Screener; s.screener == nil {
 		if s.screener, err = screening.New(cfg.DB, screening.Config{Log: log}); err != nil {
 			return nil, err

@@ -38,6 +38,15 @@ type FrontierPoint struct {
 // all of them; the costs of the points rise with λ and their borders fall. The
 // points come in order of λ, with copies of equal values left out.
 func Frontier(ctx context.Context, p *Problem, lambdas []float64, opt Options) ([]FrontierPoint, error) {
+	return FrontierFrom(ctx, p, &Solution{}, lambdas, opt, nil)
+}
+
+// FrontierFrom is Frontier from the plan and the prices of a solution that is
+// there, of this problem or a similar one with the same units and constraints.
+// each, if it is given, is told of every point as it is found, before the plans
+// of later points are tried there. When ctx is cancelled the points found by then
+// are given.
+func FrontierFrom(ctx context.Context, p *Problem, start *Solution, lambdas []float64, opt Options, each func(FrontierPoint)) ([]FrontierPoint, error) {
 	lambdas = slices.Clone(lambdas)
 	slices.Sort(lambdas)
 	lambdas = slices.Compact(lambdas)
@@ -50,9 +59,15 @@ func Frontier(ctx context.Context, p *Problem, lambdas []float64, opt Options) (
 	if err := checkBounded(p); err != nil {
 		return nil, err
 	}
-	s := resume(p, &Solution{}, opt)
+	if start.Selected != nil && len(start.Selected) != len(p.Units) || start.Multipliers != nil && len(start.Multipliers) != len(p.Constraints) {
+		return nil, &InputError{"solution.csv", 0, "不是此问题的解", "is not a solution of this problem"}
+	}
+	s := resume(p, start, opt)
 	points := make([]FrontierPoint, 0, len(lambdas))
 	var plans [][]bool
+	if start.Selected != nil {
+		plans = append(plans, start.Selected)
+	}
 	for _, lambda := range lambdas {
 		if err := s.SetLambda(lambda); err != nil {
 			return nil, err
@@ -63,12 +78,34 @@ func Frontier(ctx context.Context, p *Problem, lambdas []float64, opt Options) (
 		if solved.Selected != nil {
 			plans = [][]bool{solved.Selected}
 		}
+		if ctx.Err() != nil && each != nil {
+			break // cut short, this point says nothing of its λ
+		}
 		points = append(points, FrontierPoint{Lambda: lambda, Seconds: time.Since(started).Seconds(), Solution: *solved})
+		if each != nil {
+			each(s.point(points[len(points)-1]))
+		}
 	}
 	if err := s.share(points); err != nil {
 		return nil, err
 	}
 	return points, nil
+}
+
+// point fills in what a point's own solution says.
+func (s *Session) point(x FrontierPoint) FrontierPoint {
+	sol := &x.Solution
+	if sol.Selected != nil {
+		cost, border := s.measure(sol)
+		x.Cost, x.Border = &cost, &border
+		for _, in := range sol.Selected {
+			if in {
+				x.Selected++
+			}
+		}
+	}
+	x.Status, x.Objective, x.Bound, x.Gap, x.GapNet = sol.Status, sol.Objective, sol.Bound, sol.Gap, sol.GapNet
+	return x
 }
 
 // share gives every point the plan that is best at its λ, and measures it.

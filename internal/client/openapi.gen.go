@@ -248,6 +248,24 @@ func (e FindingSeverity) Valid() bool {
 	}
 }
 
+// Defines values for FrontierInputSpacing.
+const (
+	Linear FrontierInputSpacing = "linear"
+	Log    FrontierInputSpacing = "log"
+)
+
+// Valid indicates whether the value is a known member of the FrontierInputSpacing enum.
+func (e FrontierInputSpacing) Valid() bool {
+	switch e {
+	case Linear:
+		return true
+	case Log:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for IdentityKind.
 const (
 	IdentityKindPerson  IdentityKind = "person"
@@ -352,16 +370,16 @@ func (e JobStatus) Valid() bool {
 
 // Defines values for LedgerMode.
 const (
-	InOut       LedgerMode = "in_out"
-	NetIncrease LedgerMode = "net_increase"
+	LedgerModeInOut       LedgerMode = "in_out"
+	LedgerModeNetIncrease LedgerMode = "net_increase"
 )
 
 // Valid indicates whether the value is a known member of the LedgerMode enum.
 func (e LedgerMode) Valid() bool {
 	switch e {
-	case InOut:
+	case LedgerModeInOut:
 		return true
-	case NetIncrease:
+	case LedgerModeNetIncrease:
 		return true
 	default:
 		return false
@@ -437,6 +455,51 @@ func (e PlanStatus) Valid() bool {
 	}
 }
 
+// Defines values for PlanFrontierStatus.
+const (
+	PlanFrontierStatusDone    PlanFrontierStatus = "done"
+	PlanFrontierStatusFailed  PlanFrontierStatus = "failed"
+	PlanFrontierStatusRunning PlanFrontierStatus = "running"
+	PlanFrontierStatusStopped PlanFrontierStatus = "stopped"
+)
+
+// Valid indicates whether the value is a known member of the PlanFrontierStatus enum.
+func (e PlanFrontierStatus) Valid() bool {
+	switch e {
+	case PlanFrontierStatusDone:
+		return true
+	case PlanFrontierStatusFailed:
+		return true
+	case PlanFrontierStatusRunning:
+		return true
+	case PlanFrontierStatusStopped:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PlanPriceMeasure.
+const (
+	PlanPriceMeasureArea    PlanPriceMeasure = "area"
+	PlanPriceMeasurePaddy   PlanPriceMeasure = "paddy"
+	PlanPriceMeasureQuality PlanPriceMeasure = "quality"
+)
+
+// Valid indicates whether the value is a known member of the PlanPriceMeasure enum.
+func (e PlanPriceMeasure) Valid() bool {
+	switch e {
+	case PlanPriceMeasureArea:
+		return true
+	case PlanPriceMeasurePaddy:
+		return true
+	case PlanPriceMeasureQuality:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PlanQuotaMeasure.
 const (
 	PlanQuotaMeasureArea    PlanQuotaMeasure = "area"
@@ -458,6 +521,153 @@ func (e PlanQuotaMeasure) Valid() bool {
 	}
 }
 
+// Defines values for PlanReasonLock.
+const (
+	PlanReasonLockChosen    PlanReasonLock = "chosen"
+	PlanReasonLockNotChosen PlanReasonLock = "not_chosen"
+)
+
+// Valid indicates whether the value is a known member of the PlanReasonLock enum.
+func (e PlanReasonLock) Valid() bool {
+	switch e {
+	case PlanReasonLockChosen:
+		return true
+	case PlanReasonLockNotChosen:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PlanReasonTermsTerm.
+const (
+	PlanReasonTermsTermArea     PlanReasonTermsTerm = "area"
+	PlanReasonTermsTermBoundary PlanReasonTermsTerm = "boundary"
+	PlanReasonTermsTermOverlap  PlanReasonTermsTerm = "overlap"
+	PlanReasonTermsTermOwn      PlanReasonTermsTerm = "own"
+	PlanReasonTermsTermPaddy    PlanReasonTermsTerm = "paddy"
+	PlanReasonTermsTermQuality  PlanReasonTermsTerm = "quality"
+	PlanReasonTermsTermQuota    PlanReasonTermsTerm = "quota"
+)
+
+// Valid indicates whether the value is a known member of the PlanReasonTermsTerm enum.
+func (e PlanReasonTermsTerm) Valid() bool {
+	switch e {
+	case PlanReasonTermsTermArea:
+		return true
+	case PlanReasonTermsTermBoundary:
+		return true
+	case PlanReasonTermsTermOverlap:
+		return true
+	case PlanReasonTermsTermOwn:
+		return true
+	case PlanReasonTermsTermPaddy:
+		return true
+	case PlanReasonTermsTermQuality:
+		return true
+	case PlanReasonTermsTermQuota:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PlanReplacementPossible.
+const (
+	PossibleNo      PlanReplacementPossible = "no"
+	PossibleUnknown PlanReplacementPossible = "unknown"
+	PossibleYes     PlanReplacementPossible = "yes"
+)
+
+// Valid indicates whether the value is a known member of the PlanReplacementPossible enum.
+func (e PlanReplacementPossible) Valid() bool {
+	switch e {
+	case PossibleNo:
+		return true
+	case PossibleUnknown:
+		return true
+	case PossibleYes:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PlanSessionShortfallsMeasure.
+const (
+	PlanSessionShortfallsMeasureArea    PlanSessionShortfallsMeasure = "area"
+	PlanSessionShortfallsMeasurePaddy   PlanSessionShortfallsMeasure = "paddy"
+	PlanSessionShortfallsMeasureQuality PlanSessionShortfallsMeasure = "quality"
+)
+
+// Valid indicates whether the value is a known member of the PlanSessionShortfallsMeasure enum.
+func (e PlanSessionShortfallsMeasure) Valid() bool {
+	switch e {
+	case PlanSessionShortfallsMeasureArea:
+		return true
+	case PlanSessionShortfallsMeasurePaddy:
+		return true
+	case PlanSessionShortfallsMeasureQuality:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PlanSessionOptionsBalance.
+const (
+	PlanSessionOptionsBalanceNetIncrease PlanSessionOptionsBalance = "net_increase"
+)
+
+// Valid indicates whether the value is a known member of the PlanSessionOptionsBalance enum.
+func (e PlanSessionOptionsBalance) Valid() bool {
+	switch e {
+	case PlanSessionOptionsBalanceNetIncrease:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PlanSessionParcelLock.
+const (
+	PlanSessionParcelLockChosen    PlanSessionParcelLock = "chosen"
+	PlanSessionParcelLockNotChosen PlanSessionParcelLock = "not_chosen"
+)
+
+// Valid indicates whether the value is a known member of the PlanSessionParcelLock enum.
+func (e PlanSessionParcelLock) Valid() bool {
+	switch e {
+	case PlanSessionParcelLockChosen:
+		return true
+	case PlanSessionParcelLockNotChosen:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PlanSessionTownshipBalancesMeasure.
+const (
+	PlanSessionTownshipBalancesMeasureArea    PlanSessionTownshipBalancesMeasure = "area"
+	PlanSessionTownshipBalancesMeasurePaddy   PlanSessionTownshipBalancesMeasure = "paddy"
+	PlanSessionTownshipBalancesMeasureQuality PlanSessionTownshipBalancesMeasure = "quality"
+)
+
+// Valid indicates whether the value is a known member of the PlanSessionTownshipBalancesMeasure enum.
+func (e PlanSessionTownshipBalancesMeasure) Valid() bool {
+	switch e {
+	case PlanSessionTownshipBalancesMeasureArea:
+		return true
+	case PlanSessionTownshipBalancesMeasurePaddy:
+		return true
+	case PlanSessionTownshipBalancesMeasureQuality:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PlanTransferMeasure.
 const (
 	PlanTransferMeasureArea    PlanTransferMeasure = "area"
@@ -473,6 +683,30 @@ func (e PlanTransferMeasure) Valid() bool {
 	case PlanTransferMeasurePaddy:
 		return true
 	case PlanTransferMeasureQuality:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Provenness.
+const (
+	ProvedFeasible   Provenness = "feasible"
+	ProvedInfeasible Provenness = "infeasible"
+	ProvedOptimal    Provenness = "optimal"
+	ProvedUnknown    Provenness = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the Provenness enum.
+func (e Provenness) Valid() bool {
+	switch e {
+	case ProvedFeasible:
+		return true
+	case ProvedInfeasible:
+		return true
+	case ProvedOptimal:
+		return true
+	case ProvedUnknown:
 		return true
 	default:
 		return false
@@ -1479,6 +1713,21 @@ type FindingPage struct {
 	Total int       `json:"total"`
 }
 
+// FrontierInput 给出 lambdas，或 from、to、points · Either lambdas, or from, to and points
+type FrontierInput struct {
+	From    *float64   `json:"from,omitempty"`
+	Lambdas *[]float64 `json:"lambdas,omitempty"`
+
+	// LimitMs 每点求解限时 · How long to search at each point
+	LimitMs *int                  `json:"limit_ms,omitempty"`
+	Points  *int                  `json:"points,omitempty"`
+	Spacing *FrontierInputSpacing `json:"spacing,omitempty"`
+	To      *float64              `json:"to,omitempty"`
+}
+
+// FrontierInputSpacing defines model for FrontierInput.Spacing.
+type FrontierInputSpacing string
+
 // GeoJSON GeoJSON 几何 · A GeoJSON geometry
 type GeoJSON map[string]interface{}
 
@@ -1848,6 +2097,9 @@ type Overlap struct {
 	OverlapM2 AreaM2 `json:"overlap_m2"`
 }
 
+// ParcelKey defines model for ParcelKey.
+type ParcelKey = string
+
 // Plan defines model for Plan.
 type Plan struct {
 	// BasePlanId 复制自 · Copied from
@@ -1909,6 +2161,45 @@ type PlanComparison struct {
 	Townships []map[string]interface{} `json:"townships"`
 }
 
+// PlanConflict defines model for PlanConflict.
+type PlanConflict struct {
+	// ByLocks 由已指定的地块造成 · What is decided is to blame
+	ByLocks   bool `json:"by_locks"`
+	LockCount int  `json:"lock_count"`
+	Locks     []struct {
+		Chosen  bool    `json:"chosen"`
+		Key     string  `json:"key"`
+		ShareM2 float64 `json:"share_m2"`
+	} `json:"locks"`
+	MessageEn string  `json:"message_en"`
+	MessageZh string  `json:"message_zh"`
+	MissingM2 float64 `json:"missing_m2"`
+}
+
+// PlanFrontier defines model for PlanFrontier.
+type PlanFrontier struct {
+	Done   int `json:"done"`
+	Points []struct {
+		BorderM   *float64   `json:"border_m,omitempty"`
+		Bound     *float64   `json:"bound,omitempty"`
+		Cost      *float64   `json:"cost,omitempty"`
+		Gap       *float64   `json:"gap,omitempty"`
+		GapNet    *float64   `json:"gap_net,omitempty"`
+		InChosen  int        `json:"in_chosen"`
+		Lambda    float64    `json:"lambda"`
+		Objective *float64   `json:"objective,omitempty"`
+		OutChosen int        `json:"out_chosen"`
+		Seconds   float64    `json:"seconds"`
+		Status    Provenness `json:"status"`
+	} `json:"points"`
+	Revision int                `json:"revision"`
+	Status   PlanFrontierStatus `json:"status"`
+	Total    int                `json:"total"`
+}
+
+// PlanFrontierStatus defines model for PlanFrontier.Status.
+type PlanFrontierStatus string
+
 // PlanInput defines model for PlanInput.
 type PlanInput struct {
 	// CopyOf 复制自该方案：options 中未给出的沿用它的 · Options that are left out are taken from this plan
@@ -1939,7 +2230,7 @@ type PlanOptions struct {
 	// InCost 转进一亩的代价 · Cost of bringing in one 亩
 	InCost *float64 `json:"in_cost,omitempty"`
 
-	// IncludeReview 是否纳入需人工核定的地块 · Whether needs_review parcels may take part
+	// IncludeReview 是否纳入需人工核定的地块，不给即沿用，最初为否 · Whether needs_review parcels may take part; false to begin with
 	IncludeReview *bool `json:"include_review,omitempty"`
 
 	// Lambda 每米边界的代价 · Cost per metre of perimeter
@@ -1949,7 +2240,7 @@ type PlanOptions struct {
 	// NotChosen 已定：该地块不转进，或不予转出 · Decided, the parcel does not come in or may not go
 	NotChosen *[]string `json:"not_chosen,omitempty"`
 
-	// PatchRule 连片规则：每个转进地块所在耕地片块不小于 min_patch_m2 · Every incoming parcel lies in a patch of at least min_patch_m2
+	// PatchRule 连片规则（最初不用）：每个转进地块所在耕地片块不小于 min_patch_m2 · Every incoming parcel lies in a patch of at least min_patch_m2
 	PatchRule *bool `json:"patch_rule,omitempty"`
 
 	// Quotas 指标：乡镇或全县转进、转出的上下限 · Bounds on what a township or the county brings in and lets go
@@ -1999,6 +2290,23 @@ type PlanParcelPage struct {
 	Next  *string      `json:"next,omitempty"`
 }
 
+// PlanPrice 影子价格：多 1 亩平衡值多少 · What one more 亩 of balance is worth
+type PlanPrice struct {
+	Measure PlanPriceMeasure `json:"measure"`
+
+	// PoolPricePerMu 全县价 · The county's price
+	PoolPricePerMu *float64 `json:"pool_price_per_mu,omitempty"`
+
+	// PremiumPerMu 调剂加价 · What transfers put on it
+	PremiumPerMu *float64 `json:"premium_per_mu,omitempty"`
+	PricePerMu   float64  `json:"price_per_mu"`
+	TextZh       string   `json:"text_zh"`
+	Township     string   `json:"township"`
+}
+
+// PlanPriceMeasure defines model for PlanPrice.Measure.
+type PlanPriceMeasure string
+
 // PlanQuota defines model for PlanQuota.
 type PlanQuota struct {
 	// Direction in 转进，out 转出
@@ -2021,6 +2329,341 @@ type PlanQuota struct {
 
 // PlanQuotaMeasure defines model for PlanQuota.Measure.
 type PlanQuotaMeasure string
+
+// PlanReason defines model for PlanReason.
+type PlanReason struct {
+	BoundaryM float64 `json:"boundary_m"`
+	Chosen    bool    `json:"chosen"`
+
+	// Cost 各项之和 · Their sum
+	Cost float64 `json:"cost"`
+
+	// Direction in 转进，out 转出
+	Direction Direction `json:"direction"`
+
+	// Exempt 国家安排的生态退耕 · Ordered by the state
+	Exempt bool `json:"exempt"`
+
+	// Lock 已指定 · Decided
+	Lock *PlanReasonLock `json:"lock,omitempty"`
+
+	// NetM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetM2 AreaM2 `json:"net_m2"`
+
+	// NetPaddyM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetPaddyM2 AreaM2  `json:"net_paddy_m2"`
+	Number     string  `json:"number"`
+	Quality    *string `json:"quality,omitempty"`
+	ReasonZh   string  `json:"reason_zh"`
+
+	// Replacement 替代成本：反过来决定该地块 · What it costs to decide the parcel the other way
+	Replacement *PlanReplacement `json:"replacement,omitempty"`
+	TakesPart   bool             `json:"takes_part"`
+
+	// Terms 作为耕地的净代价各项，负值宜作耕地 · Terms of what it costs that the land is farmland; below 0 speaks for it
+	Terms []struct {
+		// AmountM2 平方米，两位小数 · m² with two decimals
+		//
+		// Example: 1234.56
+		AmountM2 *AreaM2             `json:"amount_m2,omitempty"`
+		Cost     float64             `json:"cost"`
+		LabelEn  string              `json:"label_en"`
+		LabelZh  string              `json:"label_zh"`
+		Term     PlanReasonTermsTerm `json:"term"`
+	} `json:"terms"`
+	TownshipCode string `json:"township_code"`
+}
+
+// PlanReasonLock 已指定 · Decided
+type PlanReasonLock string
+
+// PlanReasonTermsTerm defines model for PlanReason.Terms.Term.
+type PlanReasonTermsTerm string
+
+// PlanReplacement 替代成本：反过来决定该地块 · What it costs to decide the parcel the other way
+type PlanReplacement struct {
+	// AtLeast 任何方案至少多花 · Every plan costs so much more at least
+	AtLeast *float64 `json:"at_least,omitempty"`
+
+	// AtMost 替代方案多花 · The plan found costs so much more
+	AtMost *float64 `json:"at_most,omitempty"`
+	Bound  *float64 `json:"bound,omitempty"`
+
+	// Changes 替代方案改变的地块，本地块在前 · What that plan decides otherwise, the parcel first
+	Changes   []string                `json:"changes"`
+	MessageEn string                  `json:"message_en"`
+	MessageZh string                  `json:"message_zh"`
+	Objective *float64                `json:"objective,omitempty"`
+	Possible  PlanReplacementPossible `json:"possible"`
+	Seconds   float64                 `json:"seconds"`
+}
+
+// PlanReplacementPossible defines model for PlanReplacement.Possible.
+type PlanReplacementPossible string
+
+// PlanSession defines model for PlanSession.
+type PlanSession struct {
+	Certificate struct {
+		Bound         *float64 `json:"bound,omitempty"`
+		BoundStronger *struct {
+			RestsOn string  `json:"rests_on"`
+			Value   float64 `json:"value"`
+		} `json:"bound_stronger,omitempty"`
+
+		// Captured 与不作调整相比，已取得可能改进的份额 · Share of what can be gained over doing nothing
+		Captured  *float64 `json:"captured,omitempty"`
+		Engine    string   `json:"engine"`
+		Gap       *float64 `json:"gap,omitempty"`
+		GapNet    *float64 `json:"gap_net,omitempty"`
+		Objective *float64 `json:"objective,omitempty"`
+		ProofEn   string   `json:"proof_en"`
+		ProofZh   string   `json:"proof_zh"`
+		Seed      int64    `json:"seed"`
+	} `json:"certificate"`
+	Conflicts []PlanConflict `json:"conflicts"`
+	County    struct {
+		// InM2 平方米，两位小数 · m² with two decimals
+		//
+		// Example: 1234.56
+		InM2 AreaM2 `json:"in_m2"`
+
+		// InPaddyM2 平方米，两位小数 · m² with two decimals
+		//
+		// Example: 1234.56
+		InPaddyM2 AreaM2 `json:"in_paddy_m2"`
+
+		// OutM2 平方米，两位小数 · m² with two decimals
+		//
+		// Example: 1234.56
+		OutM2 AreaM2 `json:"out_m2"`
+
+		// OutPaddyM2 平方米，两位小数 · m² with two decimals
+		//
+		// Example: 1234.56
+		OutPaddyM2 AreaM2 `json:"out_paddy_m2"`
+	} `json:"county"`
+
+	// Defaults 起作用的全部参数，含义同 PlanOptions · All options in force, as in PlanOptions
+	Defaults PlanSessionOptions `json:"defaults"`
+
+	// ExpiresAt 再无请求则于此时结束 · When it ends if it is asked nothing more
+	ExpiresAt time.Time `json:"expires_at"`
+	GradeIn   *float64  `json:"grade_in,omitempty"`
+	GradeOut  *float64  `json:"grade_out,omitempty"`
+	In        PlanTally `json:"in"`
+	MessageZh string    `json:"message_zh"`
+	Notes     []string  `json:"notes"`
+
+	// Options 起作用的全部参数，含义同 PlanOptions · All options in force, as in PlanOptions
+	Options PlanSessionOptions `json:"options"`
+	Out     PlanTally          `json:"out"`
+
+	// Parcels 全部，或与上一版不同的 · All, or those that differ from the revision before
+	Parcels          []PlanSessionParcel `json:"parcels"`
+	ParcelsComplete  bool                `json:"parcels_complete"`
+	PatchesAfter     int                 `json:"patches_after"`
+	PatchesBefore    int                 `json:"patches_before"`
+	PerimeterAfterM  float64             `json:"perimeter_after_m"`
+	PerimeterBeforeM float64             `json:"perimeter_before_m"`
+	PlanId           *openapi_types.UUID `json:"plan_id,omitempty"`
+	Prices           []PlanPrice         `json:"prices"`
+	Revision         int                 `json:"revision"`
+	RunId            openapi_types.UUID  `json:"run_id"`
+	SessionId        openapi_types.UUID  `json:"session_id"`
+	Shortfalls       []struct {
+		AmountM2  float64                       `json:"amount_m2"`
+		Measure   *PlanSessionShortfallsMeasure `json:"measure,omitempty"`
+		MessageZh string                        `json:"message_zh"`
+
+		// Price 每放宽 1 m²，总缺口至多减少多少 · What the least shortfall falls by for every m² that the rule is eased
+		Price    float64 `json:"price"`
+		Township *string `json:"township,omitempty"`
+	} `json:"shortfalls"`
+
+	// Status infeasible 时所示为缺口最小的安排；unknown 为限时内没有找到 · unknown: nothing was found in time
+	Status    Provenness `json:"status"`
+	Synthetic bool       `json:"synthetic"`
+	Timing    struct {
+		// Rebuilt 地块及相邻关系已重新读取 · Parcels and boundaries were read anew
+		Rebuilt bool `json:"rebuilt"`
+
+		// Resumed 直接给出已存的解 · The stored solution is shown
+		Resumed      bool    `json:"resumed"`
+		Seconds      float64 `json:"seconds"`
+		SolveSeconds float64 `json:"solve_seconds"`
+	} `json:"timing"`
+	Townships []PlanSessionTownship `json:"townships"`
+	Transfers []PlanTransfer        `json:"transfers"`
+	Year      int                   `json:"year"`
+}
+
+// PlanSessionShortfallsMeasure defines model for PlanSession.Shortfalls.Measure.
+type PlanSessionShortfallsMeasure string
+
+// PlanSessionChange defines model for PlanSessionChange.
+type PlanSessionChange struct {
+	LimitMs *int `json:"limit_ms,omitempty"`
+
+	// Locks 在已有指定之上，in/编号 或 out/编号 · On top of what is decided, by in/NUMBER or out/NUMBER
+	Locks *struct {
+		Chosen    *[]ParcelKey `json:"chosen,omitempty"`
+		Free      *[]ParcelKey `json:"free,omitempty"`
+		NotChosen *[]ParcelKey `json:"not_chosen,omitempty"`
+	} `json:"locks,omitempty"`
+
+	// Options weights、enforce 逐项合并，其余整项替换 · weights and enforce are merged by their parts, everything else is replaced
+	Options *PlanOptions `json:"options,omitempty"`
+
+	// Revision 修改所针对的一版；已有更新的则拒绝 · Refused unless the session is at this revision
+	Revision *int `json:"revision,omitempty"`
+}
+
+// PlanSessionInput run_id 与 plan_id 给且只给一个 · Exactly one of run_id and plan_id
+type PlanSessionInput struct {
+	// LimitMs 求解限时，毫秒 · How long to search
+	LimitMs *int `json:"limit_ms,omitempty"`
+
+	// Options 缺省取自规则库 planning 一节 · What is left out comes from the rulebook
+	Options *PlanOptions        `json:"options,omitempty"`
+	PlanId  *openapi_types.UUID `json:"plan_id,omitempty"`
+	RunId   *openapi_types.UUID `json:"run_id,omitempty"`
+}
+
+// PlanSessionOptions 起作用的全部参数，含义同 PlanOptions · All options in force, as in PlanOptions
+type PlanSessionOptions struct {
+	// Balance 年度净增加：只看全县合计 · The county is balanced as a whole
+	Balance *PlanSessionOptionsBalance `json:"balance,omitempty"`
+	Chosen  *[]string                  `json:"chosen,omitempty"`
+	Enforce struct {
+		Area    bool `json:"area"`
+		Paddy   bool `json:"paddy"`
+		Quality bool `json:"quality"`
+	} `json:"enforce"`
+	Gap           float64            `json:"gap"`
+	InCost        float64            `json:"in_cost"`
+	IncludeReview bool               `json:"include_review"`
+	Lambda        float64            `json:"lambda"`
+	MinPatchM2    float64            `json:"min_patch_m2"`
+	NotChosen     *[]string          `json:"not_chosen,omitempty"`
+	PatchRule     bool               `json:"patch_rule"`
+	Quotas        *[]PlanQuota       `json:"quotas,omitempty"`
+	RefusalCost   float64            `json:"refusal_cost"`
+	Rulebook      *string            `json:"rulebook,omitempty"`
+	Seed          int64              `json:"seed"`
+	TimeLimitS    float64            `json:"time_limit_s"`
+	TrackWidthM   float64            `json:"track_width_m"`
+	TransferCost  float64            `json:"transfer_cost"`
+	Weights       map[string]float64 `json:"weights"`
+}
+
+// PlanSessionOptionsBalance 年度净增加：只看全县合计 · The county is balanced as a whole
+type PlanSessionOptionsBalance string
+
+// PlanSessionParcel defines model for PlanSessionParcel.
+type PlanSessionParcel struct {
+	Chosen bool `json:"chosen"`
+
+	// Direction in 转进，out 转出
+	Direction Direction `json:"direction"`
+
+	// Lock 已指定 · Decided
+	Lock *PlanSessionParcelLock `json:"lock,omitempty"`
+
+	// NetM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetM2 AreaM2 `json:"net_m2"`
+
+	// NetPaddyM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	NetPaddyM2   AreaM2  `json:"net_paddy_m2"`
+	Number       string  `json:"number"`
+	Quality      *string `json:"quality,omitempty"`
+	TakesPart    bool    `json:"takes_part"`
+	TownshipCode string  `json:"township_code"`
+}
+
+// PlanSessionParcelLock 已指定 · Decided
+type PlanSessionParcelLock string
+
+// PlanSessionTownship defines model for PlanSessionTownship.
+type PlanSessionTownship struct {
+	Balances []struct {
+		Enforced bool `json:"enforced"`
+
+		// GivenM2 平方米，两位小数 · m² with two decimals
+		//
+		// Example: 1234.56
+		GivenM2 AreaM2 `json:"given_m2"`
+
+		// LeftM2 平方米，两位小数 · m² with two decimals
+		//
+		// Example: 1234.56
+		LeftM2  AreaM2                             `json:"left_m2"`
+		Measure PlanSessionTownshipBalancesMeasure `json:"measure"`
+
+		// OwnM2 平方米，两位小数 · m² with two decimals
+		//
+		// Example: 1234.56
+		OwnM2 AreaM2 `json:"own_m2"`
+
+		// TakenM2 平方米，两位小数 · m² with two decimals
+		//
+		// Example: 1234.56
+		TakenM2 AreaM2 `json:"taken_m2"`
+	} `json:"balances"`
+	Code string `json:"code"`
+
+	// InM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	InM2 AreaM2 `json:"in_m2"`
+
+	// InPaddyM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	InPaddyM2 AreaM2 `json:"in_paddy_m2"`
+	Name      string `json:"name"`
+
+	// OutM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	OutM2 AreaM2 `json:"out_m2"`
+
+	// OutPaddyM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	OutPaddyM2 AreaM2   `json:"out_paddy_m2"`
+	Price      *float64 `json:"price,omitempty"`
+
+	// PriceZh 多一亩平衡值多少 · What one more 亩 of balance is worth, in words
+	PriceZh *string `json:"price_zh,omitempty"`
+
+	// TransferInM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	TransferInM2 AreaM2 `json:"transfer_in_m2"`
+
+	// TransferOutM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	TransferOutM2 AreaM2 `json:"transfer_out_m2"`
+}
+
+// PlanSessionTownshipBalancesMeasure defines model for PlanSessionTownship.Balances.Measure.
+type PlanSessionTownshipBalancesMeasure string
+
+// PlanTally defines model for PlanTally.
+type PlanTally struct {
+	Candidates int `json:"candidates"`
+	Chosen     int `json:"chosen"`
+	TookPart   int `json:"took_part"`
+}
 
 // PlanTownship defines model for PlanTownship.
 type PlanTownship struct {
@@ -2103,6 +2746,9 @@ type Problem struct {
 	// Example: urn:gengheng:problem:crs-undeclared
 	Type string `json:"type"`
 }
+
+// Provenness defines model for Provenness.
+type Provenness string
 
 // Publication defines model for Publication.
 type Publication struct {
@@ -2795,6 +3441,9 @@ type RulebookPath = string
 // RunID defines model for RunID.
 type RunID = openapi_types.UUID
 
+// SessionID defines model for SessionID.
+type SessionID = openapi_types.UUID
+
 // TusResumable defines model for TusResumable.
 type TusResumable = string
 
@@ -2929,6 +3578,22 @@ type ListDatasetIssuesParamsSeverity string
 type RetireDatasetJSONBody struct {
 	// Reason 停用原因 · Why
 	Reason string `json:"reason"`
+}
+
+// ExplainPlanParcelParams defines parameters for ExplainPlanParcel.
+type ExplainPlanParcelParams struct {
+	// Replacement 是否求替代成本：反过来决定要多花多少 · Whether to find what it costs to decide it the other way
+	Replacement *bool `form:"replacement,omitempty" json:"replacement,omitempty"`
+	LimitMs     *int  `form:"limit_ms,omitempty" json:"limit_ms,omitempty"`
+}
+
+// SavePlanSessionJSONBody defines parameters for SavePlanSession.
+type SavePlanSessionJSONBody struct {
+	Name string  `json:"name"`
+	Note *string `json:"note,omitempty"`
+
+	// Revision 只保存这一版 · Save this revision only
+	Revision *int `json:"revision,omitempty"`
 }
 
 // NamePlanJSONBody defines parameters for NamePlan.
@@ -3342,6 +4007,18 @@ type AddKeyJSONRequestBody = KeyInput
 
 // RevokeKeyJSONRequestBody defines body for RevokeKey for application/json ContentType.
 type RevokeKeyJSONRequestBody = Reason
+
+// OpenPlanSessionJSONRequestBody defines body for OpenPlanSession for application/json ContentType.
+type OpenPlanSessionJSONRequestBody = PlanSessionInput
+
+// ChangePlanSessionJSONRequestBody defines body for ChangePlanSession for application/json ContentType.
+type ChangePlanSessionJSONRequestBody = PlanSessionChange
+
+// StartFrontierJSONRequestBody defines body for StartFrontier for application/json ContentType.
+type StartFrontierJSONRequestBody = FrontierInput
+
+// SavePlanSessionJSONRequestBody defines body for SavePlanSession for application/json ContentType.
+type SavePlanSessionJSONRequestBody SavePlanSessionJSONBody
 
 // AddPlanJSONRequestBody defines body for AddPlan for application/json ContentType.
 type AddPlanJSONRequestBody = PlanInput
@@ -3757,6 +4434,125 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /counties/{county}/layers (the `ListLayers` operationId).
 	ListLayers(ctx context.Context, county CountyPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// OpenPlanSessionWithBody 打开交互编制 · Open an interactive planning session
+	//
+	// 从一次筛查（run_id）或一个方案（plan_id）开始，立即得到带证书的方案；方案未改参数时直接给出其已存的解。会话只在内存中，
+	// 属于打开它的身份和角色，闲置 30 分钟即结束；要留存的须保存为方案。
+	// Begins with a screening run or a plan and answers with a certified plan at once; of a plan whose options are not changed it is the
+	// stored solution. A session is in memory, belongs to the identity and role that opened it, and ends when unused for 30 minutes;
+	// what shall last is saved as a plan.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /counties/{county}/plan-sessions (the `OpenPlanSession` operationId).
+	OpenPlanSessionWithBody(ctx context.Context, county CountyPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// OpenPlanSession 打开交互编制 · Open an interactive planning session
+	//
+	// 从一次筛查（run_id）或一个方案（plan_id）开始，立即得到带证书的方案；方案未改参数时直接给出其已存的解。会话只在内存中，
+	// 属于打开它的身份和角色，闲置 30 分钟即结束；要留存的须保存为方案。
+	// Begins with a screening run or a plan and answers with a certified plan at once; of a plan whose options are not changed it is the
+	// stored solution. A session is in memory, belongs to the identity and role that opened it, and ends when unused for 30 minutes;
+	// what shall last is saved as a plan.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /counties/{county}/plan-sessions (the `OpenPlanSession` operationId).
+	OpenPlanSession(ctx context.Context, county CountyPath, body OpenPlanSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ClosePlanSession 结束会话 · Close the session
+	//
+	// Corresponds with DELETE /counties/{county}/plan-sessions/{session_id} (the `ClosePlanSession` operationId).
+	ClosePlanSession(ctx context.Context, county CountyPath, sessionId SessionID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPlanSession 会话现状 · The session as it stands
+	//
+	// Corresponds with GET /counties/{county}/plan-sessions/{session_id} (the `GetPlanSession` operationId).
+	GetPlanSession(ctx context.Context, county CountyPath, sessionId SessionID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangePlanSessionWithBody 修改参数、指定地块，得到新方案 · Change costs, decisions or quotas and get the new plan
+	//
+	// 求解从上一版的方案和价格开始，依次进行；请求中断则求解停止，会话保持原状。空的修改表示继续求解。无解时状态为 infeasible，
+	// 给出缺口最小的安排、缺什么和价格；互相矛盾的指定在 conflicts 中列明。
+	// The solve starts from the plan and prices of the revision before, one at a time; when the request is broken off it stops and the
+	// session stays as it was. An empty change searches on. Where no plan keeps the rules the status is infeasible: the plan of least
+	// shortfall, what it misses and the price; decisions that contradict are named in conflicts.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /counties/{county}/plan-sessions/{session_id} (the `ChangePlanSession` operationId).
+	ChangePlanSessionWithBody(ctx context.Context, county CountyPath, sessionId SessionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangePlanSession 修改参数、指定地块，得到新方案 · Change costs, decisions or quotas and get the new plan
+	//
+	// 求解从上一版的方案和价格开始，依次进行；请求中断则求解停止，会话保持原状。空的修改表示继续求解。无解时状态为 infeasible，
+	// 给出缺口最小的安排、缺什么和价格；互相矛盾的指定在 conflicts 中列明。
+	// The solve starts from the plan and prices of the revision before, one at a time; when the request is broken off it stops and the
+	// session stays as it was. An empty change searches on. Where no plan keeps the rules the status is infeasible: the plan of least
+	// shortfall, what it misses and the price; decisions that contradict are named in conflicts.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /counties/{county}/plan-sessions/{session_id} (the `ChangePlanSession` operationId).
+	ChangePlanSession(ctx context.Context, county CountyPath, sessionId SessionID, body ChangePlanSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StopFrontier 停止扫描 · Stop the sweep
+	//
+	// Corresponds with DELETE /counties/{county}/plan-sessions/{session_id}/frontier (the `StopFrontier` operationId).
+	StopFrontier(ctx context.Context, county CountyPath, sessionId SessionID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetFrontier 权衡曲线 · The frontier as far as it has come
+	//
+	// Corresponds with GET /counties/{county}/plan-sessions/{session_id}/frontier (the `GetFrontier` operationId).
+	GetFrontier(ctx context.Context, county CountyPath, sessionId SessionID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartFrontierWithBody 扫描 λ，绘权衡曲线 · Sweep λ for the frontier of cost and boundary
+	//
+	// 在后台进行，以 GET 查看进展；新的扫描取代旧的。每点有方案（上）和下界（下）。
+	// In the background, GET shows how far it is; a new sweep replaces the old one. Every point has a plan above and a bound below.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /counties/{county}/plan-sessions/{session_id}/frontier (the `StartFrontier` operationId).
+	StartFrontierWithBody(ctx context.Context, county CountyPath, sessionId SessionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartFrontier 扫描 λ，绘权衡曲线 · Sweep λ for the frontier of cost and boundary
+	//
+	// 在后台进行，以 GET 查看进展；新的扫描取代旧的。每点有方案（上）和下界（下）。
+	// In the background, GET shows how far it is; a new sweep replaces the old one. Every point has a plan above and a bound below.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /counties/{county}/plan-sessions/{session_id}/frontier (the `StartFrontier` operationId).
+	StartFrontier(ctx context.Context, county CountyPath, sessionId SessionID, body StartFrontierJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExplainPlanParcel 为什么选它、为什么不选它 · Why this parcel, why not that one
+	//
+	// Corresponds with GET /counties/{county}/plan-sessions/{session_id}/parcels/{direction}/{number} (the `ExplainPlanParcel` operationId).
+	ExplainPlanParcel(ctx context.Context, county CountyPath, sessionId SessionID, direction DirectionPath, number NumberPath, params *ExplainPlanParcelParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SavePlanSessionWithBody 保存为方案 · Save as a plan
+	//
+	// 保存的就是所见的解，不再求解：同样逐分复核、验证、写明每个地块的理由并附问题与解。
+	// What is stored is the solution that is shown, not one solved again: checked in whole hundredths and verified, with the reason of
+	// every parcel and the files, as any plan.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /counties/{county}/plan-sessions/{session_id}/plan (the `SavePlanSession` operationId).
+	SavePlanSessionWithBody(ctx context.Context, county CountyPath, sessionId SessionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SavePlanSession 保存为方案 · Save as a plan
+	//
+	// 保存的就是所见的解，不再求解：同样逐分复核、验证、写明每个地块的理由并附问题与解。
+	// What is stored is the solution that is shown, not one solved again: checked in whole hundredths and verified, with the reason of
+	// every parcel and the files, as any plan.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /counties/{county}/plan-sessions/{session_id}/plan (the `SavePlanSession` operationId).
+	SavePlanSession(ctx context.Context, county CountyPath, sessionId SessionID, body SavePlanSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPlans 方案列表 · Plans
 	//
@@ -4997,6 +5793,255 @@ func (c *Raw) RevokeKey(ctx context.Context, county CountyPath, keyId openapi_ty
 // Corresponds with GET /counties/{county}/layers (the `ListLayers` operationId).
 func (c *Raw) ListLayers(ctx context.Context, county CountyPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListLayersRequest(c.Server, county)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// OpenPlanSessionWithBody 打开交互编制 · Open an interactive planning session
+//
+// 从一次筛查（run_id）或一个方案（plan_id）开始，立即得到带证书的方案；方案未改参数时直接给出其已存的解。会话只在内存中，
+// 属于打开它的身份和角色，闲置 30 分钟即结束；要留存的须保存为方案。
+// Begins with a screening run or a plan and answers with a certified plan at once; of a plan whose options are not changed it is the
+// stored solution. A session is in memory, belongs to the identity and role that opened it, and ends when unused for 30 minutes;
+// what shall last is saved as a plan.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /counties/{county}/plan-sessions (the `OpenPlanSession` operationId).
+func (c *Raw) OpenPlanSessionWithBody(ctx context.Context, county CountyPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewOpenPlanSessionRequestWithBody(c.Server, county, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// OpenPlanSession 打开交互编制 · Open an interactive planning session
+//
+// 从一次筛查（run_id）或一个方案（plan_id）开始，立即得到带证书的方案；方案未改参数时直接给出其已存的解。会话只在内存中，
+// 属于打开它的身份和角色，闲置 30 分钟即结束；要留存的须保存为方案。
+// Begins with a screening run or a plan and answers with a certified plan at once; of a plan whose options are not changed it is the
+// stored solution. A session is in memory, belongs to the identity and role that opened it, and ends when unused for 30 minutes;
+// what shall last is saved as a plan.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /counties/{county}/plan-sessions (the `OpenPlanSession` operationId).
+func (c *Raw) OpenPlanSession(ctx context.Context, county CountyPath, body OpenPlanSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewOpenPlanSessionRequest(c.Server, county, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ClosePlanSession 结束会话 · Close the session
+//
+// Corresponds with DELETE /counties/{county}/plan-sessions/{session_id} (the `ClosePlanSession` operationId).
+func (c *Raw) ClosePlanSession(ctx context.Context, county CountyPath, sessionId SessionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewClosePlanSessionRequest(c.Server, county, sessionId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPlanSession 会话现状 · The session as it stands
+//
+// Corresponds with GET /counties/{county}/plan-sessions/{session_id} (the `GetPlanSession` operationId).
+func (c *Raw) GetPlanSession(ctx context.Context, county CountyPath, sessionId SessionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPlanSessionRequest(c.Server, county, sessionId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangePlanSessionWithBody 修改参数、指定地块，得到新方案 · Change costs, decisions or quotas and get the new plan
+//
+// 求解从上一版的方案和价格开始，依次进行；请求中断则求解停止，会话保持原状。空的修改表示继续求解。无解时状态为 infeasible，
+// 给出缺口最小的安排、缺什么和价格；互相矛盾的指定在 conflicts 中列明。
+// The solve starts from the plan and prices of the revision before, one at a time; when the request is broken off it stops and the
+// session stays as it was. An empty change searches on. Where no plan keeps the rules the status is infeasible: the plan of least
+// shortfall, what it misses and the price; decisions that contradict are named in conflicts.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /counties/{county}/plan-sessions/{session_id} (the `ChangePlanSession` operationId).
+func (c *Raw) ChangePlanSessionWithBody(ctx context.Context, county CountyPath, sessionId SessionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangePlanSessionRequestWithBody(c.Server, county, sessionId, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangePlanSession 修改参数、指定地块，得到新方案 · Change costs, decisions or quotas and get the new plan
+//
+// 求解从上一版的方案和价格开始，依次进行；请求中断则求解停止，会话保持原状。空的修改表示继续求解。无解时状态为 infeasible，
+// 给出缺口最小的安排、缺什么和价格；互相矛盾的指定在 conflicts 中列明。
+// The solve starts from the plan and prices of the revision before, one at a time; when the request is broken off it stops and the
+// session stays as it was. An empty change searches on. Where no plan keeps the rules the status is infeasible: the plan of least
+// shortfall, what it misses and the price; decisions that contradict are named in conflicts.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /counties/{county}/plan-sessions/{session_id} (the `ChangePlanSession` operationId).
+func (c *Raw) ChangePlanSession(ctx context.Context, county CountyPath, sessionId SessionID, body ChangePlanSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangePlanSessionRequest(c.Server, county, sessionId, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StopFrontier 停止扫描 · Stop the sweep
+//
+// Corresponds with DELETE /counties/{county}/plan-sessions/{session_id}/frontier (the `StopFrontier` operationId).
+func (c *Raw) StopFrontier(ctx context.Context, county CountyPath, sessionId SessionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStopFrontierRequest(c.Server, county, sessionId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetFrontier 权衡曲线 · The frontier as far as it has come
+//
+// Corresponds with GET /counties/{county}/plan-sessions/{session_id}/frontier (the `GetFrontier` operationId).
+func (c *Raw) GetFrontier(ctx context.Context, county CountyPath, sessionId SessionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetFrontierRequest(c.Server, county, sessionId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartFrontierWithBody 扫描 λ，绘权衡曲线 · Sweep λ for the frontier of cost and boundary
+//
+// 在后台进行，以 GET 查看进展；新的扫描取代旧的。每点有方案（上）和下界（下）。
+// In the background, GET shows how far it is; a new sweep replaces the old one. Every point has a plan above and a bound below.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /counties/{county}/plan-sessions/{session_id}/frontier (the `StartFrontier` operationId).
+func (c *Raw) StartFrontierWithBody(ctx context.Context, county CountyPath, sessionId SessionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartFrontierRequestWithBody(c.Server, county, sessionId, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartFrontier 扫描 λ，绘权衡曲线 · Sweep λ for the frontier of cost and boundary
+//
+// 在后台进行，以 GET 查看进展；新的扫描取代旧的。每点有方案（上）和下界（下）。
+// In the background, GET shows how far it is; a new sweep replaces the old one. Every point has a plan above and a bound below.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /counties/{county}/plan-sessions/{session_id}/frontier (the `StartFrontier` operationId).
+func (c *Raw) StartFrontier(ctx context.Context, county CountyPath, sessionId SessionID, body StartFrontierJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartFrontierRequest(c.Server, county, sessionId, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExplainPlanParcel 为什么选它、为什么不选它 · Why this parcel, why not that one
+//
+// Corresponds with GET /counties/{county}/plan-sessions/{session_id}/parcels/{direction}/{number} (the `ExplainPlanParcel` operationId).
+func (c *Raw) ExplainPlanParcel(ctx context.Context, county CountyPath, sessionId SessionID, direction DirectionPath, number NumberPath, params *ExplainPlanParcelParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExplainPlanParcelRequest(c.Server, county, sessionId, direction, number, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SavePlanSessionWithBody 保存为方案 · Save as a plan
+//
+// 保存的就是所见的解，不再求解：同样逐分复核、验证、写明每个地块的理由并附问题与解。
+// What is stored is the solution that is shown, not one solved again: checked in whole hundredths and verified, with the reason of
+// every parcel and the files, as any plan.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /counties/{county}/plan-sessions/{session_id}/plan (the `SavePlanSession` operationId).
+func (c *Raw) SavePlanSessionWithBody(ctx context.Context, county CountyPath, sessionId SessionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSavePlanSessionRequestWithBody(c.Server, county, sessionId, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SavePlanSession 保存为方案 · Save as a plan
+//
+// 保存的就是所见的解，不再求解：同样逐分复核、验证、写明每个地块的理由并附问题与解。
+// What is stored is the solution that is shown, not one solved again: checked in whole hundredths and verified, with the reason of
+// every parcel and the files, as any plan.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /counties/{county}/plan-sessions/{session_id}/plan (the `SavePlanSession` operationId).
+func (c *Raw) SavePlanSession(ctx context.Context, county CountyPath, sessionId SessionID, body SavePlanSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSavePlanSessionRequest(c.Server, county, sessionId, body)
 	if err != nil {
 		return nil, err
 	}
@@ -7928,6 +8973,473 @@ func NewListLayersRequest(server string, county CountyPath) (*http.Request, erro
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewOpenPlanSessionRequest calls the generic OpenPlanSession builder with application/json body
+func NewOpenPlanSessionRequest(server string, county CountyPath, body OpenPlanSessionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewOpenPlanSessionRequestWithBody(server, county, "application/json", bodyReader)
+}
+
+// NewOpenPlanSessionRequestWithBody constructs an http.Request for the OpenPlanSession method, with any body, and a specified content type
+func NewOpenPlanSessionRequestWithBody(server string, county CountyPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/plan-sessions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewClosePlanSessionRequest constructs an http.Request for the ClosePlanSession method
+func NewClosePlanSessionRequest(server string, county CountyPath, sessionId SessionID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "session_id", sessionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/plan-sessions/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetPlanSessionRequest constructs an http.Request for the GetPlanSession method
+func NewGetPlanSessionRequest(server string, county CountyPath, sessionId SessionID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "session_id", sessionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/plan-sessions/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewChangePlanSessionRequest calls the generic ChangePlanSession builder with application/json body
+func NewChangePlanSessionRequest(server string, county CountyPath, sessionId SessionID, body ChangePlanSessionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewChangePlanSessionRequestWithBody(server, county, sessionId, "application/json", bodyReader)
+}
+
+// NewChangePlanSessionRequestWithBody constructs an http.Request for the ChangePlanSession method, with any body, and a specified content type
+func NewChangePlanSessionRequestWithBody(server string, county CountyPath, sessionId SessionID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "session_id", sessionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/plan-sessions/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewStopFrontierRequest constructs an http.Request for the StopFrontier method
+func NewStopFrontierRequest(server string, county CountyPath, sessionId SessionID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "session_id", sessionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/plan-sessions/%s/frontier", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetFrontierRequest constructs an http.Request for the GetFrontier method
+func NewGetFrontierRequest(server string, county CountyPath, sessionId SessionID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "session_id", sessionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/plan-sessions/%s/frontier", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewStartFrontierRequest calls the generic StartFrontier builder with application/json body
+func NewStartFrontierRequest(server string, county CountyPath, sessionId SessionID, body StartFrontierJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewStartFrontierRequestWithBody(server, county, sessionId, "application/json", bodyReader)
+}
+
+// NewStartFrontierRequestWithBody constructs an http.Request for the StartFrontier method, with any body, and a specified content type
+func NewStartFrontierRequestWithBody(server string, county CountyPath, sessionId SessionID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "session_id", sessionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/plan-sessions/%s/frontier", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewExplainPlanParcelRequest constructs an http.Request for the ExplainPlanParcel method
+func NewExplainPlanParcelRequest(server string, county CountyPath, sessionId SessionID, direction DirectionPath, number NumberPath, params *ExplainPlanParcelParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "session_id", sessionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "direction", direction, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam3 string
+
+	pathParam3, err = runtime.StyleParamWithOptions("simple", false, "number", number, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/plan-sessions/%s/parcels/%s/%s", pathParam0, pathParam1, pathParam2, pathParam3)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Replacement != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "replacement", *params.Replacement, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.LimitMs != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit_ms", *params.LimitMs, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewSavePlanSessionRequest calls the generic SavePlanSession builder with application/json body
+func NewSavePlanSessionRequest(server string, county CountyPath, sessionId SessionID, body SavePlanSessionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSavePlanSessionRequestWithBody(server, county, sessionId, "application/json", bodyReader)
+}
+
+// NewSavePlanSessionRequestWithBody constructs an http.Request for the SavePlanSession method, with any body, and a specified content type
+func NewSavePlanSessionRequestWithBody(server string, county CountyPath, sessionId SessionID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "session_id", sessionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/plan-sessions/%s/plan", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -11960,6 +13472,135 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /counties/{county}/layers (the `ListLayers` operationId).
 	ListLayersWithResponse(ctx context.Context, county CountyPath, reqEditors ...RequestEditorFn) (*ListLayersResponse, error)
 
+	// OpenPlanSessionWithBodyWithResponse 打开交互编制 · Open an interactive planning session
+	//
+	// 从一次筛查（run_id）或一个方案（plan_id）开始，立即得到带证书的方案；方案未改参数时直接给出其已存的解。会话只在内存中，
+	// 属于打开它的身份和角色，闲置 30 分钟即结束；要留存的须保存为方案。
+	// Begins with a screening run or a plan and answers with a certified plan at once; of a plan whose options are not changed it is the
+	// stored solution. A session is in memory, belongs to the identity and role that opened it, and ends when unused for 30 minutes;
+	// what shall last is saved as a plan.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/plan-sessions (the `OpenPlanSession` operationId).
+	OpenPlanSessionWithBodyWithResponse(ctx context.Context, county CountyPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*OpenPlanSessionResponse, error)
+
+	// OpenPlanSessionWithResponse 打开交互编制 · Open an interactive planning session
+	//
+	// 从一次筛查（run_id）或一个方案（plan_id）开始，立即得到带证书的方案；方案未改参数时直接给出其已存的解。会话只在内存中，
+	// 属于打开它的身份和角色，闲置 30 分钟即结束；要留存的须保存为方案。
+	// Begins with a screening run or a plan and answers with a certified plan at once; of a plan whose options are not changed it is the
+	// stored solution. A session is in memory, belongs to the identity and role that opened it, and ends when unused for 30 minutes;
+	// what shall last is saved as a plan.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/plan-sessions (the `OpenPlanSession` operationId).
+	OpenPlanSessionWithResponse(ctx context.Context, county CountyPath, body OpenPlanSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*OpenPlanSessionResponse, error)
+
+	// ClosePlanSessionWithResponse 结束会话 · Close the session
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /counties/{county}/plan-sessions/{session_id} (the `ClosePlanSession` operationId).
+	ClosePlanSessionWithResponse(ctx context.Context, county CountyPath, sessionId SessionID, reqEditors ...RequestEditorFn) (*ClosePlanSessionResponse, error)
+
+	// GetPlanSessionWithResponse 会话现状 · The session as it stands
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /counties/{county}/plan-sessions/{session_id} (the `GetPlanSession` operationId).
+	GetPlanSessionWithResponse(ctx context.Context, county CountyPath, sessionId SessionID, reqEditors ...RequestEditorFn) (*GetPlanSessionResponse, error)
+
+	// ChangePlanSessionWithBodyWithResponse 修改参数、指定地块，得到新方案 · Change costs, decisions or quotas and get the new plan
+	//
+	// 求解从上一版的方案和价格开始，依次进行；请求中断则求解停止，会话保持原状。空的修改表示继续求解。无解时状态为 infeasible，
+	// 给出缺口最小的安排、缺什么和价格；互相矛盾的指定在 conflicts 中列明。
+	// The solve starts from the plan and prices of the revision before, one at a time; when the request is broken off it stops and the
+	// session stays as it was. An empty change searches on. Where no plan keeps the rules the status is infeasible: the plan of least
+	// shortfall, what it misses and the price; decisions that contradict are named in conflicts.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /counties/{county}/plan-sessions/{session_id} (the `ChangePlanSession` operationId).
+	ChangePlanSessionWithBodyWithResponse(ctx context.Context, county CountyPath, sessionId SessionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangePlanSessionResponse, error)
+
+	// ChangePlanSessionWithResponse 修改参数、指定地块，得到新方案 · Change costs, decisions or quotas and get the new plan
+	//
+	// 求解从上一版的方案和价格开始，依次进行；请求中断则求解停止，会话保持原状。空的修改表示继续求解。无解时状态为 infeasible，
+	// 给出缺口最小的安排、缺什么和价格；互相矛盾的指定在 conflicts 中列明。
+	// The solve starts from the plan and prices of the revision before, one at a time; when the request is broken off it stops and the
+	// session stays as it was. An empty change searches on. Where no plan keeps the rules the status is infeasible: the plan of least
+	// shortfall, what it misses and the price; decisions that contradict are named in conflicts.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /counties/{county}/plan-sessions/{session_id} (the `ChangePlanSession` operationId).
+	ChangePlanSessionWithResponse(ctx context.Context, county CountyPath, sessionId SessionID, body ChangePlanSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangePlanSessionResponse, error)
+
+	// StopFrontierWithResponse 停止扫描 · Stop the sweep
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /counties/{county}/plan-sessions/{session_id}/frontier (the `StopFrontier` operationId).
+	StopFrontierWithResponse(ctx context.Context, county CountyPath, sessionId SessionID, reqEditors ...RequestEditorFn) (*StopFrontierResponse, error)
+
+	// GetFrontierWithResponse 权衡曲线 · The frontier as far as it has come
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /counties/{county}/plan-sessions/{session_id}/frontier (the `GetFrontier` operationId).
+	GetFrontierWithResponse(ctx context.Context, county CountyPath, sessionId SessionID, reqEditors ...RequestEditorFn) (*GetFrontierResponse, error)
+
+	// StartFrontierWithBodyWithResponse 扫描 λ，绘权衡曲线 · Sweep λ for the frontier of cost and boundary
+	//
+	// 在后台进行，以 GET 查看进展；新的扫描取代旧的。每点有方案（上）和下界（下）。
+	// In the background, GET shows how far it is; a new sweep replaces the old one. Every point has a plan above and a bound below.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/plan-sessions/{session_id}/frontier (the `StartFrontier` operationId).
+	StartFrontierWithBodyWithResponse(ctx context.Context, county CountyPath, sessionId SessionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartFrontierResponse, error)
+
+	// StartFrontierWithResponse 扫描 λ，绘权衡曲线 · Sweep λ for the frontier of cost and boundary
+	//
+	// 在后台进行，以 GET 查看进展；新的扫描取代旧的。每点有方案（上）和下界（下）。
+	// In the background, GET shows how far it is; a new sweep replaces the old one. Every point has a plan above and a bound below.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/plan-sessions/{session_id}/frontier (the `StartFrontier` operationId).
+	StartFrontierWithResponse(ctx context.Context, county CountyPath, sessionId SessionID, body StartFrontierJSONRequestBody, reqEditors ...RequestEditorFn) (*StartFrontierResponse, error)
+
+	// ExplainPlanParcelWithResponse 为什么选它、为什么不选它 · Why this parcel, why not that one
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /counties/{county}/plan-sessions/{session_id}/parcels/{direction}/{number} (the `ExplainPlanParcel` operationId).
+	ExplainPlanParcelWithResponse(ctx context.Context, county CountyPath, sessionId SessionID, direction DirectionPath, number NumberPath, params *ExplainPlanParcelParams, reqEditors ...RequestEditorFn) (*ExplainPlanParcelResponse, error)
+
+	// SavePlanSessionWithBodyWithResponse 保存为方案 · Save as a plan
+	//
+	// 保存的就是所见的解，不再求解：同样逐分复核、验证、写明每个地块的理由并附问题与解。
+	// What is stored is the solution that is shown, not one solved again: checked in whole hundredths and verified, with the reason of
+	// every parcel and the files, as any plan.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/plan-sessions/{session_id}/plan (the `SavePlanSession` operationId).
+	SavePlanSessionWithBodyWithResponse(ctx context.Context, county CountyPath, sessionId SessionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SavePlanSessionResponse, error)
+
+	// SavePlanSessionWithResponse 保存为方案 · Save as a plan
+	//
+	// 保存的就是所见的解，不再求解：同样逐分复核、验证、写明每个地块的理由并附问题与解。
+	// What is stored is the solution that is shown, not one solved again: checked in whole hundredths and verified, with the reason of
+	// every parcel and the files, as any plan.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /counties/{county}/plan-sessions/{session_id}/plan (the `SavePlanSession` operationId).
+	SavePlanSessionWithResponse(ctx context.Context, county CountyPath, sessionId SessionID, body SavePlanSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*SavePlanSessionResponse, error)
+
 	// ListPlansWithResponse 方案列表 · Plans
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -13886,6 +15527,431 @@ func (r ListLayersResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListLayersResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// OpenPlanSessionResponse201Headers the declared response headers of an HTTP 201 response for OpenPlanSession
+type OpenPlanSessionResponse201Headers struct {
+	Location *string
+}
+
+type OpenPlanSessionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *PlanSession
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *OpenPlanSessionResponse201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r OpenPlanSessionResponse) GetJSON201() *PlanSession {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r OpenPlanSessionResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r OpenPlanSessionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r OpenPlanSessionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r OpenPlanSessionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r OpenPlanSessionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ClosePlanSessionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ClosePlanSessionResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ClosePlanSessionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ClosePlanSessionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ClosePlanSessionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ClosePlanSessionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetPlanSessionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PlanSession
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetPlanSessionResponse) GetJSON200() *PlanSession {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetPlanSessionResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetPlanSessionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPlanSessionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPlanSessionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPlanSessionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ChangePlanSessionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PlanSession
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ChangePlanSessionResponse) GetJSON200() *PlanSession {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ChangePlanSessionResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ChangePlanSessionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ChangePlanSessionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ChangePlanSessionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ChangePlanSessionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type StopFrontierResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r StopFrontierResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r StopFrontierResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r StopFrontierResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StopFrontierResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StopFrontierResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetFrontierResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PlanFrontier
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetFrontierResponse) GetJSON200() *PlanFrontier {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetFrontierResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetFrontierResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetFrontierResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetFrontierResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetFrontierResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type StartFrontierResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *PlanFrontier
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r StartFrontierResponse) GetJSON202() *PlanFrontier {
+	return r.JSON202
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r StartFrontierResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r StartFrontierResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r StartFrontierResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StartFrontierResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StartFrontierResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ExplainPlanParcelResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PlanReason
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ExplainPlanParcelResponse) GetJSON200() *PlanReason {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ExplainPlanParcelResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ExplainPlanParcelResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ExplainPlanParcelResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ExplainPlanParcelResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ExplainPlanParcelResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type SavePlanSessionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Plan
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r SavePlanSessionResponse) GetJSON201() *Plan {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SavePlanSessionResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SavePlanSessionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SavePlanSessionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SavePlanSessionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SavePlanSessionResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -17160,6 +19226,213 @@ func (c *ClientWithResponses) ListLayersWithResponse(ctx context.Context, county
 	return ParseListLayersResponse(rsp)
 }
 
+// OpenPlanSessionWithBodyWithResponse 打开交互编制 · Open an interactive planning session
+//
+// 从一次筛查（run_id）或一个方案（plan_id）开始，立即得到带证书的方案；方案未改参数时直接给出其已存的解。会话只在内存中，
+// 属于打开它的身份和角色，闲置 30 分钟即结束；要留存的须保存为方案。
+// Begins with a screening run or a plan and answers with a certified plan at once; of a plan whose options are not changed it is the
+// stored solution. A session is in memory, belongs to the identity and role that opened it, and ends when unused for 30 minutes;
+// what shall last is saved as a plan.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/plan-sessions (the `OpenPlanSession` operationId).
+func (c *ClientWithResponses) OpenPlanSessionWithBodyWithResponse(ctx context.Context, county CountyPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*OpenPlanSessionResponse, error) {
+	rsp, err := c.OpenPlanSessionWithBody(ctx, county, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseOpenPlanSessionResponse(rsp)
+}
+
+// OpenPlanSessionWithResponse 打开交互编制 · Open an interactive planning session
+//
+// 从一次筛查（run_id）或一个方案（plan_id）开始，立即得到带证书的方案；方案未改参数时直接给出其已存的解。会话只在内存中，
+// 属于打开它的身份和角色，闲置 30 分钟即结束；要留存的须保存为方案。
+// Begins with a screening run or a plan and answers with a certified plan at once; of a plan whose options are not changed it is the
+// stored solution. A session is in memory, belongs to the identity and role that opened it, and ends when unused for 30 minutes;
+// what shall last is saved as a plan.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/plan-sessions (the `OpenPlanSession` operationId).
+func (c *ClientWithResponses) OpenPlanSessionWithResponse(ctx context.Context, county CountyPath, body OpenPlanSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*OpenPlanSessionResponse, error) {
+	rsp, err := c.OpenPlanSession(ctx, county, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseOpenPlanSessionResponse(rsp)
+}
+
+// ClosePlanSessionWithResponse 结束会话 · Close the session
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /counties/{county}/plan-sessions/{session_id} (the `ClosePlanSession` operationId).
+func (c *ClientWithResponses) ClosePlanSessionWithResponse(ctx context.Context, county CountyPath, sessionId SessionID, reqEditors ...RequestEditorFn) (*ClosePlanSessionResponse, error) {
+	rsp, err := c.ClosePlanSession(ctx, county, sessionId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseClosePlanSessionResponse(rsp)
+}
+
+// GetPlanSessionWithResponse 会话现状 · The session as it stands
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /counties/{county}/plan-sessions/{session_id} (the `GetPlanSession` operationId).
+func (c *ClientWithResponses) GetPlanSessionWithResponse(ctx context.Context, county CountyPath, sessionId SessionID, reqEditors ...RequestEditorFn) (*GetPlanSessionResponse, error) {
+	rsp, err := c.GetPlanSession(ctx, county, sessionId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPlanSessionResponse(rsp)
+}
+
+// ChangePlanSessionWithBodyWithResponse 修改参数、指定地块，得到新方案 · Change costs, decisions or quotas and get the new plan
+//
+// 求解从上一版的方案和价格开始，依次进行；请求中断则求解停止，会话保持原状。空的修改表示继续求解。无解时状态为 infeasible，
+// 给出缺口最小的安排、缺什么和价格；互相矛盾的指定在 conflicts 中列明。
+// The solve starts from the plan and prices of the revision before, one at a time; when the request is broken off it stops and the
+// session stays as it was. An empty change searches on. Where no plan keeps the rules the status is infeasible: the plan of least
+// shortfall, what it misses and the price; decisions that contradict are named in conflicts.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /counties/{county}/plan-sessions/{session_id} (the `ChangePlanSession` operationId).
+func (c *ClientWithResponses) ChangePlanSessionWithBodyWithResponse(ctx context.Context, county CountyPath, sessionId SessionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangePlanSessionResponse, error) {
+	rsp, err := c.ChangePlanSessionWithBody(ctx, county, sessionId, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangePlanSessionResponse(rsp)
+}
+
+// ChangePlanSessionWithResponse 修改参数、指定地块，得到新方案 · Change costs, decisions or quotas and get the new plan
+//
+// 求解从上一版的方案和价格开始，依次进行；请求中断则求解停止，会话保持原状。空的修改表示继续求解。无解时状态为 infeasible，
+// 给出缺口最小的安排、缺什么和价格；互相矛盾的指定在 conflicts 中列明。
+// The solve starts from the plan and prices of the revision before, one at a time; when the request is broken off it stops and the
+// session stays as it was. An empty change searches on. Where no plan keeps the rules the status is infeasible: the plan of least
+// shortfall, what it misses and the price; decisions that contradict are named in conflicts.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /counties/{county}/plan-sessions/{session_id} (the `ChangePlanSession` operationId).
+func (c *ClientWithResponses) ChangePlanSessionWithResponse(ctx context.Context, county CountyPath, sessionId SessionID, body ChangePlanSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangePlanSessionResponse, error) {
+	rsp, err := c.ChangePlanSession(ctx, county, sessionId, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangePlanSessionResponse(rsp)
+}
+
+// StopFrontierWithResponse 停止扫描 · Stop the sweep
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /counties/{county}/plan-sessions/{session_id}/frontier (the `StopFrontier` operationId).
+func (c *ClientWithResponses) StopFrontierWithResponse(ctx context.Context, county CountyPath, sessionId SessionID, reqEditors ...RequestEditorFn) (*StopFrontierResponse, error) {
+	rsp, err := c.StopFrontier(ctx, county, sessionId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStopFrontierResponse(rsp)
+}
+
+// GetFrontierWithResponse 权衡曲线 · The frontier as far as it has come
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /counties/{county}/plan-sessions/{session_id}/frontier (the `GetFrontier` operationId).
+func (c *ClientWithResponses) GetFrontierWithResponse(ctx context.Context, county CountyPath, sessionId SessionID, reqEditors ...RequestEditorFn) (*GetFrontierResponse, error) {
+	rsp, err := c.GetFrontier(ctx, county, sessionId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetFrontierResponse(rsp)
+}
+
+// StartFrontierWithBodyWithResponse 扫描 λ，绘权衡曲线 · Sweep λ for the frontier of cost and boundary
+//
+// 在后台进行，以 GET 查看进展；新的扫描取代旧的。每点有方案（上）和下界（下）。
+// In the background, GET shows how far it is; a new sweep replaces the old one. Every point has a plan above and a bound below.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/plan-sessions/{session_id}/frontier (the `StartFrontier` operationId).
+func (c *ClientWithResponses) StartFrontierWithBodyWithResponse(ctx context.Context, county CountyPath, sessionId SessionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartFrontierResponse, error) {
+	rsp, err := c.StartFrontierWithBody(ctx, county, sessionId, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartFrontierResponse(rsp)
+}
+
+// StartFrontierWithResponse 扫描 λ，绘权衡曲线 · Sweep λ for the frontier of cost and boundary
+//
+// 在后台进行，以 GET 查看进展；新的扫描取代旧的。每点有方案（上）和下界（下）。
+// In the background, GET shows how far it is; a new sweep replaces the old one. Every point has a plan above and a bound below.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/plan-sessions/{session_id}/frontier (the `StartFrontier` operationId).
+func (c *ClientWithResponses) StartFrontierWithResponse(ctx context.Context, county CountyPath, sessionId SessionID, body StartFrontierJSONRequestBody, reqEditors ...RequestEditorFn) (*StartFrontierResponse, error) {
+	rsp, err := c.StartFrontier(ctx, county, sessionId, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartFrontierResponse(rsp)
+}
+
+// ExplainPlanParcelWithResponse 为什么选它、为什么不选它 · Why this parcel, why not that one
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /counties/{county}/plan-sessions/{session_id}/parcels/{direction}/{number} (the `ExplainPlanParcel` operationId).
+func (c *ClientWithResponses) ExplainPlanParcelWithResponse(ctx context.Context, county CountyPath, sessionId SessionID, direction DirectionPath, number NumberPath, params *ExplainPlanParcelParams, reqEditors ...RequestEditorFn) (*ExplainPlanParcelResponse, error) {
+	rsp, err := c.ExplainPlanParcel(ctx, county, sessionId, direction, number, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExplainPlanParcelResponse(rsp)
+}
+
+// SavePlanSessionWithBodyWithResponse 保存为方案 · Save as a plan
+//
+// 保存的就是所见的解，不再求解：同样逐分复核、验证、写明每个地块的理由并附问题与解。
+// What is stored is the solution that is shown, not one solved again: checked in whole hundredths and verified, with the reason of
+// every parcel and the files, as any plan.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/plan-sessions/{session_id}/plan (the `SavePlanSession` operationId).
+func (c *ClientWithResponses) SavePlanSessionWithBodyWithResponse(ctx context.Context, county CountyPath, sessionId SessionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SavePlanSessionResponse, error) {
+	rsp, err := c.SavePlanSessionWithBody(ctx, county, sessionId, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSavePlanSessionResponse(rsp)
+}
+
+// SavePlanSessionWithResponse 保存为方案 · Save as a plan
+//
+// 保存的就是所见的解，不再求解：同样逐分复核、验证、写明每个地块的理由并附问题与解。
+// What is stored is the solution that is shown, not one solved again: checked in whole hundredths and verified, with the reason of
+// every parcel and the files, as any plan.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /counties/{county}/plan-sessions/{session_id}/plan (the `SavePlanSession` operationId).
+func (c *ClientWithResponses) SavePlanSessionWithResponse(ctx context.Context, county CountyPath, sessionId SessionID, body SavePlanSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*SavePlanSessionResponse, error) {
+	rsp, err := c.SavePlanSession(ctx, county, sessionId, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSavePlanSessionResponse(rsp)
+}
+
 // ListPlansWithResponse 方案列表 · Plans
 //
 // Returns a wrapper object for the known response body format(s).
@@ -19153,6 +21426,308 @@ func ParseListLayersResponse(rsp *http.Response) (*ListLayersResponse, error) {
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseOpenPlanSessionResponse parses an HTTP response from a OpenPlanSessionWithResponse call
+func ParseOpenPlanSessionResponse(rsp *http.Response) (*OpenPlanSessionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &OpenPlanSessionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest PlanSession
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers OpenPlanSessionResponse201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseClosePlanSessionResponse parses an HTTP response from a ClosePlanSessionWithResponse call
+func ParseClosePlanSessionResponse(rsp *http.Response) (*ClosePlanSessionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ClosePlanSessionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetPlanSessionResponse parses an HTTP response from a GetPlanSessionWithResponse call
+func ParseGetPlanSessionResponse(rsp *http.Response) (*GetPlanSessionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPlanSessionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PlanSession
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseChangePlanSessionResponse parses an HTTP response from a ChangePlanSessionWithResponse call
+func ParseChangePlanSessionResponse(rsp *http.Response) (*ChangePlanSessionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ChangePlanSessionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PlanSession
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseStopFrontierResponse parses an HTTP response from a StopFrontierWithResponse call
+func ParseStopFrontierResponse(rsp *http.Response) (*StopFrontierResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StopFrontierResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetFrontierResponse parses an HTTP response from a GetFrontierWithResponse call
+func ParseGetFrontierResponse(rsp *http.Response) (*GetFrontierResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetFrontierResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PlanFrontier
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseStartFrontierResponse parses an HTTP response from a StartFrontierWithResponse call
+func ParseStartFrontierResponse(rsp *http.Response) (*StartFrontierResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StartFrontierResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest PlanFrontier
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseExplainPlanParcelResponse parses an HTTP response from a ExplainPlanParcelWithResponse call
+func ParseExplainPlanParcelResponse(rsp *http.Response) (*ExplainPlanParcelResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ExplainPlanParcelResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PlanReason
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseSavePlanSessionResponse parses an HTTP response from a SavePlanSessionWithResponse call
+func ParseSavePlanSessionResponse(rsp *http.Response) (*SavePlanSessionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SavePlanSessionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Plan
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Error

@@ -20,11 +20,7 @@ func conclude(s *survey, f *fields, m *model, o Options, solution *balance.Solut
 		}
 		out.summarise(s, f, o, farmland)
 		out.priceTownships(m, solution)
-		out.summary.Objective, out.summary.Bound = solution.Objective, solution.Bound
-		out.summary.Gap, out.summary.GapNet = solution.Gap, solution.GapNet
-		out.summary.Captured = captured(m.idle(f, o), solution)
-		out.summary.Status = string(solution.Status)
-		out.summary.Message = out.summary.message()
+		out.certify(m, f, o, solution)
 	case balance.Infeasible:
 		out = unbalanced(s, f, m, o, solution.Infeasibility)
 		out.summary.Status = string(solution.Status)
@@ -34,6 +30,15 @@ func conclude(s *survey, f *fields, m *model, o Options, solution *balance.Solut
 			o.TimeLimit, o.TimeLimit)
 	}
 	return out, nil
+}
+
+// certify says in the summary what is proved of the plan.
+func (out *outcome) certify(m *model, f *fields, o Options, solution *balance.Solution) {
+	sum := &out.summary
+	sum.Objective, sum.Bound, sum.Gap, sum.GapNet = solution.Objective, solution.Bound, solution.Gap, solution.GapNet
+	sum.Captured = captured(m.idle(f, o), solution)
+	sum.Status = string(solution.Status)
+	sum.Message = sum.message()
 }
 
 // captured is the share of the improvement over doing nothing that is proved to
@@ -67,15 +72,20 @@ func unbalanced(s *survey, f *fields, m *model, o Options, why *balance.Infeasib
 	}
 	out.summarise(s, f, o, f.before())
 	out.summary.Shortfalls = m.shortfalls(s, why)
-	texts := make([]string, 0, len(out.summary.Shortfalls))
-	for _, sf := range out.summary.Shortfalls {
+	out.summary.Message = infeasibleZH(out.summary.Shortfalls)
+	return out
+}
+
+func infeasibleZH(shortfalls []Shortfall) string {
+	texts := make([]string, 0, len(shortfalls))
+	for _, sf := range shortfalls {
 		texts = append(texts, sf.Message)
 	}
-	out.summary.Message = "在所列规则和已指定的地块下没有可行方案。"
+	message := "在所列规则和已指定的地块下没有可行方案。"
 	if len(texts) > 0 {
-		out.summary.Message += "缺口最小的安排仍有：" + strings.Join(texts, "；") + "。"
+		message += "缺口最小的安排仍有：" + strings.Join(texts, "；") + "。"
 	}
-	return out
+	return message
 }
 
 // shortfalls names the rows that the plan of least shortfall misses.
@@ -98,7 +108,7 @@ func (m *model) shortfalls(s *survey, why *balance.Infeasibility) []Shortfall {
 			continue
 		}
 		r := m.rows[k]
-		sf := Shortfall{Measure: r.measure, Township: r.town, Amount: missed.Shortfall}
+		sf := Shortfall{Measure: r.measure, Township: r.town, Amount: missed.Shortfall, Price: missed.Price}
 		switch {
 		case r.quota != "":
 			sf.Message = fmt.Sprintf("%s，差 %.2f m²（%.2f 亩）", r.quota, missed.Shortfall, missed.Shortfall*0.0015)

@@ -81,6 +81,8 @@ type datasetRef struct {
 var (
 	//go:embed sql/plan.sql
 	sqlPlan string
+	//go:embed sql/run.sql
+	sqlRun string
 	//go:embed sql/townships.sql
 	sqlTownships string
 	//go:embed sql/border.sql
@@ -116,18 +118,40 @@ func loadPlan(ctx context.Context, db *store.DB, county string, planID uuid.UUID
 	if planStatus == "done" {
 		return nil, errPlanDone
 	}
+	return s, s.begin(runStatus, srid, datasets)
+}
+
+// loadRun reads a screening run of which a plan is to be made that has no row.
+func loadRun(ctx context.Context, db *store.DB, county string, runID uuid.UUID) (*survey, error) {
+	s := &survey{county: county, runID: runID}
+	var runStatus string
+	var datasets []byte
+	var srid int
+	err := db.Pool.QueryRow(ctx, sqlRun, county, runID).Scan(&runStatus, &s.year, &s.rulebook, &datasets, &s.rules, &s.countyName, &s.synthetic, &srid)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, refuse("screening-not-found", "没有这次筛查 · No such screening run",
+			"县 %s 没有筛查 %s。 County %s has no screening run %s.", county, runID, county, runID)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read screening run %s: %w", runID, err)
+	}
+	return s, s.begin(runStatus, srid, datasets)
+}
+
+// begin takes what the run's row says.
+func (s *survey) begin(runStatus string, srid int, datasets []byte) error {
 	var known bool
 	if s.zone, known = land.ByEPSG(srid); !known {
-		return nil, fmt.Errorf("县 %s 的坐标系 EPSG:%d 不是 CGCS2000 三度带 · county %s is in EPSG:%d, no three-degree zone of CGCS2000", county, srid, county, srid)
+		return fmt.Errorf("县 %s 的坐标系 EPSG:%d 不是 CGCS2000 三度带 · county %s is in EPSG:%d, no three-degree zone of CGCS2000", s.county, srid, s.county, srid)
 	}
 	if runStatus != "done" {
-		return nil, refuse("screening-not-done", "筛查尚未完成 · The screening run is not done",
+		return refuse("screening-not-done", "筛查尚未完成 · The screening run is not done",
 			"筛查 %s 的状态是 %s；请待其完成后再编制方案。 Screening run %s is %s; plan when it is done.", s.runID, runStatus, s.runID, runStatus)
 	}
 	if err := json.Unmarshal(datasets, &s.datasets); err != nil {
-		return nil, fmt.Errorf("read the datasets of screening run %s: %w", s.runID, err)
+		return fmt.Errorf("read the datasets of screening run %s: %w", s.runID, err)
 	}
-	return s, nil
+	return nil
 }
 
 func (s *survey) dataset(kinds ...string) []uuid.UUID {

@@ -53,13 +53,7 @@ func write(name string, f *fields, s *survey, o Options) (*model, error) {
 }
 
 func (m *model) addUnits(f *fields, o Options) error {
-	locks := map[string]bool{}
-	for _, key := range o.Chosen {
-		locks[key] = true
-	}
-	for _, key := range o.NotChosen {
-		locks[key] = false
-	}
+	locks := o.locks()
 	for i := range f.units {
 		u := &f.units[i]
 		b := balance.Unit{ID: u.id, Fixed: balance.FixOne}

@@ -169,12 +169,25 @@ func (o Options) check() error {
 			return err
 		}
 	}
+	locks := o.locks()
 	for _, key := range o.Chosen {
-		if slices.Contains(o.NotChosen, key) {
+		if !locks[key] {
 			return badOptions("%s 同时列入 chosen 与 not_chosen。 %s is in both chosen and not_chosen.", key, key)
 		}
 	}
 	return nil
+}
+
+// locks is what is decided already: by key, whether the parcel is chosen.
+func (o Options) locks() map[string]bool {
+	locks := make(map[string]bool, len(o.Chosen)+len(o.NotChosen))
+	for _, key := range o.Chosen {
+		locks[key] = true
+	}
+	for _, key := range o.NotChosen {
+		locks[key] = false
+	}
+	return locks
 }
 
 // clauses lists the weighted priorities of one direction, in order.

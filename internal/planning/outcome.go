@@ -19,6 +19,8 @@ type parcelRow struct {
 	grade                       *Grade
 	reason                      string
 	geom                        orb.MultiPolygon
+	c                           *candidate
+	unit                        int // of the fields; -1: it takes no part
 }
 
 // TownshipBalance is one township's line of the plan, as in contracts.
@@ -41,63 +43,94 @@ type outcome struct {
 	townships []TownshipBalance
 	transfers []Transfer
 	summary   Summary
+	// own is in − out of every measure and township.
+	own map[Measure]map[string]land.Area
 }
 
 // settle makes the plan out of the chosen farmland and checks it on whole
 // hundredths of a square metre. An error here means that the engine's answer
 // does not hold.
 func settle(s *survey, f *fields, m *model, o Options, farmland []bool, multipliers []float64) (*outcome, error) {
-	out := &outcome{}
-	own := map[Measure]map[string]land.Area{}
+	out := gather(s, f, m, farmland, multipliers)
+	out.explain(f, m, o, farmland, multipliers)
+	return out, out.settle(s, o)
+}
+
+// gather adds up what is chosen, by township and measure.
+func gather(s *survey, f *fields, m *model, farmland []bool, multipliers []float64) *outcome {
+	out := &outcome{own: map[Measure]map[string]land.Area{}}
 	for _, measure := range measures {
-		own[measure] = map[string]land.Area{}
+		out.own[measure] = map[string]land.Area{}
 	}
 	for _, t := range s.townships {
 		out.townships = append(out.townships, TownshipBalance{Code: t.code, Name: t.name, price: m.price(t.code, multipliers)})
 		for _, measure := range measures {
-			own[measure][t.code] = 0
+			out.own[measure][t.code] = 0
 		}
 	}
-	out.addParcels(s, f, m, o, farmland, multipliers, own)
+	out.addParcels(s, f, farmland)
+	return out
+}
+
+// settle covers every township and checks the sums.
+func (out *outcome) settle(s *survey, o Options) error {
 	for _, measure := range measures {
 		if !o.Enforce.has(measure) {
 			continue
 		}
 		if o.Balance == netIncrease {
-			if err := checkTotal(measure, own[measure]); err != nil {
-				return nil, fmt.Errorf("复核方案 · check the plan: %w", err)
+			if err := checkTotal(measure, out.own[measure]); err != nil {
+				return fmt.Errorf("复核方案 · check the plan: %w", err)
 			}
 			continue
 		}
-		transfers, err := cover(s, measure, own[measure])
+		transfers, err := cover(s, measure, out.own[measure])
 		if err != nil {
-			return nil, fmt.Errorf("复核方案 · check the plan: %w", err)
+			return fmt.Errorf("复核方案 · check the plan: %w", err)
 		}
 		out.transfers = append(out.transfers, transfers...)
 	}
+	out.addTransfers()
+	if err := out.recheck(o); err != nil {
+		return fmt.Errorf("复核方案 · check the plan: %w", err)
+	}
+	return nil
+}
+
+// coverInPart transfers what there is where it is not enough for everyone.
+func (out *outcome) coverInPart(s *survey, o Options) {
+	for _, measure := range measures {
+		if o.Enforce.has(measure) && o.Balance != netIncrease {
+			out.transfers = append(out.transfers, pairUp(measure, positions(s, out.own[measure]))...)
+		}
+	}
+	out.addTransfers()
+}
+
+func (out *outcome) addTransfers() {
 	for _, t := range out.transfers {
 		if t.Measure == MeasureArea {
 			out.township(t.From).TransferOut += t.Amount
 			out.township(t.To).TransferIn += t.Amount
 		}
 	}
-	if err := out.recheck(o); err != nil {
-		return nil, fmt.Errorf("复核方案 · check the plan: %w", err)
-	}
-	return out, nil
 }
 
 // cover finds the transfers of one measure.
 func cover(s *survey, measure Measure, own map[string]land.Area) ([]Transfer, error) {
-	towns := make([]position, 0, len(s.townships))
-	for _, t := range s.townships {
-		towns = append(towns, position{code: t.code, x: t.x, y: t.y, balance: own[t.code]})
-	}
-	transfers, err := match(measure, towns)
+	transfers, err := match(measure, positions(s, own))
 	if err != nil {
 		return nil, err
 	}
 	return transfers, checkBalance(measure, own, transfers)
+}
+
+func positions(s *survey, own map[string]land.Area) []position {
+	towns := make([]position, 0, len(s.townships))
+	for _, t := range s.townships {
+		towns = append(towns, position{code: t.code, x: t.x, y: t.y, balance: own[t.code]})
+	}
+	return towns
 }
 
 func (out *outcome) township(code string) *TownshipBalance {
@@ -105,27 +138,20 @@ func (out *outcome) township(code string) *TownshipBalance {
 	return &out.townships[i]
 }
 
-func (out *outcome) addParcels(s *survey, f *fields, m *model, o Options, farmland []bool, multipliers []float64, own map[Measure]map[string]land.Area) {
-	index := map[*candidate]int{}
-	for i := range f.units {
-		if c := f.units[i].c; c != nil {
-			index[c] = i
-		}
-	}
+func (out *outcome) addParcels(s *survey, f *fields, farmland []bool) {
+	index := f.byCandidate()
+	out.parcels = make([]parcelRow, 0, len(s.candidates))
 	for _, c := range s.candidates {
 		p := parcelRow{direction: c.direction, number: c.number, township: c.township,
-			net: c.net, paddy: c.paddy, grade: c.grade, geom: c.geom}
+			net: c.net, paddy: c.paddy, grade: c.grade, geom: c.geom, c: c, unit: -1}
 		u, takesPart := index[c]
 		if !takesPart {
-			p.reason = outsideReason(c)
 			out.parcels = append(out.parcels, p)
 			continue
 		}
 		unit := &f.units[u]
-		p.chosen = farmland[u] == unit.in()
+		p.unit, p.chosen = u, farmland[u] == unit.in()
 		p.net, p.paddy = unit.area, unit.paddy
-		key := c.key()
-		p.reason = m.reason(f, u, farmland, multipliers, slices.Contains(o.Chosen, key) || slices.Contains(o.NotChosen, key))
 		out.parcels = append(out.parcels, p)
 		if !p.chosen {
 			continue
@@ -141,8 +167,22 @@ func (out *outcome) addParcels(s *survey, f *fields, m *model, o Options, farmla
 			t.OutPaddy += unit.paddy
 		}
 		for _, measure := range measures {
-			own[measure][c.township] += sign * unit.of(measure)
+			out.own[measure][c.township] += sign * unit.of(measure)
 		}
+	}
+}
+
+// explain writes the reason of every parcel.
+func (out *outcome) explain(f *fields, m *model, o Options, farmland []bool, multipliers []float64) {
+	locked := o.locks()
+	for i := range out.parcels {
+		p := &out.parcels[i]
+		if p.unit < 0 {
+			p.reason = outsideReason(p.c)
+			continue
+		}
+		_, decided := locked[p.c.key()]
+		p.reason = m.reason(f, p.unit, farmland, multipliers, decided)
 	}
 }
 

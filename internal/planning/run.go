@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"gengheng/internal/balance"
-	"gengheng/internal/land"
 	"gengheng/internal/rulebook"
 	"gengheng/internal/store"
 )
@@ -44,14 +43,7 @@ func run(ctx context.Context, db *store.DB, county string, planID uuid.UUID, pro
 	if err != nil {
 		return err
 	}
-	if err := s.takeRulebook(ctx, db); err != nil {
-		return err
-	}
-	rules, err := rulebook.Parse("rulebook "+s.rulebook, []byte(s.rules))
-	if err != nil {
-		return fmt.Errorf("read rulebook %s of plan %s: %w", s.rulebook, planID, err)
-	}
-	o, err := defaults(rules.Planning).override(s.options)
+	_, o, err := s.takeOptions(ctx, db)
 	if err != nil {
 		return err
 	}
@@ -63,7 +55,7 @@ func run(ctx context.Context, db *store.DB, county string, planID uuid.UUID, pro
 	if err != nil {
 		return err
 	}
-	m, err := write(fmt.Sprintf("%s %d", s.county, s.year), f, s, o)
+	m, err := write(s.problemName(), f, s, o)
 	if err != nil {
 		return err
 	}
@@ -106,11 +98,28 @@ func (m *model) solve(ctx context.Context, f *fields, o Options) (*balance.Solut
 		return solution, nil, err
 	}
 	rule := balance.PatchRule{MinArea: o.MinPatch, Area: make([]float64, len(m.problem.Units)), Applies: make([]bool, len(m.problem.Units))}
+	copy(rule.Area, f.area)
 	for i := range f.units {
-		rule.Area[i] = land.AdditiveArea(f.units[i].geom, f.zone)
 		rule.Applies[i] = f.units[i].in()
 	}
 	return balance.SolvePatches(ctx, m.problem, rule, o.search())
+}
+
+func (s *survey) problemName() string { return fmt.Sprintf("%s %d", s.county, s.year) }
+
+// takeOptions reads the options of the survey's plan over the rulebook's
+// defaults.
+func (s *survey) takeOptions(ctx context.Context, db *store.DB) (standard, o Options, err error) {
+	if err := s.takeRulebook(ctx, db); err != nil {
+		return standard, o, err
+	}
+	rules, err := rulebook.Parse("rulebook "+s.rulebook, []byte(s.rules))
+	if err != nil {
+		return standard, o, fmt.Errorf("read rulebook %s of screening run %s: %w", s.rulebook, s.runID, err)
+	}
+	standard = defaults(rules.Planning)
+	o, err = standard.override(s.options)
+	return standard, o, err
 }
 
 // takeRulebook reads the rulebook that the plan's options name instead of the

@@ -27,25 +27,32 @@ type position struct {
 // whole hundredths. The order is fixed: by distance (to the millimetre), then
 // by the codes. It fails if the surpluses are not enough.
 func match(m Measure, towns []position) ([]Transfer, error) {
+	var total land.Area
+	for _, t := range towns {
+		total += t.balance
+	}
+	if total < 0 {
+		return nil, fmt.Errorf("全县%s转进少于转出，差 %s m² · the county's %s balance is short by %s m²", m.zh(), -total, m, -total)
+	}
+	return pairUp(m, towns), nil
+}
+
+// pairUp covers what the surpluses suffice for, as match does.
+func pairUp(m Measure, towns []position) []Transfer {
 	type pair struct {
 		from, to int
 		distance int64 // mm
 	}
 	left := make([]land.Area, len(towns))
 	var pairs []pair
-	var total land.Area
 	for i, t := range towns {
 		left[i] = t.balance
-		total += t.balance
 		for j, f := range towns {
 			if t.balance < 0 && f.balance > 0 {
 				d := int64(math.Round(1000 * math.Hypot(t.x-f.x, t.y-f.y)))
 				pairs = append(pairs, pair{from: j, to: i, distance: d})
 			}
 		}
-	}
-	if total < 0 {
-		return nil, fmt.Errorf("全县%s转进少于转出，差 %s m² · the county's %s balance is short by %s m²", m.zh(), -total, m, -total)
 	}
 	slices.SortFunc(pairs, func(a, b pair) int {
 		return cmp.Or(cmp.Compare(a.distance, b.distance),
@@ -65,7 +72,7 @@ func match(m Measure, towns []position) ([]Transfer, error) {
 	slices.SortFunc(transfers, func(a, b Transfer) int {
 		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
 	})
-	return transfers, nil
+	return transfers
 }
 
 // checkBalance is the last word on a plan, on nothing but the numbers that

@@ -33,34 +33,39 @@ func save(ctx context.Context, db *store.DB, county string, planID uuid.UUID, ou
 				return fmt.Errorf("clear %s: %w", table, err)
 			}
 		}
-		if err := saveParcels(ctx, tx, county, planID, out); err != nil {
-			return err
-		}
-		if err := saveBalances(ctx, tx, county, planID, out); err != nil {
-			return err
-		}
-		for _, name := range []string{"problem", "solution"} {
-			_, err := tx.Exec(ctx, "INSERT INTO plan_artifact (county_code, plan_id, name, content) VALUES ($1, $2, $3, $4)",
-				county, planID, name, artifacts[name])
-			if err != nil {
-				return fmt.Errorf("insert into plan_artifact: %w", err)
-			}
-		}
-		cert, err := json.Marshal(certificate)
-		if err != nil {
-			return fmt.Errorf("write the certificate: %w", err)
-		}
-		summary, err := json.Marshal(out.summary)
-		if err != nil {
-			return fmt.Errorf("write the summary: %w", err)
-		}
-		if _, err := tx.Exec(ctx, sqlFinish, county, planID, cert, summary); err != nil {
-			return fmt.Errorf("finish: %w", err)
-		}
-		return nil
+		return fill(ctx, tx, county, planID, out, certificate, artifacts)
 	})
 	if err != nil {
 		return fmt.Errorf("save plan %s: %w", planID, err)
+	}
+	return nil
+}
+
+// fill writes the results of a plan whose row is there, and finishes it.
+func fill(ctx context.Context, tx pgx.Tx, county string, planID uuid.UUID, out *outcome, certificate any, artifacts map[string][]byte) error {
+	if err := saveParcels(ctx, tx, county, planID, out); err != nil {
+		return err
+	}
+	if err := saveBalances(ctx, tx, county, planID, out); err != nil {
+		return err
+	}
+	for _, name := range []string{"problem", "solution"} {
+		_, err := tx.Exec(ctx, "INSERT INTO plan_artifact (county_code, plan_id, name, content) VALUES ($1, $2, $3, $4)",
+			county, planID, name, artifacts[name])
+		if err != nil {
+			return fmt.Errorf("insert into plan_artifact: %w", err)
+		}
+	}
+	cert, err := json.Marshal(certificate)
+	if err != nil {
+		return fmt.Errorf("write the certificate: %w", err)
+	}
+	summary, err := json.Marshal(out.summary)
+	if err != nil {
+		return fmt.Errorf("write the summary: %w", err)
+	}
+	if _, err := tx.Exec(ctx, sqlFinish, county, planID, cert, summary); err != nil {
+		return fmt.Errorf("finish: %w", err)
 	}
 	return nil
 }

@@ -71,13 +71,16 @@ type Shortfall struct {
 	Measure  Measure `json:"measure,omitempty"`
 	Township string  `json:"township,omitempty"`
 	Amount   float64 `json:"amount_m2"`
-	Message  string  `json:"message_zh"`
+	// Price is what the least shortfall in all falls by, at most, for every m²
+	// that this rule is eased.
+	Price   float64 `json:"price"`
+	Message string  `json:"message_zh"`
 }
 
 // summarise fills everything but the certificate's numbers.
 func (out *outcome) summarise(s *survey, f *fields, o Options, farmland []bool) {
 	sum := &out.summary
-	sum.Options, sum.Notes = o, append([]string{}, f.notes...)
+	sum.Options, sum.Notes = o, f.notes(o)
 	sum.Townships = out.townships
 	before := f.before()
 	sum.PerimeterBefore = float64(f.perimeter(before)) / 100

@@ -38,7 +38,9 @@ type fields struct {
 	units  []unit    // fixed by fid, then out, then in, by number
 	links  []link    // by a, then b; the outside of a follows its neighbours
 	ofUnit [][]int
-	notes  []string
+	// unknownIn and unknownOut count the candidates whose grade is not known.
+	unknownIn, unknownOut int
+	area                  []float64 // m² on the ellipsoid, for patches
 }
 
 // minShared: two fields that meet at a corner share a centimetre or two of
@@ -60,7 +62,6 @@ func lay(ctx context.Context, s *survey, o Options) (*fields, error) {
 			f.units = append(f.units, unit{id: fixedID(p.fid), geom: kept})
 		}
 	}
-	unknownIn, unknownOut := 0, 0
 	for _, c := range s.candidates {
 		if !o.takesPart(c) {
 			continue
@@ -71,21 +72,22 @@ func lay(ctx context.Context, s *survey, o Options) (*fields, error) {
 		case c.grade != nil:
 			grade = *c.grade
 		case u.in():
-			unknownIn++
+			f.unknownIn++
 		case u.out():
 			grade = gradeBest
-			unknownOut++
+			f.unknownOut++
 		}
 		if !u.exempt {
 			u.amounts = amounts{area: c.net, paddy: c.paddy, quality: gradeArea(c.net, grade)}
 		}
 		f.units = append(f.units, u)
 	}
-	if o.Enforce.Quality && unknownIn+unknownOut > 0 {
-		f.notes = append(f.notes, fmt.Sprintf("等别不明的地块按不利一侧计算：转进 %d 个按 15 等，转出 %d 个按 1 等。", unknownIn, unknownOut))
-	}
 	if err := f.measure(ctx, s, o); err != nil {
 		return nil, err
+	}
+	f.area = make([]float64, len(f.units))
+	for i := range f.units {
+		f.area[i] = land.AdditiveArea(f.units[i].geom, f.zone)
 	}
 	f.markScattered(o.MinPatch)
 	return f, nil
@@ -195,11 +197,19 @@ func (f *fields) markScattered(minPatch float64) {
 	root := f.components(all)
 	area := make([]float64, len(f.units))
 	for i := range f.units {
-		area[root[i]] += land.AdditiveArea(f.units[i].geom, f.zone)
+		area[root[i]] += f.area[i]
 	}
 	for i := range f.units {
 		f.units[i].scattered = f.units[i].in() && area[root[i]] < minPatch
 	}
+}
+
+// notes is what a reader should know about the data.
+func (f *fields) notes(o Options) []string {
+	if !o.Enforce.Quality || f.unknownIn+f.unknownOut == 0 {
+		return []string{}
+	}
+	return []string{fmt.Sprintf("等别不明的地块按不利一侧计算：转进 %d 个按 15 等，转出 %d 个按 1 等。", f.unknownIn, f.unknownOut)}
 }
 
 // before is the farmland of today: everything but what would come in.
@@ -209,6 +219,17 @@ func (f *fields) before() []bool {
 		farmland[i] = !f.units[i].in()
 	}
 	return farmland
+}
+
+// byCandidate finds the unit of a candidate that takes part.
+func (f *fields) byCandidate() map[*candidate]int {
+	index := make(map[*candidate]int)
+	for i := range f.units {
+		if c := f.units[i].c; c != nil {
+			index[c] = i
+		}
+	}
+	return index
 }
 
 func (f *fields) total(direction string, m Measure, town string) (sum land.Area) {

@@ -1,0 +1,167 @@
+package planning
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"unsafe"
+
+	"github.com/google/uuid"
+
+	"gengheng/internal/balance"
+	"gengheng/internal/store"
+)
+
+// base is the county as a session sees it: units and their boundaries, and what
+// they were laid by. It never changes; sessions and revisions share it.
+type base struct {
+	s *survey
+	f *fields
+	// standard is what the rulebook says, by what the units were laid by.
+	standard, by Options
+}
+
+// layBase reads a screening run and lays its units by the given options.
+func layBase(ctx context.Context, db *store.DB, county string, run uuid.UUID, given json.RawMessage) (*base, Options, error) {
+	s, err := loadRun(ctx, db, county, run)
+	if err != nil {
+		return nil, Options{}, err
+	}
+	s.options = given
+	standard, o, err := s.takeOptions(ctx, db)
+	if err != nil {
+		return nil, o, err
+	}
+	if err := interactive(o); err != nil {
+		return nil, o, err
+	}
+	if err := s.load(ctx, db, o.takesPart, minOverlap); err != nil {
+		return nil, o, err
+	}
+	f, err := lay(ctx, s, o)
+	if err != nil {
+		return nil, o, err
+	}
+	// From here on boundaries count, not shapes; those of the candidates are
+	// stored with a plan.
+	s.parcels, s.tracks, s.border = nil, nil, nil
+	for i := range f.units {
+		f.units[i].geom = nil
+	}
+	return &base{s: s, f: f, standard: standard, by: o}, o, nil
+}
+
+// withPatches is the base with another least patch.
+func (b *base) withPatches(least float64) *base {
+	f := *b.f
+	f.units = slices.Clone(f.units)
+	f.markScattered(least)
+	out := *b
+	out.f, out.by.MinPatch = &f, least
+	return &out
+}
+
+// size is about how many bytes the base and one revision on it take.
+func (b *base) size() int64 {
+	const ofEdge, ofUnit = 64, 64 // in problem, solution and cut
+	n := int64(len(b.f.units))*(int64(unsafe.Sizeof(unit{}))+ofUnit+16) + int64(len(b.f.links))*(int64(unsafe.Sizeof(link{}))+ofEdge+16)
+	for _, c := range b.s.candidates {
+		n += 1200 // its row, its reasons, its line in the answer
+		for _, poly := range c.geom {
+			for _, ring := range poly {
+				n += 16 * int64(len(ring))
+			}
+		}
+	}
+	return n
+}
+
+// storedSolution is the solution of a plan that is done, if the problem it
+// solves is this one, number for number; else nil.
+func storedSolution(ctx context.Context, db *store.DB, county string, plan uuid.UUID, p *balance.Problem) (*balance.Solution, error) {
+	dir, err := os.MkdirTemp("", "gengheng-session-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for the stored solution: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	rows, err := db.Pool.Query(ctx, `SELECT name, content FROM plan_artifact WHERE county_code = $1 AND plan_id = $2 AND name IN ('problem', 'solution')`, county, plan)
+	if err != nil {
+		return nil, fmt.Errorf("read the files of plan %s: %w", plan, err)
+	}
+	defer rows.Close()
+	found := 0
+	for rows.Next() {
+		var name string
+		var content []byte
+		if err := rows.Scan(&name, &content); err != nil {
+			return nil, fmt.Errorf("read the files of plan %s: %w", plan, err)
+		}
+		if err := unpackDir(content, filepath.Join(dir, name)); err != nil {
+			return nil, fmt.Errorf("read the %s of plan %s: %w", name, plan, err)
+		}
+		found++
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read the files of plan %s: %w", plan, err)
+	}
+	if found < 2 {
+		return nil, nil
+	}
+	solved, err := balance.ReadProblem(filepath.Join(dir, "problem"))
+	if err != nil {
+		return nil, fmt.Errorf("read the problem of plan %s: %w", plan, err)
+	}
+	if !sameProblem(p, solved) {
+		return nil, nil
+	}
+	solution, err := balance.ReadSolution(filepath.Join(dir, "solution"), p)
+	if err != nil {
+		return nil, fmt.Errorf("plan %s: %w", plan, err)
+	}
+	if solution.Selected == nil || solution.Multipliers == nil {
+		return nil, nil // there is nothing to go on from
+	}
+	return solution, nil
+}
+
+func sameProblem(a, b *balance.Problem) bool {
+	return a.Constant == b.Constant && slices.Equal(a.Units, b.Units) && slices.Equal(a.Edges, b.Edges) &&
+		slices.Equal(a.Constraints, b.Constraints) && slices.Equal(a.Terms, b.Terms) &&
+		slices.Equal(a.Flows, b.Flows) && slices.Equal(a.FlowTerms, b.FlowTerms)
+}
+
+// unpackDir makes the folder that packDir has packed.
+func unpackDir(content []byte, dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	zip, err := gzip.NewReader(bytes.NewReader(content))
+	if err != nil {
+		return err
+	}
+	r := tar.NewReader(zip)
+	for {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		data, err := io.ReadAll(r)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(h.Name)), data, 0o600); err != nil {
+			return err
+		}
+	}
+}
