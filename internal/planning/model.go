@@ -54,11 +54,12 @@ func write(name string, f *fields, s *survey, o Options) (*model, error) {
 
 func (m *model) addUnits(f *fields, o Options) error {
 	locks := o.locks()
+	clauses := map[string][]string{"in": o.clauses("in"), "out": o.clauses("out")}
 	for i := range f.units {
 		u := &f.units[i]
 		b := balance.Unit{ID: u.id, Fixed: balance.FixOne}
 		if u.c != nil {
-			b.Fixed, b.Cost = balance.Free, o.cost(u.c)
+			b.Fixed, b.Cost = balance.Free, o.weighed(u.c, clauses[u.c.direction])
 			chosen, locked := locks[u.id]
 			delete(locks, u.id)
 			switch {

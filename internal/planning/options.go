@@ -209,12 +209,15 @@ func (o Options) clauses(direction string) []string {
 // cost is what selecting the candidate's unit costs: bringing the land in, or
 // keeping land in that asks to leave. Rounded to 1e-4, so that the files of
 // the problem are readable.
-func (o Options) cost(c *candidate) float64 {
+func (o Options) cost(c *candidate) float64 { return o.weighed(c, o.clauses(c.direction)) }
+
+// weighed is cost by the weighted priorities of the candidate's direction.
+func (o Options) weighed(c *candidate, clauses []string) float64 {
 	perMu := o.InCost
 	if c.direction == "out" {
 		perMu = o.RefusalCost
 	}
-	for _, clause := range o.clauses(c.direction) {
+	for _, clause := range clauses {
 		score := math.Min(math.Max(c.scores[clause], 0), 1)
 		if c.direction == "in" {
 			score = 1 - score
