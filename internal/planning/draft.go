@@ -2,6 +2,7 @@ package planning
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -291,14 +292,19 @@ func proof(s *balance.Solution, captured *float64) (zh, en string) {
 	if s.BoundStronger != nil && s.Objective != nil && *s.Objective > 0 {
 		best = min(best, (*s.Objective-s.BoundStronger.Value)/(*s.Objective))
 	}
-	zh = fmt.Sprintf("在所列规则下，任何方案的目标值最多再好 %.4f%%（已证明）。", best*100)
-	en = fmt.Sprintf("Proved: no plan that keeps these rules is better by more than %.4f %%.", best*100)
+	zh = fmt.Sprintf("在所列规则下，任何方案的目标值最多再好 %.4f%%（已证明）。", percentAtMost(best))
+	en = fmt.Sprintf("Proved: no plan that keeps these rules is better by more than %.4f %%.", percentAtMost(best))
 	if captured != nil {
-		zh += fmt.Sprintf("与不作任何调整相比，可能的改进至少已取得 %.2f%%。", *captured*100)
-		en += fmt.Sprintf(" Of what can be gained over doing nothing it has %.2f %% at least.", *captured*100)
+		zh += fmt.Sprintf("与不作任何调整相比，可能的改进至少已取得 %.2f%%。", percentAtLeast(*captured))
+		en += fmt.Sprintf(" Of what can be gained over doing nothing it has %.2f %% at least.", percentAtLeast(*captured))
 	}
 	return zh, en
 }
+
+// percentAtMost and percentAtLeast are a share in per cent, rounded so that what
+// is said of it stays true with four and two decimals.
+func percentAtMost(share float64) float64  { return math.Ceil(share*1e6) / 1e4 }
+func percentAtLeast(share float64) float64 { return math.Floor(share*1e4) / 1e2 }
 
 // DraftConflict is a contradiction that was plain before solving.
 type DraftConflict struct {

@@ -37,8 +37,9 @@ type Session struct {
 	turn  gate // held by the one change that is under way
 	now   atomic.Pointer[revision]
 
-	mu    sync.Mutex
-	sweep *sweep // the newest frontier; nil: none
+	mu     sync.Mutex
+	closed bool
+	sweep  *sweep // the newest frontier; nil: none
 }
 
 // revision is one state of a session. It never changes.
@@ -186,23 +187,29 @@ func (s *Session) Change(ctx context.Context, c Adjustment) (*Draft, error) {
 
 // wait takes the session's turn, and one of those there are in all.
 func (s *Session) wait(ctx context.Context) (leave func(), err error) {
-	waiting, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	if err = s.turn.enter(waiting); err == nil {
-		if err = s.gates.solving.enter(waiting); err == nil {
-			return func() { s.gates.solving.leave(); s.turn.leave() }, nil
-		}
+	if err := s.turn.await(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.gates.solving.await(ctx); err != nil {
 		s.turn.leave()
+		return nil, err
 	}
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	return nil, refuse("plan-session-busy", "上一次求解尚未结束 · Another solve is under way",
-		"等待 %v 后仍未轮到本次修改，什么也没有改变；请稍后再试。 After %v of waiting it was still not this change's turn; nothing was changed. Try again soon.", patience, patience)
+	return func() { s.gates.solving.leave(); s.turn.leave() }, nil
 }
 
-// patience is how long a change waits for its turn.
+// patience is how long a request waits for its turn.
 const patience = 30 * time.Second
+
+// await is enter, for as long as patience lasts.
+func (g gate) await(ctx context.Context) error {
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := g.enter(waiting); err == nil || ctx.Err() != nil {
+		return err
+	}
+	return refuse("plan-session-busy", "上一次求解尚未结束 · Another solve is under way",
+		"等待 %v 后仍未轮到，什么也没有改变；请稍后再试。 After %v of waiting it was still not this request's turn; nothing was changed. Try again soon.", patience, patience)
+}
 
 // change is the next revision up to its problem.
 func (r *revision) change(ctx context.Context, s *Session, c Adjustment) (*revision, error) {

@@ -56,9 +56,13 @@ type Replacement struct {
 func (s *Session) Explain(ctx context.Context, direction, number string, limit time.Duration) (*Reason, error) {
 	r := s.now.Load()
 	i := slices.IndexFunc(r.parcels, func(p DraftParcel) bool { return p.Direction == direction && p.Number == number })
-	if i < 0 || r.out == nil {
+	if r.out == nil {
+		return nil, refuse("plan-session-no-plan", "没有方案可供说明 · There is no plan to explain",
+			"限时内没有找到方案；请加大限时后再求解。 No plan was found in time; search on with a longer limit.")
+	}
+	if i < 0 {
 		return nil, refuse("candidate-not-found", "没有这个申报地块 · No such candidate",
-			"本次筛查没有%s申报地块 %s，或限时内没有方案。 The run has no such candidate, or there is no plan.", directionZH(direction), number)
+			"本次筛查没有%s申报地块 %s。 The run has no such candidate.", directionZH(direction), number)
 	}
 	c := r.out.parcels[i].c
 	reason := &Reason{DraftParcel: r.parcels[i], Exempt: c.exempt, Terms: []Term{}}
@@ -73,6 +77,10 @@ func (s *Session) Explain(ctx context.Context, direction, number string, limit t
 	w := r.m.weigh(r.base.f, u, farmland, r.solution.Multipliers)
 	reason.Terms, reason.Cost, reason.Boundary = w.terms(unit), w.sum(), float64(w.boundary)/100
 	if limit > 0 && r.solution.Selected != nil {
+		if err := s.gates.solving.await(ctx); err != nil {
+			return nil, err
+		}
+		defer s.gates.solving.leave()
 		var err error
 		if reason.Replacement, err = r.replace(ctx, unit, reason.Chosen, limit); err != nil {
 			return nil, err

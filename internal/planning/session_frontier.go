@@ -98,13 +98,13 @@ func (s *Session) StartFrontier(in Sweep) (*Frontier, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.StopFrontier()
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &sweep{cancel: cancel, ended: make(chan struct{}),
 		state: Frontier{Status: "running", Total: len(lambdas), Revision: r.number, Points: []FrontierPoint{}}}
-	s.mu.Lock()
-	s.sweep = w
-	s.mu.Unlock()
+	if err := s.replaceSweep(w); err != nil {
+		cancel()
+		return nil, err
+	}
 	search := o.search()
 	search.TimeLimit, search.Threads = in.Limit, 1 // the sessions' own answers come first
 	go func() {
@@ -180,12 +180,30 @@ func (s *Session) Frontier() (*Frontier, error) {
 
 // StopFrontier ends the newest sweep, waits until it has ended, and forgets it.
 func (s *Session) StopFrontier() {
+	_ = s.replaceSweep(nil) // to forget one is never refused
+}
+
+// replaceSweep puts a sweep in place of the one before, which is ended first.
+func (s *Session) replaceSweep(w *sweep) error {
 	s.mu.Lock()
-	w := s.sweep
-	s.sweep = nil
-	s.mu.Unlock()
-	if w != nil {
-		w.cancel()
-		<-w.ended
+	if w != nil && s.closed {
+		s.mu.Unlock()
+		return goneSession(s.ID)
 	}
+	old := s.sweep
+	s.sweep = w
+	s.mu.Unlock()
+	if old != nil {
+		old.cancel()
+		<-old.ended
+	}
+	return nil
+}
+
+// close ends what a session does by itself.
+func (s *Session) close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.StopFrontier()
 }

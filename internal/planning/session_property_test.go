@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -314,4 +315,15 @@ func TestFrontierPointsAreThePlansOfTheirLambda(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What a sentence proves must not be rounded into something that is not proved.
+func TestProofsAreRoundedToTheSafeSide(t *testing.T) {
+	objective, bound, gap, captured := 100.0, 99.99, 0.00012341, 0.99999
+	zh, en := proof(&balance.Solution{Certificate: balance.Certificate{Status: balance.Feasible, Objective: &objective, Bound: &bound, Gap: &gap}}, &captured)
+	for _, text := range []string{zh, en} {
+		if !strings.Contains(text, "0.0124") || !strings.Contains(text, "99.99") {
+			t.Error(text)
+		}
+	}
 }

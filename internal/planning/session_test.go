@@ -282,3 +282,29 @@ func TestADecisionAgainstTheBalanceSaysWhatIsMissing(t *testing.T) {
 		t.Errorf("%s", raw(t, d))
 	}
 }
+
+// Closing a session ends its sweep, and a closed one sweeps no more.
+func TestAClosedSessionSweepsNoMore(t *testing.T) {
+	f := newCounty(t)
+	threeWishes(f)
+	l := planning.NewSessions(f.db, planning.Limits{})
+	s := f.open(l, owner, planning.Opening{})
+	sweep := planning.Sweep{Lambdas: []float64{0, 0.5, 1, 2, 4, 8}, Limit: ample}
+	for range 4 { // each in place of the one before
+		if _, err := s.StartFrontier(sweep); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(owner, county, s.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.StartFrontier(sweep); err == nil {
+		t.Error("a closed session began to sweep")
+	}
+	_, err := s.Frontier()
+	refusedAs(t, err, "frontier-not-found")
+	for _, bad := range [][]float64{nil, {1}, {1, 1}, {-1, 1}, make([]float64, 41)} {
+		_, err := f.open(l, owner, planning.Opening{}).StartFrontier(planning.Sweep{Lambdas: bad, Limit: ample})
+		refusedAs(t, err, "frontier")
+	}
+}

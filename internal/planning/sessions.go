@@ -121,11 +121,15 @@ func (l *Sessions) Get(owner, county string, id uuid.UUID) (*Session, error) {
 	defer l.mu.Unlock()
 	h := l.held[id]
 	if h == nil || h.owner != owner || h.County != county {
-		return nil, refuse("plan-session-not-found", "交互编制已结束 · The session is gone",
-			"没有会话 %s：它已关闭、闲置过久、服务已重启，或属于其他身份。请重新打开；已保存的方案不受影响。 There is no session %s: it was closed, unused for too long, lost in a restart, or is another's. Open a new one; saved plans are not touched.", id, id)
+		return nil, goneSession(id)
 	}
 	h.used = l.limits.Now()
 	return h.Session, nil
+}
+
+func goneSession(id uuid.UUID) *Refusal {
+	return refuse("plan-session-not-found", "交互编制已结束 · The session is gone",
+		"没有会话 %s：它已关闭、闲置过久、服务已重启，或属于其他身份。请重新打开；已保存的方案不受影响。 There is no session %s: it was closed, unused for too long, lost in a restart, or is another's. Open a new one; saved plans are not touched.", id, id)
 }
 
 // Close closes an owner's session.
@@ -137,7 +141,7 @@ func (l *Sessions) Close(owner, county string, id uuid.UUID) error {
 	l.mu.Lock()
 	delete(l.held, id)
 	l.mu.Unlock()
-	s.StopFrontier()
+	s.close()
 	return nil
 }
 
@@ -159,7 +163,7 @@ func (l *Sessions) room(owner string, bytes int64) error {
 	defer func() {
 		l.mu.Unlock()
 		for _, h := range gone {
-			h.StopFrontier()
+			h.close()
 		}
 	}()
 	for {
@@ -205,7 +209,7 @@ func (l *Sessions) expire() {
 	}
 	l.mu.Unlock()
 	for _, h := range gone {
-		h.StopFrontier()
+		h.close()
 	}
 }
 

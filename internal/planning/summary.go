@@ -164,7 +164,7 @@ func (sum *Summary) message() string {
 	case sum.Status == string(balance.Optimal):
 		b.WriteString("在所列规则下没有更好的方案（已证明）。")
 	case sum.Gap != nil:
-		fmt.Fprintf(&b, "在所列规则下，任何方案的目标值最多再好 %.4f%%（已证明）。", *sum.Gap*100)
+		fmt.Fprintf(&b, "在所列规则下，任何方案的目标值最多再好 %.4f%%（已证明）。", percentAtMost(*sum.Gap))
 	}
 	return b.String()
 }
