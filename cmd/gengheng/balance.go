@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -30,13 +32,38 @@ const (
 	exitBadInput   = 2
 	exitInfeasible = 3
 	exitUnknown    = 4
+	exitUnproved   = 5 // verify: nothing is wrong, but something claimed is not proved by the files
 )
+
+// checkLimits refuses options that mean nothing: what solve, frontier and bench
+// are told of time, gap and threads.
+func checkLimits(limit time.Duration, gap float64, threads int) error {
+	refuse := func(text string) error { return &exitError{exitBadInput, errors.New(text)} }
+	switch {
+	case limit <= 0:
+		return refuse("--time-limit 必须大于 0 · must be positive")
+	case math.IsNaN(gap) || math.IsInf(gap, 0) || gap > 1:
+		return refuse("--gap 须为不大于 1 的数；0 或负数表示求到证明最优为止 · must be a number of at most 1; 0 or less means: until the plan is proved to be the best")
+	case threads < 0:
+		return refuse("--threads 不能为负；0 为全部处理器 · must not be negative; 0 means all processors")
+	}
+	return nil
+}
+
+// engineGap is --gap as the engine takes it: 0 or less means to go on until the
+// plan is proved to be the best.
+func engineGap(gap float64) float64 {
+	if gap <= 0 {
+		return -1
+	}
+	return gap
+}
 
 type balanceSolveCmd struct {
 	Problem   string        `arg:"" name:"problem_dir" help:"问题文件夹 · Problem folder." type:"path"`
 	Out       string        `required:"" help:"结果文件夹 · Folder for the solution." type:"path"`
 	TimeLimit time.Duration `default:"60s" help:"时间上限 · Wall time to stop at."`
-	Gap       float64       `default:"0.0001" help:"达到此差距即停 · Gap to stop at."`
+	Gap       float64       `default:"0.0001" help:"达到此差距即停，0 或负数（--gap=-1）为求到证明最优为止 · Gap to stop at; 0 or less (--gap=-1): until the plan is proved to be the best."`
 	Threads   int           `default:"0" help:"线程数，0 为全部 · Threads; 0 means all processors."`
 	Seed      int64         `default:"0" help:"随机种子 · Seed of the search."`
 	PatchArea string        `help:"单元面积表 unit,area[,rule]，与 --min-patch 同用 · Areas of the units, for --min-patch." type:"path"`
@@ -45,13 +72,10 @@ type balanceSolveCmd struct {
 
 // Run solves the problem; the certificate goes to standard output.
 func (c *balanceSolveCmd) Run(ctx context.Context) error {
-	if c.TimeLimit <= 0 {
-		return &exitError{exitBadInput, errors.New("--time-limit 必须大于 0 · must be positive")}
+	if err := checkLimits(c.TimeLimit, c.Gap, c.Threads); err != nil {
+		return err
 	}
-	opt := balance.Options{TimeLimit: c.TimeLimit, Gap: c.Gap, Threads: c.Threads, Seed: c.Seed, Progress: printProgress, Conflicts: printConflicts}
-	if c.Gap <= 0 {
-		opt.Gap = -1 // go on until the plan is proved to be the best
-	}
+	opt := balance.Options{TimeLimit: c.TimeLimit, Gap: engineGap(c.Gap), Threads: c.Threads, Seed: c.Seed, Progress: printProgress, Conflicts: printConflicts}
 	certificate, err := c.solve(ctx, opt)
 	if err != nil {
 		return badInput(err)
@@ -63,6 +87,9 @@ func (c *balanceSolveCmd) Run(ctx context.Context) error {
 	case balance.Infeasible:
 		return &exitError{exitInfeasible, errors.New("约束互相矛盾，最小缺口方案见 infeasibility.json · infeasible; see infeasibility.json")}
 	case balance.Unknown:
+		if ctx.Err() != nil {
+			return &exitError{exitUnknown, errors.New("已中断，尚未找到可行方案 · interrupted before a plan was found")}
+		}
 		return &exitError{exitUnknown, errors.New("限时内未找到可行方案 · no plan was found in time")}
 	}
 	return nil
@@ -93,7 +120,10 @@ func printProgress(p balance.Progress) {
 		if v == nil {
 			return "-"
 		}
-		return fmt.Sprintf(format, *v)
+		if text := fmt.Sprintf(format, *v); strings.Trim(text, "-0.") != "" {
+			return text
+		}
+		return fmt.Sprintf(format, 0.0) // not -0.000000
 	}
 	fmt.Fprintf(os.Stderr, "%8.1fs  %-8s 方案 plan %s  下界 bound %s  差距 gap %s\n",
 		p.Elapsed.Seconds(), p.Stage, show(p.Objective, "%.6f"), show(p.Bound, "%.6f"), show(p.Gap, "%.6f"))
@@ -101,22 +131,39 @@ func printProgress(p balance.Progress) {
 
 // printConflicts names what cannot be met, and the locks to blame.
 func printConflicts(list []balance.Conflict) {
-	const most = 10
 	for _, c := range list {
-		rows, locks := []string{}, []string{}
-		for _, r := range c.Rows[:min(most, len(c.Rows))] {
-			rows = append(rows, r.Constraint)
-		}
-		for _, l := range c.Locks[:min(most, len(c.Locks))] {
-			locks = append(locks, fmt.Sprintf("%s=%d", l.Unit, l.Value))
-		}
-		zh, en := "锁定与约束矛盾", "the locks contradict the constraints"
-		if c.MissingWithoutLocks > 0 {
-			zh, en = "即使不锁定也无法满足", "cannot be met even without locks"
-		}
-		fmt.Fprintf(os.Stderr, "%s：约束 %s，至少差 %.6g；相关锁定 %d 个：%s · %s: %d constraints miss %.6g at least; %d locks weigh in it\n",
-			zh, strings.Join(rows, " "), c.Missing, c.LockCount, strings.Join(locks, " "), en, len(c.Rows), c.Missing, c.LockCount)
+		fmt.Fprintln(os.Stderr, conflictText(&c))
 	}
+}
+
+func conflictText(c *balance.Conflict) string {
+	rows, locks := []string{}, []string{}
+	for _, r := range c.Rows {
+		rows = append(rows, r.Constraint)
+	}
+	for _, l := range c.Locks {
+		locks = append(locks, fmt.Sprintf("%s=%d", l.Unit, l.Value))
+	}
+	zh, en := "锁定与约束矛盾", "the locks contradict the constraints"
+	if c.MissingWithoutLocks > 0 {
+		zh, en = "即使不锁定也无法满足", "cannot be met even without locks"
+	}
+	zh += fmt.Sprintf("：约束 %s，至少差 %.6g", someOf(rows), c.Missing)
+	en += fmt.Sprintf(": %d constraints miss %.6g at least", len(c.Rows), c.Missing)
+	if c.LockCount > 0 {
+		zh += fmt.Sprintf("；相关锁定 %d 个：%s", c.LockCount, someOf(locks))
+		en += fmt.Sprintf("; %d locks weigh in it", c.LockCount)
+	}
+	return zh + " · " + en
+}
+
+// someOf lists the first names, and says when there are more.
+func someOf(names []string) string {
+	const most = 10
+	if len(names) > most {
+		names = append(names[:most:most], "…")
+	}
+	return strings.Join(names, " ")
 }
 
 func badInput(err error) error {
@@ -128,13 +175,18 @@ func badInput(err error) error {
 }
 
 type balanceVerifyCmd struct {
-	Problem string `arg:"" name:"problem_dir" help:"问题文件夹 · Problem folder." type:"path"`
-	Out     string `arg:"" name:"out_dir" help:"结果文件夹 · Folder with the solution." type:"path"`
+	Problem   string   `arg:"" name:"problem_dir" help:"问题文件夹 · Problem folder." type:"path"`
+	Out       string   `arg:"" name:"out_dir" help:"结果文件夹 · Folder with the solution." type:"path"`
+	PatchArea string   `help:"求解时的单元面积表，用以检验连片规则 · Areas of the units, to check the patch rule by." type:"path"`
+	MinPatch  *float64 `help:"求解时的最小连片面积，与 patch.json 核对 · Least area of patches, to hold against patch.json."`
 }
 
 // Run verifies the solution and says what was checked.
 func (c *balanceVerifyCmd) Run() error {
-	report, err := balance.VerifyDir(c.Problem, c.Out)
+	if c.MinPatch != nil && c.PatchArea == "" {
+		return &exitError{exitBadInput, errors.New("--min-patch 需要 --patch-area · --min-patch needs --patch-area")}
+	}
+	report, err := balance.VerifyDirWith(c.Problem, c.Out, balance.VerifyOptions{PatchAreas: c.PatchArea, MinPatch: c.MinPatch})
 	for _, line := range report.Checked {
 		fmt.Println("已验证 checked:", line)
 	}
@@ -150,11 +202,14 @@ func (c *balanceVerifyCmd) Run() error {
 	if err != nil {
 		return badInput(err)
 	}
-	status := string(report.Status)
-	if report.Status == balance.Optimal && len(report.Unchecked) > 0 {
-		status = "feasible（声称 optimal，文件不能证明 · optimal is claimed, and not proved by the files）"
+	status := string(report.Proved)
+	if report.Proved != report.Status {
+		status = fmt.Sprintf("%s（声称 %s，文件不能证明 · %s is claimed, and not proved by the files）", report.Proved, report.Status, report.Status)
 	}
 	fmt.Println("验证通过 · verified:", status)
+	if n := len(report.Unchecked); n > 0 {
+		return &exitError{exitUnproved, fmt.Errorf("没有发现错误，但有 %d 项文件不能证明，见上 · nothing is wrong, but %d things are not proved by the files; see above", n, n)}
+	}
 	return nil
 }
 
@@ -186,27 +241,29 @@ type balanceFrontierCmd struct {
 	Lambdas   []float64     `required:"" help:"边权的倍数，以逗号分隔，如 0,0.5,1,2 · Multiples of the edge weights."`
 	Out       string        `required:"" help:"结果文件，.json 或 .csv · File for the points." type:"path"`
 	TimeLimit time.Duration `default:"10s" help:"每个 λ 的时间上限 · Wall time for each point."`
-	Gap       float64       `default:"0.0001" help:"达到此差距即停 · Gap to stop at."`
+	Gap       float64       `default:"0.0001" help:"达到此差距即停，0 或负数（--gap=-1）为求到证明最优为止 · Gap to stop at; 0 or less (--gap=-1): until the plan is proved to be the best."`
 	Threads   int           `default:"0" help:"线程数，0 为全部 · Threads; 0 means all processors."`
 	Seed      int64         `default:"0" help:"随机种子 · Seed of the search."`
 }
 
 // Run sweeps λ and writes a point for each.
 func (c *balanceFrontierCmd) Run(ctx context.Context) error {
-	if c.TimeLimit <= 0 {
-		return &exitError{exitBadInput, errors.New("--time-limit 必须大于 0 · must be positive")}
+	if err := checkLimits(c.TimeLimit, c.Gap, c.Threads); err != nil {
+		return err
+	}
+	if ext := strings.ToLower(filepath.Ext(c.Out)); ext != ".csv" && ext != ".json" {
+		return &exitError{exitBadInput, fmt.Errorf("--out %q 须以 .csv 或 .json 结尾 · must end in .csv or .json", c.Out)}
 	}
 	p, err := balance.ReadProblem(c.Problem)
 	if err != nil {
 		return badInput(err)
 	}
-	opt := balance.Options{TimeLimit: c.TimeLimit, Gap: c.Gap, Threads: c.Threads, Seed: c.Seed}
-	if c.Gap <= 0 {
-		opt.Gap = -1
-	}
-	points, err := balance.Frontier(ctx, p, c.Lambdas, opt)
+	points, err := balance.Frontier(ctx, p, c.Lambdas, balance.Options{TimeLimit: c.TimeLimit, Gap: engineGap(c.Gap), Threads: c.Threads, Seed: c.Seed})
 	if err != nil {
 		return badInput(err)
+	}
+	if ctx.Err() != nil {
+		return &exitError{exitUnknown, errors.New("已中断，没有写出结果 · interrupted; nothing was written")}
 	}
 	show := func(v *float64) string {
 		if v == nil {
@@ -218,5 +275,26 @@ func (c *balanceFrontierCmd) Run(ctx context.Context) error {
 		fmt.Printf("λ %-8g %-10s 费用 cost %-12s 边界 border %-12s 下界 bound %-12s gap %-10s %.2fs\n",
 			x.Lambda, x.Status, show(x.Cost), show(x.Border), show(x.Bound), show(x.Gap), x.Seconds)
 	}
-	return balance.WriteFrontier(c.Out, points)
+	if err := balance.WriteFrontier(c.Out, points); err != nil {
+		return err
+	}
+	return frontierStatus(points)
+}
+
+// frontierStatus is the exit code of a sweep: the constraints are the same at every
+// λ, so that they contradict each other at all or at none.
+func frontierStatus(points []balance.FrontierPoint) error {
+	unknown := 0
+	for i := range points {
+		switch points[i].Status {
+		case balance.Infeasible:
+			return &exitError{exitInfeasible, errors.New("约束互相矛盾，任何 λ 都没有方案 · infeasible at every λ")}
+		case balance.Unknown:
+			unknown++
+		}
+	}
+	if unknown > 0 {
+		return &exitError{exitUnknown, fmt.Errorf("%d 个 λ 限时内未找到可行方案 · no plan was found in time for %d of the λ", unknown, unknown)}
+	}
+	return nil
 }

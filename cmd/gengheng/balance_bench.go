@@ -23,13 +23,21 @@ type balanceBenchCmd struct {
 	Solvers    []string      `default:"gengheng,highs,cbc" enum:"gengheng,highs,cbc" help:"求解器 · Which solvers."`
 	TimeLimit  time.Duration `default:"60s" help:"每题时间上限 · Wall time for each problem."`
 	RivalUnits int           `default:"100000" help:"其他求解器的最大单元数 · Largest problem that other solvers get."`
-	Gap        float64       `default:"0.0001" help:"达到此差距即停 · Gap to stop at."`
+	Gap        float64       `default:"0.0001" help:"达到此差距即停，0 或负数（--gap=-1）为求到证明最优为止 · Gap to stop at; 0 or less (--gap=-1): until the plan is proved to be the best."`
 	Seed       uint64        `default:"1" help:"算例种子 · Seed of the problems."`
 }
 
 // Run solves generated problems with every solver, each in a process of its own
 // and on the same files, and prints a table.
 func (c *balanceBenchCmd) Run(ctx context.Context) error {
+	if err := checkLimits(c.TimeLimit, c.Gap, 0); err != nil {
+		return err
+	}
+	for _, n := range c.Sizes {
+		if n < 1 {
+			return &exitError{exitBadInput, fmt.Errorf("--sizes %d 须为正整数 · must be positive", n)}
+		}
+	}
 	fmt.Printf("机器 · machine: %s, %d 核 · cores, %s %s\n", cpuModel(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
 	fmt.Printf("%s · gap %g · %s · seed %d\n\n", balance.Version, c.Gap, c.TimeLimit, c.Seed)
 	fmt.Println("| units | kind | solver | seconds | plan | bound | gap | gap_net | MiB | ended |")
@@ -89,9 +97,9 @@ func (c *balanceBenchCmd) row(ctx context.Context, solver, kind string, p *balan
 	case "gengheng":
 		a, net, err = c.own(ctx, in, filepath.Join(work, "out"))
 	case "highs":
-		a, err = rival.HiGHS(ctx, in, c.TimeLimit, c.Gap)
+		a, err = rival.HiGHS(ctx, in, c.TimeLimit, max(c.Gap, 0))
 	case "cbc":
-		a, err = rival.CBC(ctx, p, work, c.TimeLimit, c.Gap)
+		a, err = rival.CBC(ctx, p, work, c.TimeLimit, max(c.Gap, 0))
 	}
 	if errors.Is(err, rival.ErrAbsent) {
 		fmt.Printf("| %d | %s | %s | - | - | - | - | - | - | %s |\n", len(p.Units), kind, solver, rival.ErrAbsent)
@@ -120,13 +128,19 @@ func (c *balanceBenchCmd) row(ctx context.Context, solver, kind string, p *balan
 	return nil
 }
 
+// solveArgs is how own calls the solver; a gap below 0 would be taken for a flag if
+// it stood by itself.
+func (c *balanceBenchCmd) solveArgs(in, out string) []string {
+	return []string{"balance", "solve", in, "--out", out, "--time-limit", c.TimeLimit.String(), fmt.Sprintf("--gap=%g", c.Gap)}
+}
+
 // own runs this program's own solver as a process, so that its memory is its own.
 func (c *balanceBenchCmd) own(ctx context.Context, in, out string) (rival.Answer, *float64, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return rival.Answer{}, nil, fmt.Errorf("find this program: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, self, "balance", "solve", in, "--out", out, "--time-limit", c.TimeLimit.String(), "--gap", fmt.Sprint(c.Gap))
+	cmd := exec.CommandContext(ctx, self, c.solveArgs(in, out)...)
 	started := time.Now()
 	var text bytes.Buffer
 	cmd.Stdout = &text

@@ -3,10 +3,15 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"gengheng/internal/balance"
 )
@@ -45,13 +50,16 @@ func TestBalanceExitCodes(t *testing.T) {
 	if got := solve(in, out, time.Minute); got != 0 {
 		t.Errorf("a solvable problem: exit code %d", got)
 	}
-	if got := code((&balanceVerifyCmd{in, out}).Run()); got != 0 {
-		t.Errorf("verify: exit code %d", got)
+	if got := code((&balanceVerifyCmd{Problem: in, Out: out}).Run()); got != exitUnproved {
+		t.Errorf("verify of an optimum that rests on a search: exit code %d", got)
+	}
+	if in, out := write(0), filepath.Join(t.TempDir(), "out"); solve(in, out, time.Minute) != 0 || code((&balanceVerifyCmd{Problem: in, Out: out}).Run()) != 0 {
+		t.Error("an optimum that the bound proves is not verified")
 	}
 	if err := os.WriteFile(filepath.Join(out, "solution.csv"), []byte("unit,selected\na,0\nb,0\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if got := code((&balanceVerifyCmd{in, out}).Run()); got != exitRefused {
+	if got := code((&balanceVerifyCmd{Problem: in, Out: out}).Run()); got != exitRefused {
 		t.Errorf("verify of a violating plan: exit code %d", got)
 	}
 	if got := solve(write(3), out, time.Minute); got != exitInfeasible {
@@ -80,8 +88,11 @@ func TestBalanceExitCodes(t *testing.T) {
 	if got := patches(areas, 8); got != 0 {
 		t.Errorf("a patch rule that both units meet together: exit code %d", got)
 	}
-	if got := code((&balanceVerifyCmd{in, out}).Run()); got != 0 {
-		t.Errorf("verify of its plan: exit code %d", got)
+	if got := code((&balanceVerifyCmd{Problem: in, Out: out}).Run()); got != exitUnproved {
+		t.Errorf("verify of its plan, whose loss no file proves: exit code %d", got)
+	}
+	if got := code((&balanceVerifyCmd{Problem: in, Out: filepath.Join(out, "nothing")}).Run()); got != exitBadInput {
+		t.Errorf("verify of a missing folder: exit code %d", got)
 	}
 	if got := patches(areas, 9); got != exitUnknown {
 		t.Errorf("a patch rule that nothing meets: exit code %d", got)
@@ -93,6 +104,16 @@ func TestBalanceExitCodes(t *testing.T) {
 	if got := code(frontier.Run(context.Background())); got != 0 {
 		t.Errorf("frontier: exit code %d", got)
 	}
+	if other := frontier; true {
+		other.Out = filepath.Join(t.TempDir(), "f.xyz")
+		if got := code(other.Run(context.Background())); got != exitBadInput {
+			t.Errorf("frontier into a file of no known kind: exit code %d", got)
+		}
+		other.Out, other.Problem = frontier.Out, write(3)
+		if got := code(other.Run(context.Background())); got != exitInfeasible {
+			t.Errorf("frontier of an infeasible problem: exit code %d", got)
+		}
+	}
 	if frontier.Lambdas = []float64{-1}; code(frontier.Run(context.Background())) != exitBadInput {
 		t.Error("frontier took a negative λ")
 	}
@@ -101,5 +122,71 @@ func TestBalanceExitCodes(t *testing.T) {
 	err := (&balanceSolveCmd{Problem: write(1), Out: out, TimeLimit: time.Minute}).Run(cancelled)
 	if got := code(err); got != exitUnknown && got != 0 {
 		t.Errorf("cancelled at once: exit code %d", got)
+	}
+	if err != nil && !strings.Contains(err.Error(), "interrupted") {
+		t.Errorf("cancelled at once: %v", err)
+	}
+	frontier.Lambdas = []float64{1}
+	if got := code(frontier.Run(cancelled)); got != exitUnknown {
+		t.Errorf("frontier cancelled at once: exit code %d", got)
+	}
+}
+
+// Ensure options that mean nothing are refused by every command that takes them.
+func TestBalanceRefusesSenselessOptions(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		gap     float64
+		threads int
+		limit   time.Duration
+	}{{math.NaN(), 0, time.Second}, {math.Inf(1), 0, time.Second}, {math.Inf(-1), 0, time.Second}, {2, 0, time.Second}, {0.1, -1, time.Second}, {0.1, 0, 0}} {
+		ctx, dir := context.Background(), t.TempDir()
+		for name, err := range map[string]error{
+			"solve":    (&balanceSolveCmd{Problem: dir, Out: dir, TimeLimit: c.limit, Gap: c.gap, Threads: c.threads}).Run(ctx),
+			"frontier": (&balanceFrontierCmd{Problem: dir, Lambdas: []float64{1}, Out: "f.csv", TimeLimit: c.limit, Gap: c.gap, Threads: c.threads}).Run(ctx),
+			"bench":    (&balanceBenchCmd{TimeLimit: c.limit, Gap: c.gap}).Run(ctx),
+		} {
+			if name == "bench" && c.threads < 0 {
+				continue // it has no such option
+			}
+			var exit *exitError
+			if !errors.As(err, &exit) || exit.code != exitBadInput || !strings.Contains(err.Error(), "--") {
+				t.Errorf("%s took %+v: %v", name, c, err)
+			}
+		}
+	}
+}
+
+// Ensure a long list of names says that it goes on, and that locks are left out
+// where none weigh.
+func TestConflictsAreToldShort(t *testing.T) {
+	t.Parallel()
+	c := balance.Conflict{Missing: 3, MissingWithoutLocks: 3}
+	for k := range 12 {
+		c.Rows = append(c.Rows, balance.RowValue{Constraint: fmt.Sprint("k", k), Multiplier: 1})
+	}
+	if text := conflictText(&c); !strings.Contains(text, "k9 …，") || strings.Contains(text, "k10") || strings.Contains(text, "锁定 0") || strings.Contains(text, "0 locks") {
+		t.Error(text)
+	}
+	c.Rows, c.LockCount, c.Locks = c.Rows[:2], 1, []balance.LockShare{{Unit: "a", Value: 1, Share: 3}}
+	if text := conflictText(&c); strings.Contains(text, "…") || !strings.Contains(text, "相关锁定 1 个：a=1") {
+		t.Error(text)
+	}
+}
+
+// Ensure bench hands a negative gap on to the solver that it starts.
+func TestBenchGapIsOneArgument(t *testing.T) {
+	t.Parallel()
+	c := balanceBenchCmd{TimeLimit: time.Second, Gap: -1}
+	args := c.solveArgs("in", "out")
+	var parsed struct {
+		Balance balanceCmd `cmd:""`
+	}
+	parser, err := kong.New(&parsed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parser.Parse(args); err != nil || parsed.Balance.Solve.Gap != -1 {
+		t.Errorf("%v: %v, gap %g", args, err, parsed.Balance.Solve.Gap)
 	}
 }

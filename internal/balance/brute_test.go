@@ -200,4 +200,9 @@ func tinyProblem(rng *rand.Rand) *Problem {
 	return p
 }
 
-func id(prefix string, i int) string { return prefix + string(rune('a'+i%26)) + string(rune('a'+i/26)) }
+func id(prefix string, i int) string {
+	if i >= 26*26 {
+		return id(prefix+"a", i-26*26)
+	}
+	return prefix + string(rune('a'+i%26)) + string(rune('a'+i/26))
+}

@@ -161,10 +161,63 @@ func gapOf(objective, bound float64) float64 {
 	return (objective - bound) / max(math.Abs(objective), 1e-9)
 }
 
-// rowTolerance is how far a plan may miss constraint k and still obey it; half
-// of what the contract grants, so that another reader's rounding does not matter.
-func rowTolerance(rhs float64) float64 {
-	return 0.5 * max(1e-6, 1e-9*math.Abs(rhs))
+// rowTolerances gives how far a plan may miss each constraint and still obey it:
+// half of what docs/balance.md grants, so that another reader's rounding does not
+// matter. That is 1e-9 of the right-hand side, or 1e-6 where that is more, but
+// never so much that the constraint would ask nothing: at most 1e-6 of its largest
+// number, and 1e-9 of that where no flow, which is only ever known to a rounding
+// error, takes part.
+func rowTolerances(p *Problem) []float64 {
+	size, flows := make([]float64, len(p.Constraints)), make([]bool, len(p.Constraints))
+	for k := range size {
+		size[k] = math.Abs(p.Constraints[k].RHS)
+	}
+	for i := range p.Terms {
+		t := &p.Terms[i]
+		size[t.Constraint] = max(size[t.Constraint], math.Abs(t.Coefficient))
+	}
+	for _, t := range p.FlowTerms {
+		size[t.Constraint] = max(size[t.Constraint], math.Abs(t.Coefficient))
+		flows[t.Constraint] = flows[t.Constraint] || t.Coefficient != 0
+	}
+	for k := range size {
+		floor := min(1e-6, 1e-9*size[k])
+		if flows[k] {
+			floor = min(1e-6, 1e-6*size[k])
+		}
+		size[k] = 0.5 * max(floor, 1e-9*math.Abs(p.Constraints[k].RHS))
+	}
+	return size
+}
+
+// provesOptimal says whether a bound shows that a plan of this objective is best. A
+// bound above it by more than undercut, which the plan's roundings are worth, shows
+// that the plan, within the tolerance, misses what every true plan has to pay for.
+func provesOptimal(objective, bound, undercut float64) bool {
+	tolerance := optimalityTolerance(objective)
+	return objective-bound <= tolerance && bound-objective <= tolerance+undercut
+}
+
+// undercut is what, at the multipliers, a plan saves by missing constraints by no
+// more than decimals lose when they are written as doubles.
+func undercut(p *Problem, s []bool, z, mu []float64) float64 {
+	size, rows := make([]float64, len(p.Constraints)), make([]wide, len(p.Constraints))
+	for i := range p.Terms {
+		if t := &p.Terms[i]; s[t.Unit] {
+			rows[t.Constraint].add(t.Coefficient)
+			size[t.Constraint] += math.Abs(t.Coefficient)
+		}
+	}
+	for _, t := range p.FlowTerms {
+		rows[t.Constraint].addProduct(t.Coefficient, z[t.Flow])
+		size[t.Constraint] += math.Abs(t.Coefficient * z[t.Flow])
+	}
+	worth := 0.0
+	for k := range rows {
+		c := &p.Constraints[k]
+		worth += math.Abs(mu[k]) * min(shortfall(c.Sense, rows[k].value(), c.RHS), 1e-15*(size[k]+math.Abs(c.RHS)))
+	}
+	return worth
 }
 
 // shortfall is how far a row's value is on the wrong side.
@@ -214,9 +267,10 @@ func planValue(p *Problem, s []bool, z []float64) (objective float64, rows []flo
 
 // obeys says whether row values satisfy every constraint.
 func obeys(p *Problem, rows []float64) bool {
+	tolerance := rowTolerances(p)
 	for k := range p.Constraints {
 		c := &p.Constraints[k]
-		if shortfall(c.Sense, rows[k], c.RHS) > rowTolerance(c.RHS) {
+		if shortfall(c.Sense, rows[k], c.RHS) > tolerance[k] {
 			return false
 		}
 	}

@@ -24,7 +24,7 @@ func (r *reduced) sample(share float64) *reduced {
 	for u := range index {
 		index[u] = -1
 	}
-	s := &reduced{p: r.p, rhs: make([]float64, len(r.rhs)), flowRows: r.flowRows, termStart: []int32{0}}
+	s := &reduced{p: r.p, tolerance: r.tolerance, rhs: make([]float64, len(r.rhs)), flowRows: r.flowRows, termStart: []int32{0}}
 	all, some := make([]float64, len(r.rhs)), make([]float64, len(r.rhs))
 	for i, k := range r.termRow {
 		all[k] += math.Abs(r.termVal[i])

@@ -36,7 +36,8 @@ type FrontierPoint struct {
 // Frontier sweeps λ, every point warm from the one before, within the session's
 // options for each. A plan obeys the constraints at every λ, so each is tried at
 // all of them; the costs of the points rise with λ and their borders fall. The
-// points come in order of λ, with copies of equal values left out.
+// points come in order of λ, with copies of equal values left out; when ctx is
+// cancelled, those that were not reached are left out too.
 func Frontier(ctx context.Context, p *Problem, lambdas []float64, opt Options) ([]FrontierPoint, error) {
 	return FrontierFrom(ctx, p, &Solution{}, lambdas, opt, nil)
 }
@@ -69,6 +70,9 @@ func FrontierFrom(ctx context.Context, p *Problem, start *Solution, lambdas []fl
 		plans = append(plans, start.Selected)
 	}
 	for _, lambda := range lambdas {
+		if ctx.Err() != nil {
+			break
+		}
 		if err := s.SetLambda(lambda); err != nil {
 			return nil, err
 		}
@@ -173,7 +177,7 @@ func (s *Session) takeOver(to, from *Solution) {
 	fixedEdges := reduce(s.p).fixedEdges
 	gap, net := gapOf(objective, *to.Bound), gapOf(objective-fixedEdges, *to.Bound-fixedEdges)
 	to.Gap, to.GapNet = &gap, &net
-	if objective-*to.Bound <= optimalityTolerance(objective) {
+	if provesOptimal(objective, *to.Bound, undercut(s.p, to.Selected, to.FlowValues, to.Multipliers)) {
 		to.Status = Optimal
 	}
 }

@@ -28,17 +28,28 @@ func (e *engine) infeasible() *Solution {
 		return nil
 	}
 	tolerance := 0.0
-	for k := range e.p.Constraints {
-		tolerance += 2 * rowTolerance(e.p.Constraints[k].RHS)
+	for _, t := range e.r.tolerance {
+		tolerance += 2 * t
 	}
 	switch {
-	case least.Bound != nil && *least.Bound > tolerance:
+	case least.Multipliers != nil && e.provesContradiction(least.Multipliers):
 		return e.contradiction(least, sides, "multipliers")
 	case least.Status == Optimal && *least.Objective > tolerance:
 		return e.contradiction(least, sides, "search")
 	}
 	e.adopt(least.Selected)
 	return nil
+}
+
+// provesContradiction says whether multipliers alone show that no plan obeys the
+// constraints: one that misses each by what it may makes their sum no more than
+// what that is worth.
+func (e *engine) provesContradiction(mu []float64) bool {
+	worth := 0.0
+	for k, t := range e.r.tolerance {
+		worth += 2 * t * math.Abs(mu[k])
+	}
+	return contractBound(e.p, mu, nil, false) > worth*(1+1e-6)
 }
 
 func (e *engine) deadline() time.Time {
@@ -135,7 +146,7 @@ func (e *engine) contradiction(least *Solution, sides []side, proof string) *Sol
 	}
 	for k := range e.p.Constraints {
 		c := &e.p.Constraints[k]
-		if v := shortfall(c.Sense, rows[k], c.RHS); v > 2*rowTolerance(c.RHS) {
+		if v := shortfall(c.Sense, rows[k], c.RHS); v > 2*e.r.tolerance[k] {
 			m := MissedRow{c.ID, c.Sense.String(), c.RHS, rows[k], v, 0}
 			if least.Multipliers != nil {
 				m.Price = math.Abs(least.Multipliers[k])

@@ -38,23 +38,59 @@ func CheckLocks(p *Problem) []Conflict {
 	if len(p.Constraints) == 0 {
 		return nil
 	}
-	y := contradiction(p)
-	if y == nil {
-		return nil
-	}
+	bare := withoutFlowCosts(p)
 	rows := flowRowsOf(p)
+	named := make([]bool, len(p.Constraints))
 	var found []Conflict
-	for _, part := range conflictParts(p, y) {
-		if c := newConflict(p, rows, part); c != nil {
-			found = append(found, *c)
+	// First by what is missing in the constraints' own units; then, for those too
+	// small to show beside others, as shares of their largest numbers.
+	for own := true; ; own = false {
+		y := contradiction(p, named, own)
+		before := len(found)
+		if y != nil {
+			found = append(found, conflictsOf(bare, rows, y, named)...)
 		}
+		if !own && len(found) == before {
+			return found
+		}
+	}
+}
+
+// conflictsOf takes prices apart into conflicts and notes the constraints in them.
+func conflictsOf(p *Problem, rows [][]lpEntry, y []float64, named []bool) (found []Conflict) {
+	take := func(prices []float64) {
+		c, weights := newConflict(p, rows, prices)
+		if c == nil {
+			return
+		}
+		for k, w := range weights {
+			if w != 0 && named[k] {
+				return
+			}
+		}
+		for k, w := range weights {
+			named[k] = named[k] || w != 0
+		}
+		found = append(found, *c)
+	}
+	for _, part := range conflictParts(p, y) {
+		take(part)
 	}
 	if len(found) == 0 {
-		if c := newConflict(p, rows, y); c != nil {
-			found = append(found, *c)
-		}
+		take(y)
 	}
 	return found
+}
+
+// withoutFlowCosts: what contradicts does so at any cost, and prices must be settled
+// for flows that cost nothing.
+func withoutFlowCosts(p *Problem) *Problem {
+	bare := *p
+	bare.Flows = slices.Clone(p.Flows)
+	for z := range bare.Flows {
+		bare.Flows[z].Cost = 0
+	}
+	return &bare
 }
 
 func flowRowsOf(p *Problem) [][]lpEntry {
@@ -65,10 +101,11 @@ func flowRowsOf(p *Problem) [][]lpEntry {
 	return rows
 }
 
-// contradiction minimises what the constraints miss when each may have any sum
-// that the units reach for it alone; it gives the prices, or nil where nothing
-// is missing.
-func contradiction(p *Problem) []float64 {
+// contradiction minimises what the constraints that are not named yet miss, when
+// each may have any sum that the units reach for it alone: in their own units, or as
+// shares of their largest numbers. It gives the prices, or nil where nothing is
+// missing.
+func contradiction(p *Problem, named []bool, own bool) []float64 {
 	m := len(p.Constraints)
 	low, high, size := make([]float64, m), make([]float64, m), make([]float64, m)
 	for _, t := range p.Terms {
@@ -94,11 +131,17 @@ func contradiction(p *Problem) []float64 {
 	rows := make([][]lpEntry, m)
 	for k := range m {
 		rows[k] = append(rows[k], lpEntry{column(0, low[k]/size[k], high[k]/size[k]), 1})
-		weight := size[k] / unit
-		if p.Constraints[k].Sense != AtMost {
+		weight := 1.0
+		if own {
+			weight = size[k] / unit
+		}
+		if named[k] {
+			weight = 0
+		}
+		if p.Constraints[k].Sense != AtMost || named[k] {
 			rows[k] = append(rows[k], lpEntry{column(weight, 0, math.Inf(1)), 1})
 		}
-		if p.Constraints[k].Sense != AtLeast {
+		if p.Constraints[k].Sense != AtLeast || named[k] {
 			rows[k] = append(rows[k], lpEntry{column(weight, 0, math.Inf(1)), -1})
 		}
 	}
@@ -128,8 +171,12 @@ func contradiction(p *Problem) []float64 {
 	prices := lp.prices(lp.cost)
 	y := make([]float64, m)
 	for k := range y {
-		if v := lp.price(prices, k) * unit / size[k]; math.Abs(v) > 1e-7 {
-			y[k] = v
+		v, least := lp.price(prices, k), 1e-7
+		if own {
+			least *= size[k] / unit
+		}
+		if math.Abs(v) > least {
+			y[k] = v / size[k]
 		}
 	}
 	return y
@@ -172,31 +219,32 @@ func conflictParts(p *Problem, y []float64) [][]float64 {
 	return parts
 }
 
-// newConflict checks the proof in exact sums and names what weighs in it; nil
-// where it proves nothing.
-func newConflict(p *Problem, flowRows [][]lpEntry, prices []float64) *Conflict {
+// newConflict checks the proof in exact sums and names what weighs in it, with the
+// constraints' weights; nil where it proves nothing.
+func newConflict(p *Problem, flowRows [][]lpEntry, prices []float64) (*Conflict, []float64) {
 	largest, y := 0.0, slices.Clone(prices)
 	for _, v := range y {
 		largest = max(largest, math.Abs(v))
 	}
 	if largest == 0 {
-		return nil
+		return nil, nil
 	}
 	for k := range y {
 		y[k] /= largest
 	}
 	y = settle(p, flowRows, y)
 	tolerance := 0.0
-	for k := range y {
-		tolerance += 2 * math.Abs(y[k]) * rowTolerance(p.Constraints[k].RHS)
+	for k, t := range rowTolerances(p) {
+		tolerance += 2 * math.Abs(y[k]) * t
 	}
 	value := contractBound(p, y, nil, false)
 	if !(value > tolerance) {
-		return nil
+		return nil, nil
 	}
-	worth := make([]float64, len(p.Units))
+	worth, size := make([]wide, len(p.Units)), make([]float64, len(p.Units))
 	for _, t := range p.Terms {
-		worth[t.Unit] += y[t.Constraint] * t.Coefficient
+		worth[t.Unit].addProduct(y[t.Constraint], t.Coefficient)
+		size[t.Unit] += math.Abs(y[t.Constraint] * t.Coefficient)
 	}
 	c := &Conflict{Missing: value, Rows: []RowValue{}, Locks: []LockShare{}}
 	for k, v := range y {
@@ -205,16 +253,20 @@ func newConflict(p *Problem, flowRows [][]lpEntry, prices []float64) *Conflict {
 		}
 	}
 	var shares []LockShare
-	all := 0.0
-	for u, w := range worth {
+	without := newSum(value)
+	for u := range worth {
+		w := worth[u].value()
+		if math.Abs(w) <= 1e-12*size[u] {
+			continue // it weighs nothing but for rounding
+		}
 		if fix := p.Units[u].Fixed; fix == FixZero && w > 0 || fix == FixOne && w < 0 {
 			shares = append(shares, LockShare{p.Units[u].ID, int(fix - FixZero), math.Abs(w)})
-			all += math.Abs(w)
+			without.add(-math.Abs(w))
 		}
 	}
 	slices.SortStableFunc(shares, func(a, b LockShare) int { return cmp.Compare(b.Share, a.Share) })
 	c.LockCount = len(shares)
-	c.MissingWithoutLocks = c.Missing - all
+	c.MissingWithoutLocks = without.value()
 	left := c.Missing
 	for _, s := range shares {
 		if left <= 0 {
@@ -223,5 +275,5 @@ func newConflict(p *Problem, flowRows [][]lpEntry, prices []float64) *Conflict {
 		c.Locks = append(c.Locks, s)
 		left -= s.Share
 	}
-	return c
+	return c, y
 }

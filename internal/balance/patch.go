@@ -377,7 +377,7 @@ func (ps *patchSearch) solution(without *Solution, report *PatchReport) *Solutio
 		gap, net := gapOf(objective, *without.Bound), gapOf(objective-fixedEdges, *without.Bound-fixedEdges)
 		most := objective - *without.Bound
 		s.Gap, s.GapNet, report.LossAtMost = &gap, &net, &most
-		if most <= optimalityTolerance(objective) {
+		if provesOptimal(objective, *without.Bound, undercut(ps.p, s.Selected, s.FlowValues, s.Multipliers)) {
 			s.Status = Optimal
 		}
 	}

@@ -100,7 +100,7 @@ func (pl *planner) route(p *plan) bool {
 	if len(p.flows) == 0 {
 		for k := range p.activity {
 			c := &pl.r.p.Constraints[k]
-			if shortfall(c.Sense, p.activity[k], pl.r.rhs[k]) > rowTolerance(c.RHS) {
+			if shortfall(c.Sense, p.activity[k], pl.r.rhs[k]) > pl.r.tolerance[k] {
 				return false
 			}
 		}
@@ -130,7 +130,7 @@ func (pl *planner) rowsHold(p *plan) bool {
 	}
 	for k := range left {
 		c := &pl.r.p.Constraints[k]
-		if shortfall(c.Sense, left[k], pl.r.rhs[k]) > rowTolerance(c.RHS) {
+		if shortfall(c.Sense, left[k], pl.r.rhs[k]) > pl.r.tolerance[k] {
 			return false
 		}
 	}

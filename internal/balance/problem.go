@@ -257,17 +257,32 @@ func (p *Problem) validateFlows() error {
 // checkIDs gives the first entry without an id of its own, and the fault.
 func checkIDs(n int, id func(i int) string, file, column string) error {
 	for i := range n {
-		if id(i) == "" {
+		if zh, en := badID(id(i)); zh != "" {
 			if j := firstTwice(i, id); j >= 0 {
 				return duplicateID(id(j), file, j+2, column)
 			}
-			return &InputError{file, i + 2, column + " 编号为空", column + " id is empty"}
+			return &InputError{file, i + 2, column + " " + zh, column + " " + en}
 		}
 	}
 	if i := firstTwice(n, id); i >= 0 {
 		return duplicateID(id(i), file, i+2, column)
 	}
 	return nil
+}
+
+// badID is a reason to refuse an id: an empty one is no name, and one with control
+// characters (Unicode's Cc: NUL, line ends, …) cannot be told from another by eye.
+func badID(id string) (zh, en string) {
+	if id == "" {
+		return "编号为空", "id is empty"
+	}
+	for i := range len(id) {
+		c := id[i]
+		if c < 0x20 || c == 0x7f || c == 0xc2 && i+1 < len(id) && id[i+1] >= 0x80 && id[i+1] < 0xa0 {
+			return fmt.Sprintf("编号 %q 含控制字符", id), fmt.Sprintf("id %q has a control character", id)
+		}
+	}
+	return "", ""
 }
 
 func duplicateID(id, file string, line int, column string) error {

@@ -3,21 +3,21 @@ package balance
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
-	"unicode/utf8"
 )
 
 // ReadProblem reads a problem folder (docs/balance.md). Anything malformed is
 // refused with an *InputError that names the file, the line and the reason.
 func ReadProblem(dir string) (*Problem, error) {
 	p := &Problem{}
+	if err := CheckFolder(dir); err != nil {
+		return nil, err
+	}
 	if err := p.readHead(dir); err != nil {
 		return nil, err
 	}
@@ -57,30 +57,26 @@ func (p *Problem) readHead(dir string) error {
 	if err != nil {
 		return fileFault(name, err)
 	}
+	if err := encodingFault(name, data); err != nil {
+		return err
+	}
 	var head struct {
-		Format   string   `json:"format"`
-		Name     string   `json:"name"`
-		Constant *float64 `json:"constant"`
+		Format   string  `json:"format"`
+		Name     string  `json:"name,omitempty"`
+		Constant float64 `json:"constant,omitempty"`
 	}
-	if !utf8.Valid(data) {
-		return &InputError{name, 0, "不是 UTF-8 文本", "is not UTF-8 text"}
-	}
-	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff"))))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&head); err != nil {
-		line := 1 + bytes.Count(data[:min(int(dec.InputOffset()), len(data))], []byte("\n"))
-		return &InputError{name, line, "不是合格的 JSON：" + err.Error(), "not a valid problem head: " + err.Error()}
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return &InputError{name, 0, "JSON 之后还有内容", "something follows the JSON object"}
+	bare := bytes.TrimPrefix(data, []byte("\ufeff"))
+	var fault *jsonFault
+	if err := decodeStrict(bare, &head); errors.As(err, &fault) {
+		line := 1 + bytes.Count(bare[:min(int(fault.offset), len(bare))], []byte("\n"))
+		return &InputError{name, line, fault.zh, fault.en}
+	} else if err != nil {
+		return err
 	}
 	if head.Format != Format {
 		return &InputError{name, 0, fmt.Sprintf("format 应为 %q，实为 %q", Format, head.Format), fmt.Sprintf("format must be %q, is %q", Format, head.Format)}
 	}
-	p.Name = head.Name
-	if head.Constant != nil {
-		p.Constant = *head.Constant
-	}
+	p.Name, p.Constant = head.Name, head.Constant
 	if reason := badNumber(p.Constant); reason != nil {
 		return reason.at(name, 0, "constant")
 	}
@@ -178,6 +174,29 @@ func (p *Problem) readFlowTerms(dir string, rows, flows *idIndex) (lines []int32
 func missing(dir, name string) bool {
 	_, err := os.Stat(filepath.Join(dir, name))
 	return errors.Is(err, fs.ErrNotExist)
+}
+
+// CheckFolder refuses a folder that is not there: that its first file is missing
+// would be true and of no help.
+func CheckFolder(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &InputError{dir, 0, "文件夹不存在", "there is no such folder"}
+	case err != nil:
+		return fmt.Errorf("%s：读取失败 · cannot be read: %w", dir, err)
+	case !info.IsDir():
+		return &InputError{dir, 0, "不是文件夹", "is not a folder"}
+	}
+	return nil
+}
+
+// encodingFault refuses what spreadsheets write as "Unicode text".
+func encodingFault(name string, data []byte) error {
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		return &InputError{name, 0, "是 UTF-16 编码，请另存为 UTF-8", "is UTF-16 text; save it as UTF-8"}
+	}
+	return nil
 }
 
 func fileFault(name string, err error) error {

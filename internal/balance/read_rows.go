@@ -23,6 +23,9 @@ func readRows[T any](dir, name string, header []string, take func(*record) T) (r
 	if err != nil {
 		return nil, nil, fileFault(name, err)
 	}
+	if err := encodingFault(name, data); err != nil {
+		return nil, nil, err
+	}
 	return parseRows(unsafe.String(unsafe.SliceData(data), len(data)), name, header, readChunk, take)
 }
 

@@ -16,6 +16,8 @@ type reduced struct {
 	cost []float64 // of s = 1: own cost and borders with fixed neighbours
 	rhs  []float64 // less what the fixed units give
 
+	tolerance []float64 // how far a plan may miss each row (rowTolerances)
+
 	termStart []int32 // rows of free unit u: termStart[u] … termStart[u+1]
 	termRow   []int32
 	termVal   []float64
@@ -54,6 +56,7 @@ func reduce(p *Problem) *reduced {
 		r.cost[u] = ownCost[u].value()
 	}
 	r.contractTerms()
+	r.tolerance = rowTolerances(p)
 	r.buildAdjacency()
 	r.flowRows = make([][]lpEntry, len(p.Flows))
 	for _, t := range p.FlowTerms {

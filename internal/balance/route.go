@@ -78,7 +78,7 @@ func (rt *router) shortfalls(into []float64) (total float64) {
 		j := int32(rt.flows + 2*k)
 		v := max(0, rt.lp.value(j)) + max(0, rt.lp.value(j+1))
 		into[k] = v * rt.sc.sigma[k]
-		if into[k] <= rowTolerance(rt.r.p.Constraints[k].RHS) {
+		if into[k] <= rt.r.tolerance[k] {
 			into[k] = 0
 		}
 		total += into[k] / rt.sc.sigma[k]

@@ -15,7 +15,7 @@ import (
 // bound, changed right-hand sides and growing cut sets need.
 //
 // Its floating-point answer is not trusted: safeBound derives a lower bound
-// from the row prices by interval arithmetic over the boxes alone.
+// from the row prices by a sum over the boxes alone.
 type simplex struct {
 	n, m     int
 	cols     [][]lpEntry // of structural variables; index = row

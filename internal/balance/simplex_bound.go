@@ -38,7 +38,7 @@ func (l *simplex) safeBound(y []float64) float64 {
 	return sum - 1e-14*size
 }
 
-// provesInfeasible checks the verdict of the last run by interval arithmetic: a
+// provesInfeasible checks the verdict of the last run by sums of its own: a
 // combination of rows that no point of the boxes satisfies.
 func (l *simplex) provesInfeasible() bool {
 	r, _ := l.leavingRow()

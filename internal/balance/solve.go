@@ -11,7 +11,7 @@ import (
 )
 
 // Version names the engine in certificates; it changes when answers may.
-const Version = "gengheng-balance 0.5"
+const Version = "gengheng-balance 0.6"
 
 // Options steers Solve. The zero value means the defaults of the command line:
 // 60 s, a gap of 0.0001, all processors, seed 0.
@@ -386,21 +386,25 @@ func (e *engine) fillPlan(s *Solution) {
 	}
 	s.Status = Feasible
 	s.Objective = &objective
+	saved := 0.0
 	if s.Bound != nil {
 		gap := gapOf(objective, e.bound)
 		net := gapOf(objective-e.r.fixedEdges, e.bound-e.r.fixedEdges)
 		s.Gap, s.GapNet = &gap, &net
-		if objective-e.bound <= optimalityTolerance(objective) {
+		saved = undercut(e.p, s.Selected, s.FlowValues, s.Multipliers)
+		if provesOptimal(objective, e.bound, saved) {
 			s.Status = Optimal
 		}
 	}
 	switch {
+	case s.Bound != nil && e.bound > objective+saved+optimalityTolerance(objective):
+		// The plan lives on the tolerance: it is not the optimum of anything.
 	case e.exhausted:
 		s.Status = Optimal
 		if value := objective - optimalityTolerance(objective); s.Bound == nil || value > e.bound {
 			s.BoundStronger = &StrongerBound{value, "exhausted branch and bound with rounding cuts over " + e.provedOver}
 		}
-	case e.tree > e.bound:
+	case e.tree > e.bound && objective > e.bound:
 		s.BoundStronger = &StrongerBound{min(e.tree, objective), e.treeFrom}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -37,6 +38,16 @@ func (r *record) refuse(zh, en string) {
 }
 
 func (r *record) number(column int) float64 {
+	v := r.finite(column)
+	if reason := badNumber(v); reason != nil {
+		r.refuse(r.header[column]+" "+reason.zh, r.header[column]+" "+reason.en)
+	}
+	return v
+}
+
+// finite is a number of any size: a multiplier may be larger than what a problem
+// may hold.
+func (r *record) finite(column int) float64 {
 	v, reason := parseNumber(r.field[column])
 	if reason != nil {
 		r.refuse(r.header[column]+" "+reason.zh, r.header[column]+" "+reason.en)
@@ -46,8 +57,8 @@ func (r *record) number(column int) float64 {
 
 // id is the name of something new.
 func (r *record) id(column int) string {
-	if r.field[column] == "" {
-		r.refuse(r.header[column]+" 编号为空", r.header[column]+" id is empty")
+	if zh, en := badID(r.field[column]); zh != "" {
+		r.refuse(r.header[column]+" "+zh, r.header[column]+" "+en)
 	}
 	return r.field[column]
 }
@@ -73,8 +84,8 @@ func (r *record) lookup(column int, index *idIndex) int32 {
 	return at
 }
 
-// parseNumber takes plain decimals only: Go's own parser would also take hex,
-// underscores, "inf" and "nan".
+// parseNumber takes decimals, with an exponent if need be: Go's own parser would
+// also take hex, underscores, "inf" and "nan".
 func parseNumber(s string) (float64, *numberFault) {
 	if v, ok := shortDecimal(s); ok {
 		return v, nil
@@ -93,7 +104,10 @@ func parseNumber(s string) (float64, *numberFault) {
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
 		return 0, &numberFault{fmt.Sprintf("%q 不是十进制数", s), fmt.Sprintf("%q is not a decimal number", s)}
 	}
-	return v, badNumber(v)
+	if math.IsInf(v, 0) {
+		return 0, &numberFault{"不是有限数", "is not a finite number"}
+	}
+	return v, nil
 }
 
 // tens are the powers of ten that are doubles and keep shortDecimal exact.
@@ -138,6 +152,9 @@ func readTable(dir, name string, header []string, take func(*record)) error {
 	if err != nil {
 		return fileFault(name, err)
 	}
+	if err := encodingFault(name, data); err != nil {
+		return err
+	}
 	return parseText(unsafe.String(unsafe.SliceData(data), len(data)), name, header, take)
 }
 
@@ -145,6 +162,9 @@ func parseTable(in io.Reader, name string, header []string, take func(*record)) 
 	data, err := io.ReadAll(in)
 	if err != nil {
 		return fmt.Errorf("%s：读取失败 · cannot be read: %w", name, err)
+	}
+	if err := encodingFault(name, data); err != nil {
+		return err
 	}
 	return parseText(unsafe.String(unsafe.SliceData(data), len(data)), name, header, take)
 }
@@ -237,6 +257,9 @@ func (r *record) accept(first bool, take func(*record)) error {
 }
 
 func checkHeader(r *record, header []string) error {
+	if !utf8.ValidString(strings.Join(r.field, ",")) {
+		return &InputError{r.file, r.line, "不是 UTF-8 文本", "is not UTF-8 text"}
+	}
 	r.field[0] = string(bytes.TrimPrefix([]byte(r.field[0]), []byte("\ufeff")))
 	if len(r.field) == len(header) {
 		same := true

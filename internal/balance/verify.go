@@ -1,22 +1,22 @@
 package balance
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // This file is the independent verifier. It uses the file reader of the engine
 // and nothing else of it: its sums, its bound and its tests are its own.
 
 // Report is what VerifyDir found. Faults is empty when everything it could check
-// is right; Unchecked names the claims that files alone cannot prove.
+// is right; Unchecked names the claims that files alone do not prove.
 type Report struct {
-	Status    Status   `json:"status"`
+	Status    Status   `json:"status"`    // as claimed
+	Proved    Status   `json:"proved"`    // what the files prove of it; empty with a fault
 	Objective *float64 `json:"objective"` // recomputed
 	Bound     *float64 `json:"bound"`     // recomputed
 	Checked   []string `json:"checked"`
@@ -28,27 +28,51 @@ type Report struct {
 // names each.
 var ErrNotVerified = errors.New("验证未通过 · the solution is not verified")
 
+// VerifyOptions say what VerifyDirWith is told beyond the two folders.
+type VerifyOptions struct {
+	PatchAreas string   // the areas' file that the patch rule went by; empty: the rule is not checked
+	MinPatch   *float64 // the least area that was asked for; nil takes patch.json's word for it
+}
+
 // VerifyDir checks a solution folder against its problem folder from the files
 // alone (docs/balance.md, "Verifying"). The error is an *InputError when the
-// problem cannot be read, and wraps ErrNotVerified when the solution is wrong.
+// problem cannot be read or there is no such folder, and wraps ErrNotVerified when
+// the solution is wrong.
 func VerifyDir(problemDir, outDir string) (Report, error) {
+	return VerifyDirWith(problemDir, outDir, VerifyOptions{})
+}
+
+// VerifyDirWith is VerifyDir with options.
+func VerifyDirWith(problemDir, outDir string, opt VerifyOptions) (Report, error) {
 	p, err := ReadProblem(problemDir)
 	if err != nil {
 		return Report{}, err
 	}
-	v := &verifier{p: p, dir: outDir, row: map[string]int{}, flow: map[string]int{}}
+	if err := CheckFolder(outDir); err != nil {
+		return Report{}, err
+	}
+	v := &verifier{p: p, dir: outDir, opt: opt, row: map[string]int{}, flow: map[string]int{}}
+	if opt.PatchAreas != "" {
+		rule, err := ReadPatchAreas(opt.PatchAreas, p)
+		if err != nil {
+			return Report{}, err
+		}
+		v.rule = &rule
+	}
 	for i := range p.Constraints {
 		v.row[p.Constraints[i].ID] = i
 	}
 	for i := range p.Flows {
 		v.flow[p.Flows[i].ID] = i
 	}
+	v.setGranted()
 	v.report.Checked, v.report.Unchecked, v.report.Faults = []string{}, []string{}, []string{}
 	if v.present("edge_flows.csv") {
 		v.readAhead()
 	}
 	v.verify()
 	if len(v.report.Faults) > 0 {
+		v.report.Proved = ""
 		return v.report, fmt.Errorf("%w：%s", ErrNotVerified, v.report.Faults[0])
 	}
 	return v.report, nil
@@ -59,12 +83,50 @@ type verifier struct {
 	dir             string
 	unit, row, flow map[string]int
 	ahead           chan edgeFlowFile
+	opt             VerifyOptions
+	rule            *PatchRule
+	granted         []float64 // how far a plan may miss each constraint
+	missed, rowSize []float64 // how far it does, and the sizes of what each is the sum of
+	undercut        float64   // what the plan saves by rounding errors
+	selected        []bool    // the plan
+	multipliers     []float64
+	boundSize       float64 // the sizes of what the bound is the sum of
 	report          Report
-	slack           float64 // what a plan within the rows' tolerance may undercut the bound by
+}
+
+// setGranted works out how far a plan may miss each constraint: 1e-9 of the
+// right-hand side, or 1e-6 where that is more; but never more than 1e-6 of the
+// constraint's largest number, or 1e-9 of it where no flow takes part, so that no
+// constraint is so small that it asks nothing.
+func (v *verifier) setGranted() {
+	m := len(v.p.Constraints)
+	v.granted = make([]float64, m)
+	largest, share := make([]float64, m), make([]float64, m)
+	for k := range largest {
+		largest[k], share[k] = math.Abs(v.p.Constraints[k].RHS), 1e-9
+	}
+	for i := range v.p.Terms {
+		t := &v.p.Terms[i]
+		largest[t.Constraint] = math.Max(largest[t.Constraint], math.Abs(t.Coefficient))
+	}
+	for _, t := range v.p.FlowTerms {
+		if t.Coefficient != 0 {
+			largest[t.Constraint] = math.Max(largest[t.Constraint], math.Abs(t.Coefficient))
+			share[t.Constraint] = 1e-6
+		}
+	}
+	for k := range largest {
+		v.granted[k] = math.Max(1e-9*math.Abs(v.p.Constraints[k].RHS), math.Min(1e-6, share[k]*largest[k]))
+	}
 }
 
 func (v *verifier) fault(format string, args ...any) {
 	v.report.Faults = append(v.report.Faults, fmt.Sprintf(format, args...))
+}
+
+// unchecked names a claim that the files do not prove.
+func (v *verifier) unchecked(format string, args ...any) {
+	v.report.Unchecked = append(v.report.Unchecked, fmt.Sprintf(format, args...))
 }
 
 func (v *verifier) checked(format string, args ...any) {
@@ -101,8 +163,16 @@ func (t *tally) times(a, b float64) {
 
 func (t *tally) total() float64 { return t.sum + t.rest }
 
-func agree(a, b, relative, absolute float64) bool {
-	return math.Abs(a-b) <= max(absolute, relative*max(math.Abs(a), math.Abs(b)))
+// rounding is what a sum may differ by from the true one, as a share of the sizes
+// of its terms: a few units in the last place of a double. It is what figures that
+// can be recomputed are held to (docs/balance.md, "Verifying").
+const rounding = 1e-15
+
+// same says whether two figures are equal but for rounding, and for a share of
+// theirs that is granted.
+func same(a, b, size, share float64) bool {
+	const least = 1e-300 // below it doubles lose their digits
+	return math.Abs(a-b) <= least+rounding*size+share*math.Max(math.Abs(a), math.Abs(b))
 }
 
 func (v *verifier) readJSON(name string, into any) bool {
@@ -111,14 +181,8 @@ func (v *verifier) readJSON(name string, into any) bool {
 		v.fault("%s 无法读取 · cannot be read: %v", name, err)
 		return false
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(into); err != nil {
+	if err := decodeStrict(data, into); err != nil {
 		v.fault("%s 格式错误 · malformed: %v", name, err)
-		return false
-	}
-	if dec.More() {
-		v.fault("%s 之后还有内容 · something follows the JSON object", name)
 		return false
 	}
 	return true
@@ -135,50 +199,67 @@ func (v *verifier) verify() {
 		return
 	}
 	v.report.Status = c.Status
+	if c.Seconds < 0 || c.Iterations < 0 || strings.TrimSpace(c.Version) == "" {
+		v.fault("certificate.json 的 seconds、iterations 不能为负，version 不能为空 · seconds and iterations must not be negative, version must not be empty")
+	}
 	switch c.Status {
 	case Optimal, Feasible:
+		v.refuseFiles(&c, "infeasibility.json")
 		v.verifyPlan(&c)
 	case Infeasible:
-		v.refuseFiles(&c, "solution.csv")
+		v.refuseFiles(&c, "solution.csv", "flows.csv", "multipliers.csv", "edge_flows.csv")
+		v.refuseFigures(&c)
+		if c.Bound != nil {
+			v.fault("status 为 infeasible 时不应有 bound · bound must be null")
+		}
 		v.verifyInfeasibility()
 	case Unknown:
-		v.refuseFiles(&c, "solution.csv", "infeasibility.json")
+		v.refuseFiles(&c, "solution.csv", "flows.csv", "infeasibility.json")
+		v.refuseFigures(&c)
 		v.verifyBound(&c)
+		v.report.Proved = Unknown
 	default:
 		v.fault("certificate.json 的 status 未知 %q · unknown status", c.Status)
+		return
 	}
+	v.verifyPatch(&c)
 }
 
-// refuseFiles: a problem without a plan has none of its figures.
+// refuseFiles refuses files that a solution of this status does not have.
 func (v *verifier) refuseFiles(c *Certificate, names ...string) {
 	for _, name := range names {
 		if v.present(name) {
 			v.fault("status 为 %s 时不应有 %s · %s must not be there", c.Status, name, name)
 		}
 	}
-	if c.Objective != nil || c.Gap != nil || c.GapNet != nil {
-		v.fault("status 为 %s 时不应有 objective、gap · objective and gaps must be null", c.Status)
+}
+
+// refuseFigures: a problem without a plan has none of its figures.
+func (v *verifier) refuseFigures(c *Certificate) {
+	if c.Objective != nil || c.Gap != nil || c.GapNet != nil || c.BoundStronger != nil {
+		v.fault("status 为 %s 时不应有 objective、gap、bound_stronger · objective, gaps and bound_stronger must not be there", c.Status)
 	}
 }
 
 func (v *verifier) verifyPlan(c *Certificate) {
-	if v.present("infeasibility.json") {
-		v.fault("有方案时不应有 infeasibility.json · infeasibility.json must not be there")
-	}
 	selected, ok := v.readSelection()
 	flows, okFlows := v.readAmounts("flows.csv", "flow", "value", v.flow)
 	if !ok || !okFlows {
 		return
 	}
+	v.selected = selected
+	before := len(v.report.Faults)
 	v.checkFixed(selected)
 	v.checkFlowBoxes(flows)
-	before := len(v.report.Faults)
-	objective, net, rows := v.evaluate(selected, flows)
+	all, borders, rows := v.evaluate(selected, flows)
+	objective := all.total()
 	v.report.Objective = &objective
-	for k, value := range rows {
+	for k := range rows {
 		con := &v.p.Constraints[k]
-		if miss := missedBy(con, value); miss > max(1e-6, 1e-9*math.Abs(con.RHS)) {
-			v.fault("约束 %q 未满足：左边 %.10g，应 %s %.10g · constraint violated by %.3g", con.ID, value, con.Sense, con.RHS, miss)
+		miss := missedBy(con, rows[k].total())
+		v.missed, v.rowSize = append(v.missed, miss), append(v.rowSize, rows[k].size+math.Abs(con.RHS))
+		if miss > v.granted[k] {
+			v.fault("约束 %q 未满足：左边 %.10g，应 %s %.10g · constraint violated by %.3g", con.ID, rows[k].total(), con.Sense, con.RHS, miss)
 		}
 	}
 	v.agreed(before, "%d 个单元、%d 个流量、%d 条约束均满足 · plan obeys all constraints", len(selected), len(flows), len(rows))
@@ -187,17 +268,19 @@ func (v *verifier) verifyPlan(c *Certificate) {
 		return
 	}
 	before = len(v.report.Faults)
-	if !agree(*c.Objective, objective, 1e-9, 1e-6) {
+	if !same(*c.Objective, objective, all.size, 0) {
 		v.fault("objective 应为 %.17g，证书为 %.17g · objective differs from the plan's", objective, *c.Objective)
 	}
 	v.agreed(before, "目标值 %.10g 重算一致 · objective recomputed", objective)
+	v.report.Proved = Feasible
 	v.verifyBound(c)
 	if c.Bound != nil {
-		v.verifyGaps(c, objective, objective-net)
+		v.verifyGaps(c, borders.total())
 	} else if c.Gap != nil || c.GapNet != nil {
 		v.fault("没有 bound 却有 gap · a gap without a bound")
 	}
-	v.verifyStronger(c, objective)
+	v.verifyStronger(c)
+	v.verifyOptimal(c)
 }
 
 // missedBy is how far value is on the wrong side of the constraint.
@@ -231,10 +314,9 @@ func (v *verifier) checkFlowBoxes(flows []float64) {
 	}
 }
 
-// evaluate recomputes the objective, its part without borders between two fixed
-// units, and the rows.
-func (v *verifier) evaluate(selected []bool, flows []float64) (objective, net float64, rows []float64) {
-	var all, borders tally
+// evaluate recomputes the objective, the weight of borders between two fixed units
+// in it, and the rows.
+func (v *verifier) evaluate(selected []bool, flows []float64) (all, borders tally, rows []tally) {
 	all.plus(v.p.Constant)
 	for i := range v.p.Units {
 		if selected[i] {
@@ -254,176 +336,17 @@ func (v *verifier) evaluate(selected []bool, flows []float64) (objective, net fl
 			borders.plus(e.Weight)
 		}
 	}
-	sums := make([]tally, len(v.p.Constraints))
+	rows = make([]tally, len(v.p.Constraints))
 	for _, t := range v.p.Terms {
 		if selected[t.Unit] {
-			sums[t.Constraint].plus(t.Coefficient)
+			rows[t.Constraint].plus(t.Coefficient)
 		}
 	}
 	for i, z := range flows {
 		all.times(v.p.Flows[i].Cost, z)
 	}
 	for _, t := range v.p.FlowTerms {
-		sums[t.Constraint].times(t.Coefficient, flows[t.Flow])
+		rows[t.Constraint].times(t.Coefficient, flows[t.Flow])
 	}
-	for k := range sums {
-		rows = append(rows, sums[k].total())
-	}
-	return all.total(), all.total() - borders.total(), rows
-}
-
-// verifyBound recomputes the certificate's sum from multipliers.csv and
-// edge_flows.csv.
-func (v *verifier) verifyBound(c *Certificate) {
-	if c.Bound == nil {
-		for _, name := range []string{"multipliers.csv", "edge_flows.csv"} {
-			if v.present(name) {
-				v.fault("有 %s 却没有 bound · %s without a bound", name, name)
-			}
-		}
-		v.report.Unchecked = append(v.report.Unchecked, "没有下界 · there is no bound")
-		return
-	}
-	if v.ahead == nil {
-		v.readAhead() // to say that it is missing
-	}
-	mu, ok := v.readAmounts("multipliers.csv", "constraint", "multiplier", v.row)
-	f, okFlows := v.readEdgeFlows()
-	if !ok || !okFlows || !v.checkSigns(mu) {
-		return
-	}
-	bound, sure := v.sum(mu, f, true)
-	if !sure {
-		return
-	}
-	v.report.Bound = &bound
-	for k, m := range mu {
-		v.slack += math.Abs(m) * max(1e-6, 1e-9*math.Abs(v.p.Constraints[k].RHS))
-	}
-	before := len(v.report.Faults)
-	if !agree(*c.Bound, bound, 1e-9, 1e-9) {
-		v.fault("bound 应为 %.17g，证书为 %.17g · the bound is not what the multipliers and flows give", bound, *c.Bound)
-	}
-	v.agreed(before, "下界 %.10g 由乘子和边流量重算一致 · bound recomputed from %d multipliers and %d edge flows", bound, len(mu), len(f))
-}
-
-func (v *verifier) checkSigns(mu []float64) bool {
-	for k, m := range mu {
-		con := &v.p.Constraints[k]
-		if (con.Sense == AtLeast && m < 0) || (con.Sense == AtMost && m > 0) {
-			v.fault("约束 %q（%s）的乘子符号错误：%g · multiplier of the wrong sign", con.ID, con.Sense, m)
-			return false
-		}
-	}
-	return true
-}
-
-// sum is the certificate's bound; false when a flow without a limit makes it −∞.
-// Without costs it is the proof that the constraints contradict each other.
-func (v *verifier) sum(mu, f []float64, costs bool) (float64, bool) {
-	units, flows := make([]tally, len(v.p.Units)), make([]tally, len(v.p.Flows))
-	var all tally
-	if costs {
-		all.plus(v.p.Constant)
-		for i := range units {
-			units[i].plus(v.p.Units[i].Cost)
-		}
-		for i := range flows {
-			flows[i].plus(v.p.Flows[i].Cost)
-		}
-	}
-	for k := range mu {
-		all.times(mu[k], v.p.Constraints[k].RHS)
-	}
-	for _, t := range v.p.Terms {
-		units[t.Unit].times(-mu[t.Constraint], t.Coefficient)
-	}
-	for _, t := range v.p.FlowTerms {
-		flows[t.Flow].times(-mu[t.Constraint], t.Coefficient)
-	}
-	for i, x := range f {
-		units[v.p.Edges[i].A].plus(x)
-		if b := v.p.Edges[i].B; b >= 0 {
-			units[b].plus(-x)
-		}
-	}
-	for i := range flows {
-		price := flows[i].total()
-		if price >= 0 {
-			continue
-		}
-		if math.IsInf(v.p.Flows[i].Upper, 1) {
-			v.fault("流量 %q 无上限而约化费用为负（%g），下界为 −∞ · unlimited flow with a negative reduced cost", v.p.Flows[i].ID, price)
-			return 0, false
-		}
-		all.times(price, v.p.Flows[i].Upper)
-	}
-	for i := range units {
-		price := units[i].total()
-		if v.p.Units[i].Fixed == FixOne || (v.p.Units[i].Fixed == Free && price < 0) {
-			all.plus(units[i].sum)
-			all.plus(units[i].rest)
-		}
-	}
-	return all.total(), true
-}
-
-func (v *verifier) verifyGaps(c *Certificate, objective, borders float64) {
-	if v.report.Bound == nil {
-		return
-	}
-	before := len(v.report.Faults)
-	bound := *v.report.Bound
-	tolerance := 1e-9 * max(1, math.Abs(objective), math.Abs(bound))
-	if bound > objective+tolerance+v.slack {
-		v.fault("下界 %.17g 大于目标值 %.17g，两者不能同真 · the bound exceeds the objective", bound, objective)
-	}
-	gap := func(o, b float64) float64 { return (o - b) / max(math.Abs(o), 1e-9) }
-	for _, g := range []struct {
-		name string
-		in   *float64
-		want float64
-		size float64
-	}{
-		{"gap", c.Gap, gap(objective, bound), math.Abs(objective)},
-		{"gap_net", c.GapNet, gap(objective-borders, bound-borders), math.Abs(objective - borders)},
-	} {
-		if g.in == nil {
-			v.fault("certificate.json 缺少 %s · %s is missing", g.name, g.name)
-		} else if !agree(*g.in, g.want, 1e-6, 4e-9*max(1, math.Abs(objective), math.Abs(bound))/max(g.size, 1e-9)) {
-			v.fault("%s 应为 %.10g，证书为 %.10g · %s differs", g.name, g.want, *g.in, g.name)
-		}
-	}
-	v.agreed(before, "gap %.6g、gap_net %.6g 重算一致 · gaps recomputed", *orZero(c.Gap), *orZero(c.GapNet))
-	if c.Status == Optimal && objective-bound > tolerance && c.BoundStronger == nil {
-		v.fault("status 为 optimal，但下界 %.17g 未达目标值 %.17g · optimal is not proved", bound, objective)
-	}
-}
-
-func orZero(x *float64) *float64 {
-	if x == nil {
-		return new(float64)
-	}
-	return x
-}
-
-func (v *verifier) verifyStronger(c *Certificate, objective float64) {
-	s := c.BoundStronger
-	if s == nil {
-		return
-	}
-	tolerance := 1e-9 * max(1, math.Abs(objective))
-	if s.Value > objective+tolerance {
-		v.fault("bound_stronger %.17g 大于目标值 %.17g · bound_stronger exceeds the objective", s.Value, objective)
-	}
-	if v.report.Bound != nil && s.Value < *v.report.Bound-tolerance {
-		v.fault("bound_stronger %.17g 小于 bound · bound_stronger is below the bound", s.Value)
-	}
-	if c.Status == Optimal && s.Value < objective-2*tolerance && (v.report.Bound == nil || objective-*v.report.Bound > tolerance) {
-		v.fault("status 为 optimal，但 bound_stronger %.17g 未达目标值 · optimal is not proved", s.Value)
-	}
-	if s.RestsOn == "" {
-		v.fault("bound_stronger 未说明依据 · bound_stronger does not say what it rests on")
-	}
-	v.report.Unchecked = append(v.report.Unchecked, fmt.Sprintf("bound_stronger %.10g 依据 %s，文件不能证明 · rests on more than the files prove", s.Value, s.RestsOn))
+	return all, borders, rows
 }

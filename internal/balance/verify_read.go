@@ -69,7 +69,7 @@ func (v *verifier) readAmounts(name, key, value string, index map[string]int) ([
 		case seen[i]:
 			r.refuse("编号重复", "id stands twice")
 		default:
-			seen[i], amounts[i] = true, r.number(1)
+			seen[i], amounts[i] = true, r.finite(1)
 		}
 	})
 	return amounts, v.complete(name, err, seen)

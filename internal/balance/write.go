@@ -129,12 +129,13 @@ func bit(b bool) string {
 	return "0"
 }
 
-// decimal is the shortest text that reads back as the same double; -0 is 0.
+// decimal is the shortest decimal, without exponent, that reads back as the same
+// double; -0 is 0.
 func decimal(v float64) string {
 	if v == 0 {
 		return "0"
 	}
-	return strconv.FormatFloat(v, 'g', -1, 64)
+	return strconv.FormatFloat(v, 'f', -1, 64)
 }
 
 type table struct {

@@ -25,6 +25,9 @@ type Options struct {
 // folder holds and the problem does not. Anything malformed is refused with a
 // *balance.InputError that names the file, the line and the reason.
 func Read(dir string, opt Options) (*balance.Problem, []string, error) {
+	if err := balance.CheckFolder(dir); err != nil {
+		return nil, nil, err
+	}
 	set, err := readSettings(dir)
 	if err != nil {
 		return nil, nil, err
