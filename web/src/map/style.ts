@@ -36,6 +36,9 @@ const own = ['parcels', 'candidates_in', 'candidates_out', 'townships', 'finding
 /** Collections that are shown at first: the survey, what was declared, and the three control lines. */
 export const atFirst = ['parcels', 'candidates_in', 'candidates_out', 'townships', 'STBHHX', 'YJJBNTTB', 'CZKFBJ']
 
+/** The hatches of the three control lines, which are often seen together. */
+const fixed: Record<string, Hatch> = { YJJBNTTB: 'rising', STBHHX: 'crossed', CZKFBJ: 'upright' }
+
 /** The constraint layers of a county, each with the hatch that it always has there. */
 export function constraintsOf(legend: Legend): ConstraintLook[] {
   const list = legend.overlays.filter((o) => !own.includes(o.collection)).sort((a, b) => (a.collection < b.collection ? -1 : 1))
@@ -44,7 +47,7 @@ export function constraintsOf(legend: Legend): ConstraintLook[] {
   return list.map((o) => {
     const n = used.get(o.colour) ?? [...o.collection].reduce((sum, c) => sum + c.charCodeAt(0), 0)
     used.set(o.colour, n + 1)
-    return { id: o.collection, title: o.title, colour: o.colour, hatch: hatches[n % hatches.length]! }
+    return { id: o.collection, title: o.title, colour: o.colour, hatch: fixed[o.collection] ?? hatches[n % hatches.length]! }
   })
 }
 
