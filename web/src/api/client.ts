@@ -62,7 +62,9 @@ export function faultOf(err: unknown): Fault {
 /** A problem (RFC 9457) as a fault. */
 function ofProblem(problem: unknown, response: Response): Fault {
   const p = typeof problem === 'object' && problem !== null ? (problem as Partial<Schemas['Problem']>) : {}
-  const detail = [p.detail, p.hint].filter(Boolean).join(' ')
+  // what is missing is listed one by one; of very many the first say enough
+  const each = (p.errors ?? []).slice(0, 8).join('；') + ((p.errors?.length ?? 0) > 8 ? `；… 共 ${p.errors?.length} 条` : '')
+  const detail = [p.detail, p.hint, each].filter(Boolean).join(' ')
   return new Fault(p.title ?? `服务答复 ${response.status}`, detail || '请稍后重试。 Try again later.', response.status)
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { changed, draftOf, wrongs } from './options'
+import { changed, draftOf, over, wrongs } from './options'
 import type { Options } from './plans'
 
 const options: Options = {
@@ -21,11 +21,21 @@ describe('changed', () => {
     to.not_chosen = 'in/A，out/B'
     expect(changed(from, to)).toEqual({ chosen: [], not_chosen: ['in/A', 'out/B'] })
   })
+  it('writes areas with two decimals', () => {
+    const d = draftOf(options)
+    d.quotas = [{ township: '', direction: 'in', measure: 'area', min_m2: '1200', max_m2: '1500.5' }]
+    expect(changed(draftOf(options), d).quotas).toEqual([{ direction: 'in', measure: 'area', min_m2: '1200.00', max_m2: '1500.50' }])
+  })
   it('leaves to the rulebook what is blank', () => {
     const d = draftOf(undefined)
     d.numbers.lambda = '2.5'
     expect(changed(draftOf(undefined), d)).toEqual({ lambda: 2.5 })
   })
+})
+
+describe('over', () => {
+  it('lays what a plan says over the rulebook, clause by clause', () => expect(over(options, { lambda: 2, weights: { 'IN-P1': 5 } })).toMatchObject({ lambda: 2, in_cost: 200, weights: { 'IN-P1': 5, 'OUT-P1': 120 } }))
+  it('makes nothing up where the rulebook is not known', () => expect(draftOf(over(undefined, { chosen: ['in/A'] }))).toMatchObject({ chosen: 'in/A', weights: {}, enforce: undefined }))
 })
 
 describe('wrongs', () => {

@@ -25,12 +25,12 @@ export interface QuotaDraft {
 export const numberNames = ['lambda', 'transfer_cost', 'in_cost', 'refusal_cost', 'min_patch_m2', 'track_width_m', 'time_limit_s', 'gap'] as const
 export type NumberName = (typeof numberNames)[number]
 
-/** The fields as a plan has them; without a plan all are left to the rulebook. */
-export function draftOf(o: Options | undefined): Draft {
+/** The fields as a plan has them; what is not known is left to the rulebook. */
+export function draftOf(o: Partial<Options> | undefined): Draft {
   return {
-    numbers: Object.fromEntries(numberNames.map((n) => [n, o ? String(o[n]) : ''])) as Record<NumberName, string>,
+    numbers: Object.fromEntries(numberNames.map((n) => [n, String(o?.[n] ?? '')])) as Record<NumberName, string>,
     weights: Object.fromEntries(Object.entries(o?.weights ?? {}).map(([clause, w]) => [clause, String(w)])),
-    enforce: o ? { ...o.enforce } : undefined,
+    enforce: o?.enforce ? { ...o.enforce } : undefined,
     include_review: o?.include_review ?? false,
     patch_rule: o?.patch_rule ?? false,
     chosen: (o?.chosen ?? []).join('\n'),
@@ -39,9 +39,16 @@ export function draftOf(o: Options | undefined): Draft {
   }
 }
 
+/** Options laid over what the rulebook is known to say: those of a plan that failed are known by themselves only. */
+export function over(usual: Options | undefined, own: Partial<Options>): Partial<Options> {
+  return { ...usual, ...own, ...(usual ?? own.weights ? { weights: { ...usual?.weights, ...own.weights } } : {}), ...(usual ? { enforce: { ...usual.enforce, ...own.enforce } } : {}) }
+}
+
 const listOf = (text: string) => [...new Set(text.split(/[\s,，、;；]+/).filter(Boolean))]
+/** Square metres as the contract has them, with two decimals. */
+const exact = (m2: string) => `${m2}${m2.includes('.') ? '' : '.'}`.replace(/\.(\d{0,2})$/, (_, cents: string) => `.${cents.padEnd(2, '0')}`)
 const quotaOf = (q: QuotaDraft): Schemas['PlanQuota'] => ({
-  direction: q.direction, measure: q.measure, ...(q.township ? { township: q.township } : {}), ...(q.min_m2 ? { min_m2: q.min_m2 } : {}), ...(q.max_m2 ? { max_m2: q.max_m2 } : {}),
+  direction: q.direction, measure: q.measure, ...(q.township ? { township: q.township } : {}), ...(q.min_m2 ? { min_m2: exact(q.min_m2) } : {}), ...(q.max_m2 ? { max_m2: exact(q.max_m2) } : {}),
 })
 const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b)
 

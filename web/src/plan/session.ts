@@ -138,8 +138,38 @@ export function usePlanSession(county: string, plan: string) {
 
   function change(c: Pending) {
     word.value = ''
+    leave()
     pending.value = merged(pending.value ?? {}, c)
     void run()
+  }
+
+  // A slider gets its answer in a moment. When it has rested for a second the service
+  // searches on, to prove more of that answer or to better it, until the next change.
+  const refining = ref(false)
+  let rest: ReturnType<typeof setTimeout> | undefined
+  let search: AbortController | undefined
+  function leave() {
+    clearTimeout(rest)
+    search?.abort()
+    search = undefined
+    refining.value = false
+  }
+  watch(busy, (on) => {
+    if (on || gone || fault.value || !now.value || now.value.status === 'optimal' || now.value.status === 'infeasible') return
+    clearTimeout(rest)
+    rest = setTimeout(() => void refine(now.value!), 1000)
+  })
+  async function refine(s: Session) {
+    const mine = (search = new AbortController())
+    refining.value = true
+    try {
+      const better = await answer(api.PATCH('/counties/{county}/plan-sessions/{session_id}', { params: { path: { ...at, session_id: s.session_id } }, body: { limit_ms: 4000 }, signal: mine.signal }))
+      if (search === mine && now.value === s) take(better)
+    } catch {
+      // the answer that is shown stands; what is wrong the next change will find as well
+    } finally {
+      if (search === mine) refining.value = false
+    }
   }
 
   /** Asks something of the session; one that has ended is opened again first. */
@@ -172,6 +202,7 @@ export function usePlanSession(county: string, plan: string) {
   watch(login, () => fault.value && void run())
   onScopeDispose(() => {
     gone = true
+    leave()
     aborts.abort()
     aborts = new AbortController()
     const s = now.value
@@ -180,7 +211,7 @@ export function usePlanSession(county: string, plan: string) {
   void run()
 
   return {
-    now, parcels, wanted, busy, fault, word, undo, back, asked,
+    now, parcels, wanted, busy, refining, fault, word, undo, back, asked,
     again: () => void run(),
     set: (options: Patch, limit?: number) => change({ options, ...(limit ? { limit } : {}) }),
     lock: (keys: string[], lock: Lock) => change({ locks: new Map(keys.map((k) => [k, lock])) }),

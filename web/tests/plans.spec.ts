@@ -1,0 +1,336 @@
+import { readFile } from 'node:fs/promises'
+import type { APIRequestContext, Page } from '@playwright/test'
+import { call, county, enter, hire } from './people'
+import { accessible, expect, pictured, test } from './watched'
+
+type Json = Record<string, any>
+const api = `/api/v1/counties/${county}`
+const year = 2025
+/** A year of this file's own, to publish in: no other spec declares for it. */
+const ownYear = 2028
+const parts = ['balance', 'parcels', 'adjust', 'compare', 'publish']
+const at = (query: Record<string, string>, of = year) => `/#/plans?${new URLSearchParams({ county, year: String(of), ...query })}`
+/** Square metres as the page writes them, from the API's text. */
+const m2 = (text: string) => text.replace(/^-/, '−').replace(/\B(?=(\d{3})+\.)/g, ',')
+
+/** The plan that the demo has approved, with its townships. */
+async function approved(request: APIRequestContext): Promise<Json> {
+  const list = await call<Json[]>(request, 'GET', `/years/${year}/publications`)
+  return call<Json>(request, 'GET', `/plans/${list.find((p) => p.status === 'approved')!.plan_id}`)
+}
+async function parcels(request: APIRequestContext, plan: string): Promise<Json[]> {
+  return (await call<{ items: Json[] }>(request, 'GET', `/plans/${plan}/parcels?limit=1000`)).items
+}
+/** A scenario made through the API, done. */
+async function scenario(request: APIRequestContext, run: string, name: string, options: Json): Promise<Json> {
+  const { plan } = await call<{ plan: Json }>(request, 'POST', '/plans', { run_id: run, name, options })
+  await expect.poll(async () => (await call<Json>(request, 'GET', `/plans/${plan.plan_id}`)).status, { timeout: 30_000 }).toBe('done')
+  return call<Json>(request, 'GET', `/plans/${plan.plan_id}`)
+}
+const cells = async (page: Page, region: string, rows = 'tbody tr') =>
+  page.getByRole('region', { name: region }).locator(rows).evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent!.trim())))
+
+test('平衡方案: what is proved, and the balance of every township as the API has it', async ({ page, request }) => {
+  const plan = await approved(request)
+  await page.goto(at({ plan: plan.plan_id, unit: 'm2' }))
+  await expect(page.getByText(/已证明：在所列规则下/)).toBeVisible()
+  await expect(page.getByText(plan.summary.message_zh)).toBeVisible()
+  await expect(page.getByRole('region', { name: /情景列表/ })).toContainText('开放模式') // who made it
+
+  // The tables hold the API's own figures; nothing is computed but what is left.
+  const balance = '乡镇平衡表 · Balance by township'
+  await expect(page.getByRole('region', { name: balance })).toBeVisible()
+  expect((await cells(page, balance)).map((row) => row.slice(0, 5))).toEqual(plan.townships.map((t: Json) => [t.name, m2(t.in_m2), m2(t.out_m2), m2(t.transfer_in_m2), m2(t.transfer_out_m2)]))
+  await expect(page.getByRole('img', { name: /数量调剂流向/ })).toBeVisible()
+  const nameOf = new Map<string, string>(plan.townships.map((t: Json) => [t.code, t.name]))
+  const transfers = (measure: string) => plan.transfers.filter((t: Json) => t.measure === measure).map((t: Json) => [nameOf.get(t.from), nameOf.get(t.to), m2(t.amount_m2)])
+  expect(await cells(page, '调剂表 · Transfers')).toEqual(transfers('area'))
+  for (const t of plan.townships) await expect(page.getByText(t.price_zh)).toBeVisible()
+
+  // Quality the page sums from the parcels: the ledger, which booked each on approval, is the witness.
+  await page.getByLabel('计量 Measure').selectOption('quality')
+  expect(await cells(page, '调剂表 · Transfers')).toEqual(transfers('quality'))
+  const witness = plan.townships.reduce((a: Json, b: Json) => (Number(b.in_m2) + Number(b.out_m2) < Number(a.in_m2) + Number(a.out_m2) ? b : a))
+  const { items } = await call<{ items: Json[] }>(request, 'GET', `/years/${year}/ledger/entries?township=${witness.code}&limit=1000`)
+  const booked = (kind: string) => items.filter((e) => e.kind === kind && e.measure === 'quality').reduce((sum, e) => sum + BigInt(e.amount_m2.replace('.', '')), 0n)
+  const row = (await cells(page, balance)).find(([name]) => name === witness.name)!
+  expect(row.slice(1, 3).map((text) => BigInt(text!.replace(/[,.]/g, '')))).toEqual([booked('plan_in'), booked('plan_out')])
+  expect(booked('plan_in')).toBeGreaterThan(0n)
+  await page.getByLabel('计量 Measure').selectOption('area')
+
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: /solution.tar.gz/ }).click()])
+  expect([...(await readFile(await file.path())).subarray(0, 2)]).toEqual([0x1f, 0x8b])
+  await accessible(page)
+  await pictured(page, 'plans')
+})
+
+test('parcels: filtered, sorted and read by keyboard, with the reason of each', async ({ page, request }) => {
+  const plan = await approved(request)
+  const all = await parcels(request, plan.plan_id)
+  await page.goto(at({ plan: plan.plan_id, tab: 'parcels', unit: 'm2' }))
+  const grid = page.getByRole('grid', { name: /方案地块/ })
+  await expect(grid).toHaveAttribute('aria-rowcount', String(all.length + 1))
+  await page.getByLabel('方向 Direction').selectOption('out')
+  await page.getByLabel('安排 Chosen').selectOption('false')
+  const left = all.filter((p) => p.direction === 'out' && !p.chosen)
+  await expect(grid).toHaveAttribute('aria-rowcount', String(left.length + 1))
+  await expect(page).toHaveURL(/direction=out/)
+
+  await grid.getByRole('button', { name: /净面积/ }).press('Enter')
+  await grid.getByRole('button', { name: /净面积/ }).press('Enter')
+  const most = left.reduce((a, b) => (Number(b.net_m2) > Number(a.net_m2) ? b : a))
+  await grid.focus()
+  await page.keyboard.press('End')
+  await page.keyboard.press('Home')
+  await page.keyboard.press('Enter')
+  const why = page.getByRole('region', { name: /理由/ })
+  await expect(why).toContainText(most.number)
+  await expect(why).toContainText(most.reason_zh)
+  await accessible(page)
+})
+
+test('a scenario: typed wrong, made, without a plan, and what is short', async ({ page }) => {
+  await page.goto(at({}))
+  await page.getByRole('button', { name: /新建情景/ }).click()
+  const form = page.getByRole('region', { name: /新建情景/ })
+  await form.getByLabel('名称 Name').fill('合成：指标过高')
+  await form.getByLabel('连片权重 λ').fill('-1')
+  await expect(form.getByRole('alert')).toContainText('应为不小于 0 的数')
+  await form.getByLabel('连片权重 λ').fill('2')
+  await form.getByRole('button', { name: /加一条指标/ }).click()
+  await form.getByLabel('不少于').fill('99999999')
+  // What the service refuses is said in its words, and all that was typed is still there.
+  await form.getByLabel('选入、准予转出').fill('in/ZJ1499011000003')
+  await form.getByLabel('不选、不予转出').fill('in/ZJ1499011000003')
+  await form.getByRole('button', { name: /编制方案/ }).click()
+  await expect(page.getByText(/同时列入 chosen 与 not_chosen/)).toBeVisible()
+  await page.getByRole('button', { name: '复制 合成：指标过高' }).first().click()
+  const copy = page.getByRole('region', { name: /复制“合成：指标过高”/ })
+  await copy.getByLabel('不选、不予转出').fill('')
+  await copy.getByLabel('名称 Name').fill('合成：短缺')
+  await copy.getByRole('button', { name: /编制方案/ }).click()
+  await expect(page.getByRole('heading', { level: 2, name: /合成：短缺.*不可行/ })).toBeVisible()
+  await expect(page.getByRole('heading', { name: /缺什么/ })).toBeVisible()
+  await expect(page.getByText(/差 [\d.]+ m²/).first()).toBeVisible()
+  await accessible(page)
+})
+
+test('互动调整: λ, locks in the table and on the map, an expired session, a frontier, saved and compared', async ({ page, request, watched }) => {
+  watched.allowed.push(/404/) // the session that is ended under the page's feet
+  test.setTimeout(120_000)
+  const plan = await approved(request)
+  const opened = page.waitForResponse((r) => r.url().endsWith('/plan-sessions') && r.request().method() === 'POST')
+  await page.goto(at({ plan: plan.plan_id, tab: 'adjust', unit: 'm2' }))
+  const session = await (await opened).json()
+  const objective = page.getByTestId('objective')
+  const shown = (v: number) => v.toLocaleString('zh-CN', { minimumFractionDigits: 1, maximumFractionDigits: 1 })
+  await expect(objective).toHaveText(shown(plan.certificate.objective)) // as it is stored
+
+  // By keyboard: a step of the slider, and the certified plan is there.
+  // What is shown is the newest answer: the service searches on when the sliders rest.
+  let latest: Json = session
+  page.on('response', async (r) => {
+    if (/\/plan-sessions(\/[^/]+)?$/.test(r.url()) && r.ok() && ['POST', 'PATCH'].includes(r.request().method())) latest = await r.json()
+  })
+  const current = () => expect.poll(async () => [await objective.textContent(), await page.getByText(latest['certificate'].proof_zh).count()]).toEqual([shown(latest['certificate'].objective), 1])
+  const changed = (of: 'options' | 'locks') => page.waitForResponse((r) => r.request().method() === 'PATCH' && r.ok() && r.request().postDataJSON()[of] !== undefined)
+  const slid = changed('options')
+  await page.getByLabel(/连片 λ 滑块/).press('ArrowRight')
+  const after = await (await slid).json()
+  expect(after.options.lambda).toBeGreaterThan(plan.summary.options.lambda)
+  await current()
+
+  // A lock from the table: what was chosen is held out.
+  const held = (session.parcels as Json[]).find((p) => p.direction === 'in' && p.chosen)!
+  const grid = page.getByRole('grid', { name: /互动编制的地块/ })
+  await page.getByLabel('编号含 Number').fill(held.number)
+  await expect(grid).toHaveAttribute('aria-rowcount', '2')
+  await grid.focus()
+  await page.keyboard.press('Home')
+  await page.keyboard.press('Enter')
+  const why = page.getByRole('region', { name: /该地块的理由/ })
+  await expect(why.getByRole('region', { name: /理由各项/ })).toBeVisible()
+  const locked = changed('locks')
+  await why.getByRole('button', { name: '锁定不选' }).press('Enter')
+  expect((await (await locked).json()).options.not_chosen).toEqual([`in/${held.number}`])
+  await expect(grid.getByText('🔒 锁定不用')).toBeVisible()
+  await expect(grid.getByText('– 未选')).toBeVisible()
+
+  // And one on the map, at its cross: the map has gone to the parcel that was chosen in the table.
+  const free = await inside(request, session.parcels.filter((p: Json) => p.takes_part && p.number !== held.number))
+  await page.getByLabel('编号含 Number').fill(free.number)
+  await grid.getByText(free.number).click()
+  await expect(why).toContainText(free.number)
+  await page.getByRole('button', { name: '清除所选地块' }).click()
+  await expect(why).toHaveCount(0)
+  const map = page.getByTestId('map')
+  await expect(map).toHaveClass(/ready/, { timeout: 30_000 })
+  await map.locator('canvas').focus()
+  await page.keyboard.press('Enter')
+  await expect(why).toContainText(free.number)
+  const second = changed('locks')
+  await why.getByRole('button', { name: free.direction === 'in' ? '锁定选入' : '锁定同意转出' }).click()
+  expect((await (await second).json()).options.chosen).toEqual([`${free.direction}/${free.number}`])
+  await accessible(page)
+  await pictured(page, 'plans-adjust')
+
+  // The session ends; the next change opens another with the same options, and nothing is lost.
+  const gone = await request.delete(`${api}/plan-sessions/${session.session_id}`)
+  expect(gone.status()).toBe(204)
+  const again = page.waitForResponse((r) => r.url().endsWith('/plan-sessions') && r.status() === 201)
+  await page.getByLabel(/连片 λ 数值/).fill('2.5')
+  await page.getByLabel(/连片 λ 数值/).press('Enter')
+  const reopened = await (await again).json()
+  expect(reopened.options).toMatchObject({ lambda: 2.5, chosen: [`${free.direction}/${free.number}`], not_chosen: [`in/${held.number}`] })
+  await expect(page.getByText(/已用同样的参数重新打开/)).toBeVisible()
+  await current()
+
+  // The frontier: bound below, plans above, and the table says what the service says.
+  await page.getByLabel('点数 Points').fill('4')
+  await page.getByRole('button', { name: /扫描 λ/ }).click()
+  await expect(page.getByText('已扫描 4 / 4')).toBeVisible({ timeout: 30_000 })
+  await expect(page.getByRole('img', { name: /权衡曲线，4 个方案/ })).toBeVisible()
+  const { points } = await call<{ points: Json[] }>(request, 'GET', `/plan-sessions/${reopened.session_id}/frontier`)
+  expect((await cells(page, '权衡曲线表 · Frontier')).map((row) => [row[3], row[5]])).toEqual(points.map((p) => [shown(p.cost), shown(p.bound)]))
+  for (const p of points) expect(p.bound).toBeLessThanOrEqual(p.objective)
+
+  await page.getByLabel(/保存为情景/).fill('合成：连片优先')
+  await page.getByRole('button', { name: /保存 · Save/ }).click()
+  await expect(page.getByRole('heading', { level: 2, name: /合成：连片优先/ })).toBeVisible()
+  const made = (await call<Json[]>(request, 'GET', '/plans')).find((p) => p.name === '合成：连片优先')!
+  expect(made.summary.options).toMatchObject({ lambda: 2.5, not_chosen: [`in/${held.number}`] })
+  expect(made.certificate.objective).toBeCloseTo(latest['certificate'].objective, 6)
+
+  // Compared with the plan it came from: the table of differences, and a curtain between two maps.
+  await page.getByRole('tab', { name: /对比/ }).click()
+  const comparison = await call<Json>(request, 'GET', `/plans/${made.plan_id}/compare?with=${plan.plan_id}`)
+  await expect(page.getByText(comparison.message_zh)).toBeVisible()
+  const differ = page.getByRole('grid', { name: /安排不同的地块/ })
+  await expect(differ).toHaveAttribute('aria-rowcount', String(comparison.parcels.length + 1))
+  await expect(differ).toContainText(held.number)
+  await expect(page.getByRole('region', { name: /总计与参数/ })).toContainText('2.5')
+  const curtain = page.getByLabel(/卷帘位置/)
+  const b = page.getByRole('region', { name: /Map of b/ })
+  await expect(b).toHaveCSS('clip-path', 'inset(0px 0px 0px 50%)')
+  await curtain.press('Home')
+  await expect(b).toHaveCSS('clip-path', /inset\(0px( 0px 0px 0(px|%))?\)/)
+  await curtain.press('End')
+  await expect(b).toHaveCSS('clip-path', 'inset(0px 0px 0px 100%)')
+  await curtain.press('Home')
+  for (let i = 0; i < 5; i++) await curtain.press('PageUp')
+  await accessible(page)
+  await pictured(page, 'plans-compare')
+})
+
+/** The first parcel of which the middle of its box lies in it: the map, when it has gone there, has it under its cross. */
+async function inside(request: APIRequestContext, list: Json[]): Promise<Json> {
+  for (const p of list) {
+    const { geometry } = await call<Json>(request, 'GET', `/candidates/${p.direction}/${p.number}?year=${year}`)
+    const rings: [number, number][][] = geometry.type === 'Polygon' ? geometry.coordinates : geometry.coordinates.flat()
+    const [xs, ys] = [rings.flat().map((c) => c[0]), rings.flat().map((c) => c[1])]
+    const [x, y] = [(Math.min(...xs) + Math.max(...xs)) / 2, (Math.min(...ys) + Math.max(...ys)) / 2]
+    const crossed = rings.map((ring) => ring.filter(([x1, y1], i) => {
+      const [x2, y2] = ring[(i + 1) % ring.length]!
+      return y1 > y !== y2 > y && x < x1 + ((y - y1) / (y2 - y1)) * (x2 - x1)
+    }).length)
+    if (crossed.reduce((a, b) => a + b, 0) % 2 === 1) return p
+  }
+  throw new Error('no parcel has its middle inside')
+}
+
+/** Declares some parcels for the year of this file and screens them, if nobody has. */
+async function prepare(request: APIRequestContext): Promise<string> {
+  const runs = await call<Json[]>(request, 'GET', '/screenings')
+  const done = runs.find((r) => r.year === ownYear && r.status === 'done')
+  if (done) return done.run_id
+  for (const [direction, n] of [['in', 3], ['out', 2]] as const) {
+    const { items } = await call<{ items: Json[] }>(request, 'GET', `/years/${year}/records?direction=${direction}&state=written_off&township=149901103&limit=1000`)
+    let dataset: string | undefined
+    for (const r of items.filter((i) => i.verdict === 'eligible').slice(0, n)) {
+      const { candidate: c, geometry } = await call<Json>(request, 'GET', `/candidates/${direction}/${r.number}?year=${year}`)
+      const kept = Object.fromEntries(['township_code', 'township_name', 'village', 'base_bsm', 'base_dlbm', 'target_dlbm', 'purpose', 'method', 'actor', 'declared_m2', 'documents'].filter((k) => c[k]).map((k) => [k, c[k]]))
+      const change = await call<Json>(request, 'PUT', `/years/${ownYear}/candidates/${direction}/${r.number}`, { reason: '合成：方案页面的检验', screen: false, geometry, ...kept, ...(dataset ? { dataset_id: dataset } : {}) })
+      dataset = change.dataset.dataset_id
+    }
+  }
+  const { screening, job } = await call<Json>(request, 'POST', '/screenings', { year: ownYear })
+  await expect.poll(async () => (await call<Json>(request, 'GET', `/jobs/${job.job_id}`)).status, { timeout: 30_000 }).toBe('done')
+  return screening.run_id
+}
+
+test('报批与批准: two roles, a refusal in the service’s words, sent back, proposed again, approved', async ({ page, request, watched }) => {
+  watched.allowed.push(/401|409|422/)
+  test.setTimeout(120_000)
+  const run = await prepare(request)
+  const plan = await scenario(request, run, `合成情景 ${Date.now()}`, {})
+  const before = (await call<Json[]>(request, 'GET', `/years/${ownYear}/publications`)).filter((p) => p.status === 'approved').length
+  const clerk = await hire(request, '合成局经办', 'bureau')
+  const head = await hire(request, '合成县政府', 'government')
+  const here = at({ plan: plan.plan_id, tab: 'publish' }, ownYear)
+  const list = page.getByRole('region', { name: /方案公布清单/ })
+
+  // A year that is closed: what the service says is shown, and what was typed stays.
+  await enter(page, clerk, at({ tab: 'publish' }))
+  await page.getByLabel('标题 Title').fill('合成：结转以后的调整')
+  await page.getByLabel(/调整理由/).fill('合成理由')
+  await page.getByRole('button', { name: /^报批“/ }).click()
+  await expect(page.getByRole('alert')).not.toBeEmpty()
+  await expect(page.getByLabel('标题 Title')).toHaveValue('合成：结转以后的调整')
+  await expect(page.getByText(/由县政府批准；您现在的角色不能批准/)).toBeVisible()
+
+  await page.goto(here)
+  await page.getByLabel('标题 Title').fill('合成年度方案')
+  await page.getByLabel(/调整理由/).fill('合成：检验')
+  await page.getByRole('button', { name: `报批“${plan.name}”` }).click()
+  await expect(list.getByRole('row', { name: /待批/ })).toContainText('合成局经办')
+
+  await enter(page, head, here)
+  await expect(page.getByText(/您现在的角色不能报批/)).toBeVisible()
+  await page.getByLabel(/批准文号或退回理由/).fill('合成：请补充说明')
+  await page.getByRole('button', { name: /退回/ }).click()
+  await expect(list.getByRole('row', { name: /请补充说明/ })).toContainText('已退回')
+
+  await call(request, 'POST', `/plans/${plan.plan_id}/propose`, { title: '合成年度方案（再报）', reason: '合成：已补充' }, clerk)
+  await page.reload() // a key is in the page's memory only
+  await enter(page, head, here)
+  await page.getByLabel(/批准文号或退回理由/).fill('合成县政发〔2028〕1号')
+  await page.getByRole('button', { name: /批准 · Approve/ }).click()
+  const row = list.getByRole('row', { name: /再报.*已批准/ })
+  await expect(row).toContainText('合成县政发〔2028〕1号')
+  const publications = await call<Json[]>(request, 'GET', `/years/${ownYear}/publications`)
+  const last = publications.at(-1)!
+  expect([last.status, last.plan_id, publications.filter((p) => p.status === 'approved').length]).toEqual(['approved', plan.plan_id, before + 1])
+  await expect(row).toContainText(last.sha256)
+  await accessible(page)
+  await pictured(page, 'plans-publish')
+})
+
+test('a township sees the plans and is told what it may not do', async ({ page, request, watched }) => {
+  watched.allowed.push(/401|403/)
+  const plan = await approved(request)
+  const clerk = await hire(request, '合成乡经办', 'township_clerk/149901100')
+  await enter(page, clerk, at({ plan: plan.plan_id, tab: 'adjust' }))
+  await expect(page.getByRole('alert')).toContainText('乡镇经办')
+  await page.getByRole('tab', { name: /地块与理由/ }).click()
+  const grid = page.getByRole('grid', { name: /方案地块/ })
+  const own = (await parcels(request, plan.plan_id)).filter((p) => p.township_code === '149901100')
+  await expect(grid).toHaveAttribute('aria-rowcount', String(own.length + 1))
+})
+
+test('on a tablet nothing is cut off, and parts are changed by arrow keys', async ({ page, request }) => {
+  const plan = await approved(request)
+  await page.setViewportSize({ width: 820, height: 1180 })
+  await page.goto(at({ plan: plan.plan_id }))
+  const width = () => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+  await page.getByRole('tab', { name: /平衡与调剂/ }).focus()
+  for (const part of parts.slice(1)) {
+    await page.keyboard.press('ArrowRight')
+    await expect(page).toHaveURL(new RegExp(`tab=${part}`))
+    await expect(page.getByRole('tabpanel')).toBeVisible()
+    if (part === 'adjust') await expect(page.getByTestId('objective')).toBeVisible()
+    expect(await width(), part).toBeLessThanOrEqual(0)
+  }
+  await page.keyboard.press('ArrowRight')
+  await expect(page.getByRole('tab', { name: /平衡与调剂/ })).toBeFocused()
+  expect(await width()).toBeLessThanOrEqual(0)
+})
