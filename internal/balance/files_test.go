@@ -253,7 +253,7 @@ func TestContractBoundNeverExceedsOptimum(t *testing.T) {
 		}
 		v := &verifier{p: p}
 		if again, sure := v.sum(mu, f, true); sure {
-			if bound := contractBound(p, mu, f, true); !same(bound, again.total(), again.size, 0) {
+			if bound := contractBound(p, mu, f, true); !same(bound, again.total(), again.error(), 0) {
 				rt.Fatalf("engine's bound %g, verifier's %g", bound, again.total())
 			}
 		}

@@ -90,7 +90,7 @@ type verifier struct {
 	undercut        float64   // what the plan saves by rounding errors
 	selected        []bool    // the plan
 	multipliers     []float64
-	boundSize       float64 // the sizes of what the bound is the sum of
+	boundError      float64 // what adding up the bound may be off by
 	report          Report
 }
 
@@ -141,8 +141,9 @@ func (v *verifier) agreed(before int, format string, args ...any) {
 	}
 }
 
-// tally is a sum with its own error kept apart (Neumaier).
-type tally struct{ sum, rest, size float64 }
+// tally is a sum with its own error kept apart (Neumaier). size is the sum of the
+// sizes of its terms, left that of what was weighed and left out of it.
+type tally struct{ sum, rest, size, left float64 }
 
 func (t *tally) plus(x float64) {
 	s := t.sum + x
@@ -163,16 +164,23 @@ func (t *tally) times(a, b float64) {
 
 func (t *tally) total() float64 { return t.sum + t.rest }
 
-// rounding is what a sum may differ by from the true one, as a share of the sizes
-// of its terms: a few units in the last place of a double. It is what figures that
-// can be recomputed are held to (docs/balance.md, "Verifying").
+// error is what the sum may be off by: 2⁻¹⁰⁶ of the sizes for every term, of which
+// there are ten million at most.
+func (t *tally) error() float64 { return 1e-24 * (t.size + t.left) }
+
+func (t *tally) finite() bool {
+	return !math.IsNaN(t.total()) && !math.IsInf(t.total(), 0) && !math.IsInf(t.size+t.left, 0)
+}
+
+// rounding is what a figure may differ by from the true one, as a share of it: a few
+// units in the last place of a double (docs/balance.md, "Verifying").
 const rounding = 1e-15
 
-// same says whether two figures are equal but for rounding, and for a share of
-// theirs that is granted.
-func same(a, b, size, share float64) bool {
+// same says whether two figures are equal but for rounding, for a share of theirs
+// that is granted, and for slip, which is what adding up may be off by.
+func same(a, b, slip, share float64) bool {
 	const least = 1e-300 // below it doubles lose their digits
-	return math.Abs(a-b) <= least+rounding*size+share*math.Max(math.Abs(a), math.Abs(b))
+	return math.Abs(a-b) <= least+slip+(rounding+share)*math.Max(math.Abs(a), math.Abs(b))
 }
 
 func (v *verifier) readJSON(name string, into any) bool {
@@ -254,6 +262,9 @@ func (v *verifier) verifyPlan(c *Certificate) {
 	all, borders, rows := v.evaluate(selected, flows)
 	objective := all.total()
 	v.report.Objective = &objective
+	if !v.addsUp(&all, rows) {
+		return
+	}
 	for k := range rows {
 		con := &v.p.Constraints[k]
 		miss := missedBy(con, rows[k].total())
@@ -268,7 +279,7 @@ func (v *verifier) verifyPlan(c *Certificate) {
 		return
 	}
 	before = len(v.report.Faults)
-	if !same(*c.Objective, objective, all.size, 0) {
+	if !same(*c.Objective, objective, all.error(), 0) {
 		v.fault("objective 应为 %.17g，证书为 %.17g · objective differs from the plan's", objective, *c.Objective)
 	}
 	v.agreed(before, "目标值 %.10g 重算一致 · objective recomputed", objective)
@@ -312,6 +323,18 @@ func (v *verifier) checkFlowBoxes(flows []float64) {
 			v.fault("流量 %q = %.17g 超出 [0, %g] · flow out of its box", f.ID, z, f.Upper)
 		}
 	}
+}
+
+// addsUp refuses flows so large that what constraints hold cannot be told.
+func (v *verifier) addsUp(all *tally, rows []tally) bool {
+	ok := all.finite()
+	for k := range rows {
+		ok = ok && rows[k].finite() && rows[k].error() <= v.granted[k]
+	}
+	if !ok {
+		v.fault("流量过大，无法核算 · flows are too large to be added up")
+	}
+	return ok
 }
 
 // evaluate recomputes the objective, the weight of borders between two fixed units

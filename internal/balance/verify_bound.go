@@ -28,9 +28,9 @@ func (v *verifier) verifyBound(c *Certificate) {
 		return
 	}
 	bound := all.total()
-	v.report.Bound, v.multipliers, v.boundSize = &bound, mu, all.size
+	v.report.Bound, v.multipliers, v.boundError = &bound, mu, all.error()
 	before := len(v.report.Faults)
-	if !same(*c.Bound, bound, all.size, 1e-9) {
+	if !same(*c.Bound, bound, all.error(), 1e-9) {
 		v.fault("bound 应为 %.17g，证书为 %.17g · the bound is not what the multipliers and flows give", bound, *c.Bound)
 	}
 	v.agreed(before, "下界 %.10g 由乘子和边流量重算一致 · bound recomputed from %d multipliers and %d edge flows", bound, len(mu), len(f))
@@ -64,57 +64,6 @@ func (v *verifier) checkSigns(mu []float64) bool {
 	return true
 }
 
-// sum is the certificate's bound; false when a flow without a limit makes it −∞.
-// Without costs it is the proof that the constraints contradict each other.
-func (v *verifier) sum(mu, f []float64, costs bool) (all tally, finite bool) {
-	units, flows := make([]tally, len(v.p.Units)), make([]tally, len(v.p.Flows))
-	if costs {
-		all.plus(v.p.Constant)
-		for i := range units {
-			units[i].plus(v.p.Units[i].Cost)
-		}
-		for i := range flows {
-			flows[i].plus(v.p.Flows[i].Cost)
-		}
-	}
-	for k := range mu {
-		all.times(mu[k], v.p.Constraints[k].RHS)
-	}
-	for _, t := range v.p.Terms {
-		units[t.Unit].times(-mu[t.Constraint], t.Coefficient)
-	}
-	for _, t := range v.p.FlowTerms {
-		flows[t.Flow].times(-mu[t.Constraint], t.Coefficient)
-	}
-	for i, x := range f {
-		units[v.p.Edges[i].A].plus(x)
-		if b := v.p.Edges[i].B; b >= 0 {
-			units[b].plus(-x)
-		}
-	}
-	for i := range flows {
-		price := flows[i].total()
-		if price >= 0 {
-			continue
-		}
-		if math.IsInf(v.p.Flows[i].Upper, 1) {
-			v.fault("流量 %q 无上限而约化费用为负（%g），下界为 −∞ · unlimited flow with a negative reduced cost", v.p.Flows[i].ID, price)
-			return all, false
-		}
-		all.times(price, v.p.Flows[i].Upper)
-		all.size += flows[i].size * v.p.Flows[i].Upper
-	}
-	for i := range units {
-		price := units[i].total()
-		if v.p.Units[i].Fixed == FixOne || (v.p.Units[i].Fixed == Free && price < 0) {
-			all.plus(units[i].sum)
-			all.plus(units[i].rest)
-			all.size += units[i].size
-		}
-	}
-	return all, true
-}
-
 // verifyGaps holds both gaps to the certificate's own figures.
 func (v *verifier) verifyGaps(c *Certificate, borders float64) {
 	if v.report.Bound == nil {
@@ -131,7 +80,7 @@ func (v *verifier) verifyGaps(c *Certificate, borders float64) {
 		want := (objective - bound) / least
 		if g.in == nil {
 			v.fault("certificate.json 缺少 %s · %s is missing", g.name, g.name)
-		} else if off := math.Abs(*c.Objective) + math.Abs(*c.Bound) + g.less*(1+math.Abs(want)); !same(*g.in, want, off/least, 1e-9) {
+		} else if off := math.Abs(*c.Objective) + math.Abs(*c.Bound) + g.less*(1+math.Abs(want)); !same(*g.in, want, rounding*off/least, 1e-9) {
 			v.fault("%s 应为 %.10g，证书为 %.10g · %s differs", g.name, want, *g.in, g.name)
 		}
 	}
@@ -144,7 +93,7 @@ func (v *verifier) verifyGaps(c *Certificate, borders float64) {
 // tolerance is the difference between objective and bound up to which a plan is
 // called optimal.
 func (v *verifier) tolerance() float64 {
-	return 1e-9*math.Max(1, math.Abs(*v.report.Objective)) + rounding*v.boundSize
+	return 1e-9*math.Max(1, math.Abs(*v.report.Objective)) + v.boundError
 }
 
 // verifyOrder: no plan that obeys the constraints costs less than the bound, and
@@ -160,7 +109,7 @@ func (v *verifier) verifyOrder() {
 	switch tolerance := v.tolerance() + v.undercut; {
 	case bound > objective+tolerance+worth*(1+1e-9):
 		v.fault("下界 %.17g 大于目标值 %.17g，两者不能同真 · the bound exceeds the objective", bound, objective)
-	case bound > objective+tolerance:
+	case bound > objective+tolerance && len(v.report.Faults) == 0:
 		v.unchecked("方案只在容差之内满足约束，目标值比下界还小 %.3g · the plan obeys the constraints within the tolerance only, and costs less than the bound", bound-objective)
 	}
 }
@@ -179,7 +128,7 @@ func (v *verifier) verifyStronger(c *Certificate) {
 		v.fault("bound_stronger 未说明依据 · bound_stronger does not say what it rests on")
 	}
 	if v.report.Bound == nil {
-		v.unchecked("bound_stronger %.10g 依据 %s，文件不能证明 · rests on more than the files prove", s.Value, s.RestsOn)
+		v.unchecked("bound_stronger %.10g 依据 %q，文件不能证明 · rests on more than the files prove", s.Value, s.RestsOn)
 		return
 	}
 	switch bound := *v.report.Bound; {
@@ -188,7 +137,7 @@ func (v *verifier) verifyStronger(c *Certificate) {
 	case s.Value <= bound+tolerance:
 		v.checked("bound_stronger %.10g 不超过下界 · bound_stronger is no more than the bound", s.Value)
 	default:
-		v.unchecked("bound_stronger %.10g 依据 %s，文件只证明下界 %.10g · rests on more than the files prove, which is %.10g", s.Value, s.RestsOn, bound, bound)
+		v.unchecked("bound_stronger %.10g 依据 %q，文件只证明下界 %.10g · rests on more than the files prove, which is %.10g", s.Value, s.RestsOn, bound, bound)
 	}
 }
 

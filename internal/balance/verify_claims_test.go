@@ -354,3 +354,64 @@ func TestVerifierChecksThePatchRule(t *testing.T) {
 		t.Errorf("no patch.json: %+v", report)
 	}
 }
+
+// Ensure numbers so large that doubles lose what they add up to prove nothing: what
+// all but cancels out is added up exactly, what overflows is refused.
+func TestVerifierIsNotDrownedInLargeNumbers(t *testing.T) {
+	t.Parallel()
+	p := &Problem{Units: []Unit{{"a", 5, Free}, {"b", 7, Free}}, Edges: []Edge{{0, 1, 1}},
+		Constraints: []Constraint{{"k1", Equal, 1}, {"k2", Equal, 1}, {"k3", AtLeast, 1}},
+		Terms:       []Term{{0, 0, 1}, {0, 1, 1}, {1, 0, 1}, {1, 1, 1}, {2, 0, 1e10}},
+		Flows:       []Flow{{"there", 0, math.Inf(1)}, {"back", 0, math.Inf(1)}},
+		FlowTerms:   []FlowTerm{{2, 0, 1e10}, {2, 1, -1e10}}}
+	in, out, s := writeSolved(t, p)
+	if s.Status != Optimal || *s.Objective != 6 {
+		t.Fatalf("%+v", s.Certificate)
+	}
+	for name, mu := range map[string][]float64{
+		"cancel":     {1e30, -1e30, 0},
+		"nearly":     {1e30, -9.999999999999999e29, 0},
+		"overflow":   {1e308, -1e308, 0},
+		"overflow 2": {0, 0, 1e308},
+		"overflow 3": {1e308, 1e308, 1e308},
+	} {
+		for _, bound := range []float64{6, 5.9, 1e13} {
+			lie := *s
+			gap := gapOf(6, bound)
+			lie.Multipliers, lie.EdgeFlows = mu, []float64{0}
+			lie.Bound, lie.Gap, lie.GapNet, lie.BoundStronger = &bound, &gap, &gap, nil
+			for _, lie.Status = range []Status{Optimal, Feasible} {
+				if err := WriteSolution(out, p, &lie); err != nil {
+					t.Fatal(err)
+				}
+				mustRefuse(t, name, in, out, "")
+			}
+		}
+	}
+	short := *s
+	short.Selected, short.FlowValues = []bool{false, true}, []float64{1e308, 1e308}
+	objective := 8.0
+	short.Objective = &objective
+	if err := WriteSolution(out, p, &short); err != nil {
+		t.Fatal(err)
+	}
+	mustRefuse(t, "a row of Inf - Inf", in, out, "too large")
+
+	// The sum that is to prove a contradiction, of a problem that has a plan.
+	for _, mu := range [][]float64{{1e30, -1e30, 0}, {1e308, 0, 0}, {0, 0, 1e308}, {1e308, 1e308, 1e308}, {-1e308, 1e308, 1e300}} {
+		lie := &Solution{Infeasibility: &Infeasibility{Proof: "multipliers", ProofValue: 1e308, Objective: new(float64), Shortfall: 3, ShortfallBound: 1,
+			Plan: []SelectedUnit{{"a", 0}, {"b", 0}}, Flows: []FlowAmount{{"there", 0}, {"back", 0}}}}
+		for k, c := range p.Constraints {
+			lie.Infeasibility.Multipliers = append(lie.Infeasibility.Multipliers, RowValue{c.ID, mu[k]})
+			lie.Infeasibility.Missed = append(lie.Infeasibility.Missed, MissedRow{c.ID, c.Sense.String(), 1, 0, 1, math.Abs(mu[k])})
+		}
+		lie.Status, lie.Version = Infeasible, Version
+		for _, value := range []float64{1e308, 1, 1e-3} {
+			lie.Infeasibility.ProofValue = value
+			if err := WriteSolution(out, p, lie); err != nil {
+				t.Fatal(err)
+			}
+			mustRefuse(t, "a contradiction", in, out, "")
+		}
+	}
+}

@@ -51,7 +51,7 @@ func (v *verifier) checkConflict(c *Conflict, mu []float64) {
 	for k, m := range mu {
 		slack += math.Abs(m) * v.granted[k]
 	}
-	if !same(missing, c.Missing, sum.size, 0) {
+	if !same(missing, c.Missing, sum.error(), 0) {
 		v.fault("conflicts 的 missing 应为 %.17g，文件为 %.17g · missing differs", missing, c.Missing)
 	}
 	if !(missing > slack) {
@@ -63,12 +63,11 @@ func (v *verifier) checkConflict(c *Conflict, mu []float64) {
 	}
 	var without tally
 	without.plus(missing)
-	without.size += sum.size
 	for _, s := range shares {
 		without.plus(-math.Abs(s))
 	}
 	// Locks that weigh next to nothing may be left out.
-	if !same(without.total(), c.MissingWithoutLocks, 1e3*without.size, 0) {
+	if !same(without.total(), c.MissingWithoutLocks, 1e-12*without.size, 0) {
 		v.fault("missing_without_locks 应为 %.17g，文件为 %.17g · missing_without_locks differs", without.total(), c.MissingWithoutLocks)
 	}
 	v.checkLocks(c, shares, missing)
@@ -230,5 +229,5 @@ func (v *verifier) contradicts(mu []float64) bool {
 	for k, m := range mu {
 		slack += 2 * math.Abs(m) * v.granted[k]
 	}
-	return sum.total() > slack+1e-8*sum.size
+	return sum.total() > slack+1e-8*math.Max(sum.size, sum.left)
 }

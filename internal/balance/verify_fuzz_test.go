@@ -1,7 +1,6 @@
 package balance
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -328,9 +327,7 @@ func (s *specimen) sameReasons(wrong func(string, ...any), unchecked string, x *
 		for i := range inf.Conflicts {
 			c := &inf.Conflicts[i]
 			c.Rows, c.Locks = slices.Clone(c.Rows), slices.Clone(c.Locks)
-			slices.SortFunc(c.Locks, func(a, b LockShare) int {
-				return cmp.Or(cmp.Compare(b.Share, a.Share), strings.Compare(a.Unit, b.Unit))
-			})
+			slices.SortFunc(c.Locks, func(a, b LockShare) int { return strings.Compare(a.Unit, b.Unit) })
 			slices.SortFunc(c.Rows, func(a, b RowValue) int { return strings.Compare(a.Constraint, b.Constraint) })
 		}
 		slices.SortFunc(inf.Conflicts, func(a, b Conflict) int { return strings.Compare(a.Rows[0].Constraint, b.Rows[0].Constraint) })

@@ -16,9 +16,12 @@ func (v *verifier) verifyInfeasibility() {
 	v.checkFixed(selected)
 	v.checkFlowBoxes(flows)
 	all, _, rows := v.evaluate(selected, flows)
+	if !v.addsUp(&all, rows) {
+		return
+	}
 	if inf.Objective == nil {
 		v.fault("infeasibility.json 缺少 objective · objective is missing")
-	} else if !same(*inf.Objective, all.total(), all.size, 0) {
+	} else if !same(*inf.Objective, all.total(), all.error(), 0) {
 		v.fault("infeasibility.json 的 objective 应为 %.17g，文件为 %.17g · the plan's objective differs", all.total(), *inf.Objective)
 	}
 	mu, given, ok := v.proofMultipliers(&inf)
@@ -87,11 +90,12 @@ func (v *verifier) checkMissed(inf *Infeasibility, rows []tally, mu []float64) {
 		v.fault("missed 为空，方案满足所有约束，并非无解 · nothing is missed, so the problem is feasible")
 	}
 	var total tally
+	slip := 0.0
 	for k := range rows {
 		con := &v.p.Constraints[k]
 		miss := missedBy(con, rows[k].total())
 		total.plus(miss)
-		total.size += rows[k].size + math.Abs(con.RHS)
+		slip += missSlip(con, &rows[k], miss)
 		m := listed[con.ID]
 		switch beyond := miss - v.granted[k]; {
 		case m == nil && beyond > 0:
@@ -102,15 +106,24 @@ func (v *verifier) checkMissed(inf *Infeasibility, rows []tally, mu []float64) {
 			v.checkMissedRow(m, con, &rows[k], math.Abs(mu[k]))
 		}
 	}
-	if !same(total.total(), inf.Shortfall, total.size, 0) {
+	if !same(total.total(), inf.Shortfall, slip, 0) {
 		v.fault("shortfall 应为 %.17g，文件为 %.17g · the total shortfall differs", total.total(), inf.Shortfall)
 	}
 	v.agreed(before, "方案缺 %d 条约束，共 %.10g · the plan misses %d constraints", len(inf.Missed), inf.Shortfall, len(inf.Missed))
 }
 
+// missSlip is what a shortfall may be off by: it is the difference of two numbers
+// that are themselves rounded.
+func missSlip(con *Constraint, row *tally, miss float64) float64 {
+	if miss == 0 {
+		return 0
+	}
+	return row.error() + rounding*(math.Abs(row.total())+math.Abs(con.RHS))
+}
+
 // checkMissedRow names the first field that differs.
 func (v *verifier) checkMissedRow(m *MissedRow, con *Constraint, row *tally, price float64) {
-	value, size := row.total(), row.size+math.Abs(con.RHS)
+	value := row.total()
 	differs := func(field string, want, is any) {
 		v.fault("missed 中约束 %q 的 %s 应为 %v，文件为 %v · %s of the missed constraint differs", con.ID, field, want, is, field)
 	}
@@ -119,9 +132,9 @@ func (v *verifier) checkMissedRow(m *MissedRow, con *Constraint, row *tally, pri
 		differs("sense", con.Sense, m.Sense)
 	case m.RHS != con.RHS:
 		differs("rhs", con.RHS, m.RHS)
-	case !same(m.Value, value, size, 0):
+	case !same(m.Value, value, row.error(), 0):
 		differs("value", value, m.Value)
-	case !same(m.Shortfall, miss, size, 0):
+	case !same(m.Shortfall, miss, missSlip(con, row, miss), 0):
 		differs("shortfall", miss, m.Shortfall)
 	case m.Price != price:
 		differs("price", price, m.Price)
@@ -141,7 +154,7 @@ func (v *verifier) checkProof(inf *Infeasibility, mu []float64, given bool) {
 		largest = math.Max(largest, math.Abs(m))
 		slack += math.Abs(m) * v.granted[k]
 	}
-	if !same(value, inf.ProofValue, sum.size, 1e-9) {
+	if !same(value, inf.ProofValue, sum.error(), 1e-9) {
 		v.fault("proof_value 应为 %.17g，文件为 %.17g · proof_value differs", value, inf.ProofValue)
 	}
 	switch inf.Proof {
@@ -163,7 +176,7 @@ func (v *verifier) checkProof(inf *Infeasibility, mu []float64, given bool) {
 		v.fault("proof 未知 %q · unknown proof", inf.Proof)
 		return
 	}
-	v.checkShortfallBound(inf, math.Max(0, value/largest), rounding*sum.size)
+	v.checkShortfallBound(inf, math.Max(0, value/largest), sum.error())
 }
 
 // checkShortfallBound holds shortfall_bound to what the multipliers prove, and says

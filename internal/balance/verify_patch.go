@@ -58,7 +58,7 @@ func (v *verifier) checkPatchFigures(c *Certificate, r *PatchReport) {
 		v.fault("patch.json 的 %s 与其他数字不符 · %s differs from the other figures", name, name)
 	}
 	equal := func(name string, is, want *float64) {
-		if (is == nil) != (want == nil) || is != nil && !same(*is, *want, math.Abs(*want), 0) {
+		if (is == nil) != (want == nil) || is != nil && !same(*is, *want, 0, 0) {
 			differs(name)
 		}
 	}

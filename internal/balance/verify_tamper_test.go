@@ -61,7 +61,7 @@ func otherValues(text string, names ...string) []string {
 		return append(names, "", text+"x")
 	}
 	show := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
-	return []string{show(-v), "0", "1", show(v * (1 + 1e-12)), show(v * (1 + 3e-9)), show(v * (1 - 3e-9)), show(v * 1.01), show(v - 1), show(v + 1), "NaN", "1e999", "", text + "0x"}
+	return []string{show(-v), "0", "1", show(v * (1 + 1e-12)), show(v * (1 + 3e-9)), show(v * (1 - 3e-9)), show(v * 1.01), show(v - 1), show(v + 1), "1e308", "-1e200", "NaN", "1e999", "", text + "0x"}
 }
 
 // tree is a JSON value whose keys keep their order and may repeat.
