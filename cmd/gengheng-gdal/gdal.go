@@ -19,13 +19,8 @@ import (
 	"gengheng/internal/geodata/frame"
 )
 
-// start registers the drivers; writing has one more.
-func start(writing bool) {
-	C.gg_init()
-	if writing {
-		C.gg_init_writing()
-	}
-}
+// start registers the drivers.
+func start() { C.gg_init() }
 
 func deny() bool { return C.gg_deny() == 0 }
 

@@ -40,10 +40,8 @@ typedef struct {
   char *wkt; // free with gg_free; may be NULL
 } gg_raster;
 
-// gg_init sets the configuration and registers five drivers, and no other;
-// gg_init_writing one more that is written only.
+// gg_init sets the configuration and registers six drivers, and no other.
 void gg_init(void);
-void gg_init_writing(void);
 
 // gg_deny forbids network and program starts for the whole process by a
 // seccomp filter. Returns 0 if it is in force.

@@ -44,7 +44,7 @@ func serve(in *frame.Reader, out *frame.Writer) error {
 		return err
 	}
 	denied := deny()
-	start(req.Op == frame.OpWrite)
+	start()
 	switch req.Op {
 	case frame.OpVersion:
 		if err := out.WriteJSON(frame.KindDescription, frame.Description{GDAL: version(), Seccomp: denied}); err != nil {
@@ -67,11 +67,8 @@ func serve(in *frame.Reader, out *frame.Writer) error {
 
 // drivers is the allow-list. Nothing else is even registered in libgdal.
 var drivers = map[string]bool{
-	"ESRI Shapefile": true, "OpenFileGDB": true, "GPKG": true, "GeoJSON": true, "GTiff": true,
+	"ESRI Shapefile": true, "OpenFileGDB": true, "GPKG": true, "GeoJSON": true, "FlatGeobuf": true, "GTiff": true,
 }
-
-// writeOnly is what is made, and never opened.
-const writeOnly = "FlatGeobuf"
 
 func readRequest(in *frame.Reader) (req frame.Request, err error) {
 	kind, payload, err := in.Next()
@@ -84,7 +81,7 @@ func readRequest(in *frame.Reader) (req frame.Request, err error) {
 	if err := unmarshal(payload, &req); err != nil {
 		return req, err
 	}
-	if req.Op != frame.OpVersion && !drivers[req.Driver] && (req.Op != frame.OpWrite || req.Driver != writeOnly) {
+	if req.Op != frame.OpVersion && !drivers[req.Driver] {
 		return req, fmt.Errorf("driver %q is not allowed", req.Driver)
 	}
 	return req, nil

@@ -66,10 +66,9 @@ void gg_init(void) {
   RegisterOGROpenFileGDB();
   RegisterOGRGeoPackage();
   RegisterOGRGeoJSON();
+  RegisterOGRFlatGeobuf();
   GDALRegister_GTiff();
 }
-
-void gg_init_writing(void) { RegisterOGRFlatGeobuf(); }
 
 GDALDatasetH gg_open(const char *path, const char *driver, int raster) {
   const char *allowed[] = {driver, NULL};

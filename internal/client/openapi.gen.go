@@ -4756,7 +4756,7 @@ type ClientInterface interface {
 
 	// AddUploadWithBody 上传一个文件 · Upload a file
 	//
-	// 请求体就是文件本身（不超过 200 MB）：shapefile 或文件地理数据库的 zip、GeoPackage、GeoJSON、GeoTIFF、
+	// 请求体就是文件本身（不超过 200 MB）：shapefile 或文件地理数据库的 zip、GeoPackage、GeoJSON、FlatGeobuf、GeoTIFF、
 	// 坐标 TXT、xlsx、csv。也可用 multipart/form-data 的 file 字段。
 	// The body is the file itself (at most 200 MB), or the part `file` of a multipart form.
 	//
@@ -6544,7 +6544,7 @@ func (c *Raw) ListVerdicts(ctx context.Context, county CountyPath, runId RunID, 
 
 // AddUploadWithBody 上传一个文件 · Upload a file
 //
-// 请求体就是文件本身（不超过 200 MB）：shapefile 或文件地理数据库的 zip、GeoPackage、GeoJSON、GeoTIFF、
+// 请求体就是文件本身（不超过 200 MB）：shapefile 或文件地理数据库的 zip、GeoPackage、GeoJSON、FlatGeobuf、GeoTIFF、
 // 坐标 TXT、xlsx、csv。也可用 multipart/form-data 的 file 字段。
 // The body is the file itself (at most 200 MB), or the part `file` of a multipart form.
 //
@@ -13839,7 +13839,7 @@ type ClientWithResponsesInterface interface {
 
 	// AddUploadWithBodyWithResponse 上传一个文件 · Upload a file
 	//
-	// 请求体就是文件本身（不超过 200 MB）：shapefile 或文件地理数据库的 zip、GeoPackage、GeoJSON、GeoTIFF、
+	// 请求体就是文件本身（不超过 200 MB）：shapefile 或文件地理数据库的 zip、GeoPackage、GeoJSON、FlatGeobuf、GeoTIFF、
 	// 坐标 TXT、xlsx、csv。也可用 multipart/form-data 的 file 字段。
 	// The body is the file itself (at most 200 MB), or the part `file` of a multipart form.
 	//
@@ -19845,7 +19845,7 @@ func (c *ClientWithResponses) ListVerdictsWithResponse(ctx context.Context, coun
 
 // AddUploadWithBodyWithResponse 上传一个文件 · Upload a file
 //
-// 请求体就是文件本身（不超过 200 MB）：shapefile 或文件地理数据库的 zip、GeoPackage、GeoJSON、GeoTIFF、
+// 请求体就是文件本身（不超过 200 MB）：shapefile 或文件地理数据库的 zip、GeoPackage、GeoJSON、FlatGeobuf、GeoTIFF、
 // 坐标 TXT、xlsx、csv。也可用 multipart/form-data 的 file 字段。
 // The body is the file itself (at most 200 MB), or the part `file` of a multipart form.
 //

@@ -125,7 +125,7 @@ func (c *child) confine(ctx context.Context, opts Options, program, path string,
 
 // childExtension: some drivers look at the name; it follows from the content.
 var childExtension = map[string]string{
-	"OpenFileGDB": ".gdb", "GPKG": ".gpkg", "GeoJSON": ".geojson", "GTiff": ".tif",
+	"OpenFileGDB": ".gdb", "GPKG": ".gpkg", "GeoJSON": ".geojson", "FlatGeobuf": ".fgb", "GTiff": ".tif",
 }
 
 func (c *child) start(req frame.Request) error {

@@ -142,11 +142,13 @@ func (f *found) addFile(path, name string) error {
 		f.gdal = append(f.gdal, gdalFile{at, "GPKG"})
 	case kind == formatGeoJSON && (ext == ".json" || ext == ".geojson" || strings.Contains(string(head), `"Feature`)):
 		f.gdal = append(f.gdal, gdalFile{at, "GeoJSON"})
+	case kind == formatFlatGeobuf:
+		f.gdal = append(f.gdal, gdalFile{at, "FlatGeobuf"})
 	case kind == formatTIFF:
 		f.gdal = append(f.gdal, gdalFile{at, "GTiff"})
 	case isCoordinateText(head) && kind != formatXML:
 		f.texts = append(f.texts, at)
-	case ext == ".gpkg" || ext == ".geojson" || ext == ".tif" || ext == ".tiff":
+	case ext == ".gpkg" || ext == ".geojson" || ext == ".fgb" || ext == ".tif" || ext == ".tiff":
 		f.broken = append(f.broken, fileError(ErrFormat, name,
 			"扩展名是 "+ext+"，但"+whatIs(head)+"；请重新导出", "its extension is "+ext+" but "+whatIsEN(head)))
 	default:
@@ -157,8 +159,8 @@ func (f *found) addFile(path, name string) error {
 
 // expectedZH and expectedEN list what can be read.
 const (
-	expectedZH = "可用的有：shapefile（.shp、.shx、.dbf、.prj 一起压缩为 zip）、文件地理数据库（.gdb 文件夹压缩为 zip）、GeoPackage、GeoJSON、GeoTIFF、坐标 TXT"
-	expectedEN = "expected are a zipped shapefile (.shp, .shx, .dbf, .prj), a zipped .gdb folder, GeoPackage, GeoJSON, GeoTIFF or coordinate TXT"
+	expectedZH = "可用的有：shapefile（.shp、.shx、.dbf、.prj 一起压缩为 zip）、文件地理数据库（.gdb 文件夹压缩为 zip）、GeoPackage、GeoJSON、FlatGeobuf、GeoTIFF、坐标 TXT"
+	expectedEN = "expected are a zipped shapefile (.shp, .shx, .dbf, .prj), a zipped .gdb folder, GeoPackage, GeoJSON, FlatGeobuf, GeoTIFF or coordinate TXT"
 )
 
 // nothingFound says what was there instead.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -267,3 +268,62 @@ func TestWritingTwiceGivesTheSameBytes(t *testing.T) {
 }
 
 func date(y, m, d int) time.Time { return time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC) }
+
+// A FlatGeobuf has its rows in the order of its index, and none without geometry;
+// cut short or with its buffers overwritten it is an error or fewer rows, and the
+// program lives.
+func TestFlatGeobuf(t *testing.T) {
+	t.Parallel()
+	features := sample(0)[:4]
+	path := filepath.Join(t.TempDir(), "数据.fgb")
+	err := geodata.Write(t.Context(), geodata.WriteRequest{Path: path, Driver: geodata.FlatGeobufDriver, Child: geodatatest.Child(t),
+		Layers: []geodata.WriteLayer{{Name: "DLTB", Alias: "地类图斑", Fields: sampleFields, EPSG: 4525, Features: stream(expected(features, 37e6))}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, got := read(t, path, options(t))
+	slices.SortFunc(got, func(a, b geodata.Feature) int { return strings.Compare(fmt.Sprint(a.Values[0]), fmt.Sprint(b.Values[0])) })
+	for i := range got {
+		got[i].Row = features[i].Row
+	}
+	compare(t, got, expected(features, 0))
+	if l.SRID != 4546 || l.Schema().Fields[0].Name != "BSM" {
+		t.Errorf("SRID %d, fields %+v", l.SRID, l.Schema().Fields)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, harm := range []func(b []byte) []byte{
+		func(b []byte) []byte { return b[:len(b)/2] },
+		func(b []byte) []byte { return b[:20] },
+		func(b []byte) []byte { return append(b[:len(b):len(b)], b...) },
+		func(b []byte) []byte { return overwritten(b, 8, 4) },
+		func(b []byte) []byte { return overwritten(b, 12, 64) },
+		func(b []byte) []byte { return overwritten(b, len(b)/2, len(b)/3) },
+	} {
+		bad := filepath.Join(t.TempDir(), "a.fgb")
+		if err := os.WriteFile(bad, harm(slices.Clone(whole)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := geodata.Open(t.Context(), bad, options(t))
+		if err != nil {
+			continue
+		}
+		for _, l := range s.Layers() {
+			if rows, err := readAll(t.Context(), l); err == nil && len(rows) > len(features) {
+				t.Errorf("%d rows of %d", len(rows), len(features))
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func overwritten(b []byte, from, n int) []byte {
+	for i := from; i < min(from+n, len(b)); i++ {
+		b[i] = 0xff
+	}
+	return b
+}

@@ -1,5 +1,5 @@
 // Package geodata reads files that strangers send (zipped shapefiles, file
-// geodatabases, GeoPackage, GeoJSON, GeoTIFF, coordinate TXT) and gives back
+// geodatabases, GeoPackage, GeoJSON, FlatGeobuf, GeoTIFF, coordinate TXT) and gives back
 // one stream of typed features, or raster blocks, in one plane: CGCS2000
 // 3-degree Gauss-Kruger without zone prefix (EPSG 4534-4554), metres,
 // x = easting, y = northing, rounded to 0.0001 m.

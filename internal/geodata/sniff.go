@@ -20,6 +20,7 @@ const (
 	formatShapefile
 	formatGeoPackage
 	formatSQLite
+	formatFlatGeobuf
 	formatTIFF
 	formatGeoJSON
 	formatXML
@@ -44,6 +45,8 @@ func sniff(head []byte) format {
 			return formatGeoPackage
 		}
 		return formatSQLite
+	case bytes.HasPrefix(head, []byte("fgb\x03fgb")): // and the patch of version 3
+		return formatFlatGeobuf
 	case bytes.HasPrefix(head, []byte("II*\x00")), bytes.HasPrefix(head, []byte("MM\x00*")),
 		bytes.HasPrefix(head, []byte("II+\x00")), bytes.HasPrefix(head, []byte("MM\x00+")):
 		return formatTIFF
@@ -89,6 +92,8 @@ func whatIs(head []byte) string {
 		return "内容是 GeoPackage"
 	case formatSQLite:
 		return "内容是 SQLite 数据库"
+	case formatFlatGeobuf:
+		return "内容是 FlatGeobuf"
 	case formatTIFF:
 		return "内容是 TIFF 影像"
 	case formatGeoJSON:
@@ -115,6 +120,8 @@ func whatIsEN(head []byte) string {
 		return "it holds a GeoPackage"
 	case formatSQLite:
 		return "it holds an SQLite database"
+	case formatFlatGeobuf:
+		return "it holds a FlatGeobuf"
 	case formatTIFF:
 		return "it holds a TIFF image"
 	case formatGeoJSON:

@@ -30,8 +30,8 @@ const (
 	// GeoJSONDriver writes the GeoJSON file Path (one layer).
 	GeoJSONDriver Driver = "GeoJSON"
 	// FlatGeobufDriver writes the FlatGeobuf file Path (one layer), in the order of
-	// its spatial index. It is written only: intake has no use for it. Rows without
-	// geometry are left out by libgdal in silence: give it none.
+	// its spatial index. Rows without geometry are left out by libgdal in silence:
+	// give it none.
 	FlatGeobufDriver Driver = "FlatGeobuf"
 )
 
