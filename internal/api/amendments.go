@@ -182,7 +182,7 @@ func drawnIn(county countyRow, geometry *GeoJSON, crs *string) (orb.MultiPolygon
 	if err != nil {
 		return nil, fmt.Errorf("geometry: %w", err)
 	}
-	mp, fault := collection.PolygonsOf(raw)
+	mp, fault := collection.PolygonsOf(raw, systemOf(from))
 	if fault == "" {
 		fault = collection.Misplaced(mp, project)
 	}

@@ -39,7 +39,7 @@ func (s *server) AddInspection(c echo.Context, county CountyPath, number YearPat
 	if err != nil {
 		return err
 	}
-	d, err := s.declaration(ctx, 0, "geometry", WhatIfDeclaration{Direction: direction, Number: &parcel, Geometry: in.Geometry}, project)
+	d, err := s.declaration(ctx, 0, "geometry", WhatIfDeclaration{Direction: direction, Number: &parcel, Geometry: in.Geometry}, crs, project)
 	if err != nil {
 		return err
 	}

@@ -95,7 +95,7 @@ func (s *server) creditedLand(c echo.Context, srid int, crs string, geometry Geo
 		p.Status = http.StatusUnprocessableEntity
 		return p
 	}
-	shape, fault := collection.PolygonsOf(raw)
+	shape, fault := collection.PolygonsOf(raw, systemOf(crs))
 	if fault != "" {
 		return nil, bad(fault)
 	}

@@ -157,7 +157,7 @@ func (r runner) area(ctx context.Context, inputs map[string]json.RawMessage) (me
 	if err != nil {
 		return measured{}, err
 	}
-	shape, fault := polygonsIn(inputs["geometry"])
+	shape, fault := polygonsIn(inputs["geometry"], crs)
 	if err := r.s.outline(ctx, "geometry", shape, fault, project); err != nil {
 		return measured{}, err
 	}
@@ -166,10 +166,10 @@ func (r runner) area(ctx context.Context, inputs map[string]json.RawMessage) (me
 }
 
 // polygonsIn reads polygons in GeoJSON or WKT.
-func polygonsIn(raw json.RawMessage) (orb.MultiPolygon, string) {
+func polygonsIn(raw json.RawMessage, crs string) (orb.MultiPolygon, string) {
 	var text string
 	if json.Unmarshal(raw, &text) != nil {
-		return collection.PolygonsOf(raw)
+		return collection.PolygonsOf(raw, systemOf(crs))
 	}
 	g, err := wkt.Unmarshal(text)
 	if err != nil {

@@ -58,7 +58,7 @@ func (s *server) tryOut(ctx context.Context, county string, in WhatIfInput) (out
 		if d.TownshipCode, err = tried(ctx, county, d.TownshipCode); err != nil {
 			return out, err
 		}
-		if list[i], err = s.declaration(ctx, i, fmt.Sprintf("declarations/%d/geometry", i), d, project); err != nil {
+		if list[i], err = s.declaration(ctx, i, fmt.Sprintf("declarations/%d/geometry", i), d, crs, project); err != nil {
 			return out, err
 		}
 	}
@@ -84,7 +84,7 @@ func tried(ctx context.Context, county string, asked *string) (*string, error) {
 
 // declaration takes one of the request's, its boundary brought to the county's
 // plane. field is where the geometry stands in the request, for who sent it.
-func (s *server) declaration(ctx context.Context, i int, field string, d WhatIfDeclaration, project func(orb.Point) orb.Point) (screening.Declaration, error) {
+func (s *server) declaration(ctx context.Context, i int, field string, d WhatIfDeclaration, crs string, project func(orb.Point) orb.Point) (screening.Declaration, error) {
 	out := screening.Declaration{Direction: rulebook.Direction(d.Direction), Number: value(d.Number), Township: value(d.TownshipCode),
 		BaseBSM: value(d.BaseBsm), BaseDLBM: value(d.BaseDlbm), Target: value(d.TargetDlbm), Purpose: value(d.Purpose),
 		Method: value(d.Method), Actor: value(d.Actor)}
@@ -101,7 +101,7 @@ func (s *server) declaration(ctx context.Context, i int, field string, d WhatIfD
 	if err != nil {
 		return out, fmt.Errorf("geometry: %w", err)
 	}
-	shape, fault := collection.PolygonsOf(raw)
+	shape, fault := collection.PolygonsOf(raw, systemOf(crs))
 	out.Geometry = shape
 	return out, s.outline(ctx, field, shape, fault, project)
 }
@@ -142,6 +142,16 @@ func (s *server) whyInvalid(ctx context.Context, mp orb.MultiPolygon) string {
 		return general
 	}
 	return general + " " + why
+}
+
+// systemOf is a system's name as GeoJSON is held to it: degrees are longitude first
+// here, which is what CRS84 says.
+func systemOf(crs string) string {
+	name := "EPSG:" + strings.TrimPrefix(strings.ToUpper(crs), "EPSG:")
+	if name == "EPSG:4490" {
+		return name + "、CRS84"
+	}
+	return name
 }
 
 // planeOf gives the way from a CRS to the county's plane: longitude and latitude

@@ -224,8 +224,8 @@ func TestWhatIf_TakesTheCountysOwnZone(t *testing.T) {
 	s.call(t, "PUT", "/api/v1/counties/149901", "application/json", `{"name":"示例县","srid":4546,"synthetic":true}`)
 	var areas []string
 	for crs, coordinates := range map[string]string{
-		"EPSG:4546": `[[[560546.252,4014130.668],[560646.252,4014130.668],[560646.252,4014230.668],[560546.252,4014230.668]]]`,
-		"EPSG:4525": `[[[37560546.252,4014130.668],[37560646.252,4014130.668],[37560646.252,4014230.668],[37560546.252,4014230.668]]]`,
+		"EPSG:4546": `[[[560546.252,4014130.668],[560646.252,4014130.668],[560646.252,4014230.668],[560546.252,4014230.668],[560546.252,4014130.668]]]`,
+		"EPSG:4525": `[[[37560546.252,4014130.668],[37560646.252,4014130.668],[37560646.252,4014230.668],[37560546.252,4014230.668],[37560546.252,4014130.668]]]`,
 	} {
 		a := s.call(t, "POST", "/api/v1/counties/149901/whatif", "application/json",
 			`{"year":2025,"crs":"`+crs+`","declarations":[{"direction":"in","geometry":{"type":"Polygon","coordinates":`+coordinates+`}}]}`)
@@ -251,7 +251,7 @@ func TestWhatIf_ATownshipTriesItsOwnParcels(t *testing.T) {
 		t.Fatal(status, body)
 	}
 	draw := func(township string) string {
-		return `{"year":2025,"crs":"EPSG:4546","declarations":[{"direction":"in"` + township + `,"geometry":{"type":"Polygon","coordinates":[[[560000,4014000],[560100,4014000],[560100,4014100]]]}}]}`
+		return `{"year":2025,"crs":"EPSG:4546","declarations":[{"direction":"in"` + township + `,"geometry":{"type":"Polygon","coordinates":[[[560000,4014000],[560100,4014000],[560100,4014100],[560000,4014000]]]}}]}`
 	}
 	for township, want := range map[string]int{"": 200, `,"township_code":"` + townA + `"`: 200, `,"township_code":"` + townB + `"`: 403} {
 		status, body := s.say(t, clerk, "POST", "/api/v1/counties/"+ownCounty+"/whatif", draw(township))

@@ -11,6 +11,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/paulmach/orb"
+
+	"gengheng/internal/intake/fields"
+	"gengheng/internal/land"
 )
 
 // Action is what is done to a feature.
@@ -114,6 +117,9 @@ func (c *Collection) Read(change *Change, values map[string]any, strict bool) er
 			}
 		default:
 			text, err := f.text(v)
+			if err == nil {
+				err = f.means(text)
+			}
 			if err != nil {
 				return err
 			}
@@ -179,6 +185,29 @@ func wrongType(name, title, want string, v any) *Problem {
 		raw = []byte("?")
 	}
 	return Unprocessable("field-type", fmt.Sprintf("字段 %s（%s）的值 %s 应为%s。 The value is of the wrong type.", name, title, Excerpt(string(raw)), want))
+}
+
+// means refuses a text that stands for nothing: a code that the field's code table
+// lacks, a day that no calendar has. Names are taken for their codes, as in a file.
+func (f Field) means(text string) error {
+	if text == "" {
+		return nil
+	}
+	if fields.NoDate(f.Declared, text) {
+		return Unprocessable("date", fmt.Sprintf("字段 %s（%s）的值 %s 不是日期；应如 2026-03-15 或 2026年3月。 There is no such day.", f.Name, f.Title, Excerpt(text)))
+	}
+	codes := land.CodesOf(f.Declared)
+	if codes == nil || slices.ContainsFunc(codes, func(c land.Code) bool { return strings.EqualFold(c.Code, text) || c.Name == text }) {
+		return nil
+	}
+	var list []string
+	for _, c := range codes[:min(len(codes), 12)] {
+		list = append(list, c.Code+" "+c.Name)
+	}
+	if more := len(codes) - len(list); more > 0 {
+		list = append(list, fmt.Sprintf("等 %d 个", len(codes)))
+	}
+	return Unprocessable("code", fmt.Sprintf("字段 %s（%s）的值 %s 不在代码表中；可用：%s。 The code table has no such value.", f.Name, f.Title, Excerpt(text), strings.Join(list, "、")))
 }
 
 // text is a value as a declaration's cell; null is an empty one.

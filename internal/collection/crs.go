@@ -22,6 +22,14 @@ type CRS struct {
 	Flat  bool // a Gauss-Krüger plane
 }
 
+// Name is the system's in short, as GeoJSON is held to it.
+func (c CRS) Name() string {
+	if c.URI == CRS84.URI {
+		return "CRS84"
+	}
+	return fmt.Sprint("EPSG:", c.SRID)
+}
+
 const epsg = "http://www.opengis.net/def/crs/EPSG/0/"
 
 // Degrees of CGCS2000 (4490) stand for CRS84: the two agree to a few centimetres.

@@ -279,6 +279,9 @@ func (b *batch) take(text, name string, action collection.Action) error {
 			}
 			values[key] = v
 		}
+		if action == collection.Update && e.object == 0 {
+			e.fail(bad("object-ids", fmt.Sprintf("%s 的第 %d 个要素没有 OBJECTID，不知道要修改哪一个；新建请用 addFeatures。 The feature has no OBJECTID; to make one, add it.", name, len(b.updates)+1)))
+		}
 		if action == collection.Create {
 			e.object = 0 // a number of the client's own means nothing
 			e.fail(b.col.Read(&e.change, values, false))
@@ -326,7 +329,7 @@ func (b *batch) drawn(g *esriGeometry) (orb.MultiPolygon, error) {
 	if g.Rings == nil || len(g.Curves) > 0 {
 		return nil, collection.Unprocessable("geometry", "图形（geometry）应为多边形（rings），不能是点、线或曲线。 The geometry must be a polygon of straight lines.")
 	}
-	mp, err := polygonsOf(g.Rings)
+	mp, err := polygonsOf(g.Rings, true)
 	if err != nil {
 		return nil, err
 	}

@@ -87,7 +87,7 @@ func TestEdit_OneParcel(t *testing.T) {
 		t.Errorf("said: %v %s", said["features"], text)
 	}
 	// degrees, and a ring drawn the other way round and left open
-	v = s.must("+"+at+"/updateFeatures", "features", `[{"attributes":{"OBJECTID":`+number+`},"geometry":{"rings":[[[111.2225,36.2205],[111.2230,36.2205],[111.2230,36.2200],[111.2225,36.2200]]],"spatialReference":{"wkid":4326}}}]`)
+	v = s.must("+"+at+"/updateFeatures", "features", `[{"attributes":{"OBJECTID":`+number+`},"geometry":{"rings":[[[111.2225,36.2205],[111.2230,36.2205],[111.2230,36.2200],[111.2225,36.2200],[111.2225,36.2205]]],"spatialReference":{"wkid":4326}}}]`)
 	if ok, _, text := v.done("updateResults", 0); !ok || turn(read().list("features", 0, "geometry", "rings", 0)) >= 0 {
 		t.Errorf("in degrees: %s", text)
 	}
@@ -189,6 +189,11 @@ func TestEdit_Refused(t *testing.T) {
 		"an unknown system":         {"addFeatures", "features", "[" + feature(`{"rings":[[[10,10],[10,20],[20,20],[10,10]]],"spatialReference":{"wkid":2435}}`, "SBBH", "x", "XZDM", townA) + "]", "坐标系", false},
 		"a bow tie":                 {"addFeatures", "features", "[" + feature(`{"rings":[[[511000,4001000],[511100,4001100],[511100,4001000],[511000,4001100],[511000,4001000]]]}`, "SBBH", "x", "XZDM", townA) + "]", "", false},
 		"the number is taken":       {"addFeatures", "features", "[" + feature(plot(20, 20, 5), "SBBH", "甲/"+townA, "XZDM", townA, "NZDL", "0103", "year", 2025) + "]", "已有", false},
+		"no OBJECTID":               {"updateFeatures", "features", `[{"attributes":{"CUN":"村"}}]`, "第 1 个要素没有 OBJECTID", false},
+		"OBJECTID null":             {"updateFeatures", "features", `[{"attributes":{"OBJECTID":null,"CUN":"村"}}]`, "没有 OBJECTID", false},
+		"a null coordinate":         {"addFeatures", "features", "[" + feature(`{"rings":[[[null,1],[2,2],[3,3],[null,1]]]}`, "SBBH", "x", "XZDM", townA) + "]", "null", false},
+		"a ring left open":          {"addFeatures", "features", "[" + feature(`{"rings":[[[510000,4000000],[510090,4000000],[510090,4000090]]]}`, "SBBH", "x", "XZDM", townA) + "]", "没有闭合", false},
+		"a code that is not":        {"updateFeatures", "features", `[{"attributes":{"OBJECTID":` + id + `,"HFFS":"XX"}}]`, "JKHF", false},
 		"the number changes":        {"updateFeatures", "features", `[{"attributes":{"OBJECTID":` + id + `,"SBBH":"另"}}]`, "不能由", false},
 		"no such feature":           {"updateFeatures", "features", `[{"attributes":{"OBJECTID":999999,"CUN":"村"}}]`, "999999", false},
 		"a number that is none":     {"updateFeatures", "features", `[{"attributes":{"OBJECTID":"一","CUN":"村"}}]`, "OBJECTID", false},

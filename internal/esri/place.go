@@ -35,7 +35,7 @@ type esriGeometry struct {
 	X, Y                   *float64
 	Points                 [][]float64     `json:"points"`
 	Paths                  [][][]float64   `json:"paths"`
-	Rings                  [][][]float64   `json:"rings"`
+	Rings                  [][][]*float64  `json:"rings"`
 	Curves                 json.RawMessage `json:"curveRings"`
 	CurvePaths             json.RawMessage `json:"curvePaths"`
 	SR                     json.RawMessage `json:"spatialReference"`
@@ -182,7 +182,7 @@ func (g *esriGeometry) shape(said string) (text string, bound orb.Bound, err err
 
 // polygon writes rings as polygons with their holes.
 func (g *esriGeometry) polygon() (string, orb.Bound, error) {
-	mp, err := polygonsOf(g.Rings)
+	mp, err := polygonsOf(g.Rings, false)
 	if err != nil {
 		return "", orb.Bound{}, err
 	}

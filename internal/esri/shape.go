@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/paulmach/orb"
+
+	"gengheng/internal/collection"
 )
 
 // quantization is how coordinates are written as whole steps of a grid.
@@ -130,16 +132,20 @@ func (p *pen) geoJSON(b *bytes.Buffer, mp orb.MultiPolygon) {
 
 // polygonsOf reads Esri's polygon: rings that run clockwise are outlines, the
 // others holes of the smallest outline that they lie in. A hole without an outline
-// is an outline drawn the other way round, as some programs draw them.
-func polygonsOf(rings [][][]float64) (orb.MultiPolygon, error) {
+// is an outline drawn the other way round, as some programs draw them. closed
+// refuses a ring whose last vertex is not its first; a query's is closed here.
+func polygonsOf(rings [][][]*float64, closed bool) (orb.MultiPolygon, error) {
 	var outlines, holes []orb.Ring
 	for _, list := range rings {
 		ring := orb.Ring{}
 		for _, v := range list {
-			if len(v) < 2 || !finite(v[0]) || !finite(v[1]) {
-				return nil, bad("geometry", "rings 的顶点应为 [x, y]。 A vertex of rings is [x, y].")
+			if len(v) < 2 || v[0] == nil || v[1] == nil || !finite(*v[0]) || !finite(*v[1]) {
+				return nil, bad("geometry", "rings 的顶点应为 [x, y]，不能为 null。 A vertex of rings is [x, y].")
 			}
-			ring = append(ring, orb.Point{v[0], v[1]})
+			ring = append(ring, orb.Point{*v[0], *v[1]})
+		}
+		if fault := collection.Unclosed(ring); closed && fault != "" {
+			return nil, bad("geometry", "rings："+fault)
 		}
 		if len(ring) > 2 && ring[0] != ring[len(ring)-1] {
 			ring = append(ring, ring[0])

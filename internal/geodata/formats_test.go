@@ -282,7 +282,9 @@ func TestFlatGeobuf(t *testing.T) {
 		t.Fatal(err)
 	}
 	l, got := read(t, path, options(t))
-	slices.SortFunc(got, func(a, b geodata.Feature) int { return strings.Compare(fmt.Sprint(a.Values[0]), fmt.Sprint(b.Values[0])) })
+	slices.SortFunc(got, func(a, b geodata.Feature) int {
+		return strings.Compare(fmt.Sprint(a.Values[0]), fmt.Sprint(b.Values[0]))
+	})
 	for i := range got {
 		got[i].Row = features[i].Row
 	}

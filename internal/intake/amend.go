@@ -67,13 +67,12 @@ func Amend(ctx context.Context, db *store.DB, req Request, a Amendment) (result 
 // fails. Several changes make one version; all are of the first one's base and
 // request.
 func AmendIn(ctx context.Context, tx pgx.Tx, db *store.DB, req Request, list ...Amendment) (Result, []Issue, error) {
-	l := &load{db: db, req: req, tell: throttle(nil)}
+	l := &load{db: db, req: req, tell: throttle(nil), places: &sheetPlaces{drawn: true}}
 	l.req.Options.ConfirmEmpty = slices.ContainsFunc(list, func(a Amendment) bool { return a.Withdraw })
 	err := l.amend(ctx, tx, list)
 	issues := l.report.sorted()
 	var problem *Problem
 	if errors.As(err, &problem) {
-		problem.fill(l.req)
 		return Result{}, issues, problem
 	}
 	if err != nil {
@@ -143,7 +142,7 @@ func (l *load) amend(ctx context.Context, tx pgx.Tx, list []Amendment) error {
 	if err := l.checkStaged(ctx, tx, staged); err != nil {
 		return err
 	}
-	if p := l.report.verdict(l.req); p != nil {
+	if p := l.report.refusal(); p != nil {
 		return p
 	}
 	return l.commit(ctx, tx)

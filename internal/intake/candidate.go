@@ -234,6 +234,29 @@ func (m *candidateMaker) checkVocabulary(text []string, target string, out *made
 		m.checkWord(fields.YT, IssuePurpose, text[fields.YT], m.req.Purposes, out)
 	}
 	m.checkWord(fields.ZTLX, IssueActor, text[fields.ZTLX], m.req.Actors, out)
+	checkCode(fields.HFFS, text[fields.HFFS], recoveryCode(text[fields.HFFS]), out)
+	checkCode(fields.DeclaredGDLX, text[fields.DeclaredGDLX], slopeType(text[fields.DeclaredGDLX]), out)
+	for _, i := range []int{fields.KSSJ, fields.WCSJ} {
+		if f := fields.Declaration[i]; fields.NoDate(f.Name, text[i]) {
+			out.say(Issue{Severity: survey.Warning, Code: IssueDate, Field: f.Name}, "%s（%s）“%s” 不是日期。请改正。", "%[2]s %[3]q is no date; correct it.", f.Chinese, f.Name, text[i])
+		}
+	}
+}
+
+// checkCode: a code that the field's code table lacks says nothing to a clause. Some
+// words stand for none (平地).
+func checkCode(field int, declared, code string, out *made) {
+	f := fields.Declaration[field]
+	codes := land.CodesOf(f.Name)
+	if declared == "" || code == "" || slices.ContainsFunc(codes, func(c land.Code) bool { return c.Code == code }) {
+		return
+	}
+	var list []string
+	for _, c := range codes {
+		list = append(list, c.Code+" "+c.Name)
+	}
+	out.say(Issue{Severity: survey.Warning, Code: IssueCode, Field: f.Name},
+		"%[1]s（%[2]s）“%[3]s” 不在代码表中。请改为：%[4]s。", "%[2]s %[3]q is not in its code table; use one of %[4]s.", f.Chinese, f.Name, declared, strings.Join(list, "、"))
 }
 
 func (m *candidateMaker) checkTarget(declared, target string, out *made) {

@@ -289,8 +289,11 @@ func (l *load) makeRow(m maker, around orb.Bound, f *geodata.Feature, out *made)
 		at := b.Center()
 		issue := errorOf(IssueOutsideCounty)
 		issue.At = &at
-		out.say(issue, "图形在（东 %.0f，北 %.0f），不在本县附近。请核对坐标系与带号，或剔除该行。",
-			"the geometry lies at E %.0f N %.0f, far from the county; check the CRS and zone, or drop the row.", at[0], at[1])
+		zh, en := "图形在（东 %.0f，北 %.0f），不在本县附近。请核对坐标系与带号，或剔除该行。", "the geometry lies at E %.0f N %.0f, far from the county; check the CRS and zone, or drop the row."
+		if l.drawn() {
+			zh, en = "图形在（东 %.0f，北 %.0f），不在本县附近。请核对坐标系与位置。", "the geometry lies at E %.0f N %.0f, far from the county; check the CRS and where it was drawn."
+		}
+		out.say(issue, zh, en, at[0], at[1])
 	}
 	m.make(f, out)
 }

@@ -11,10 +11,16 @@ import (
 type sheetPlaces struct {
 	sheet   string
 	columns map[string]string
+	// drawn: there is no file; rows are parcels that are changed one by one
+	drawn bool
 }
 
 // prefix names sheet, row and column in the message.
 func (p *sheetPlaces) prefix(issue *Issue, row int64, label string) {
+	if p.drawn {
+		issue.ZH, issue.EN = fmt.Sprintf("地块 %s：%s", label, issue.ZH), fmt.Sprintf("parcel %s: %s", label, issue.EN)
+		return
+	}
 	zh, en := fmt.Sprintf("第 %d 行", row), fmt.Sprintf("row %d", row)
 	if p.sheet != "" {
 		zh, en = fmt.Sprintf("工作表“%s”%s", p.sheet, zh), fmt.Sprintf("sheet %q, %s", p.sheet, en)
@@ -28,6 +34,9 @@ func (p *sheetPlaces) prefix(issue *Issue, row int64, label string) {
 	}
 	issue.ZH, issue.EN = zh+"："+issue.ZH, en+": "+issue.EN
 }
+
+// drawn tells whether single parcels are changed, with no file to speak of.
+func (l *load) drawn() bool { return l.places != nil && l.places.drawn }
 
 // prefixRow names the place in the message, which people read without columns.
 func (l *load) prefixRow(issue *Issue, row int64, label string) {

@@ -43,6 +43,7 @@ const (
 	IssueCode            = "code_invalid"       // 代码不对
 	IssueLevel           = "level_missing"      // 级别为空
 	IssueNumberMissing   = "number_missing"     // 申报编号为空
+	IssueDate            = "date_invalid"       // 不是日期
 	IssueFormula         = "formula_no_value"   // 单元格是公式，没有保存计算结果
 	IssueNumberTwice     = "number_duplicate"   // 申报编号重复
 	IssueTownship        = "township_invalid"   // 乡镇代码不对
@@ -191,6 +192,22 @@ func (r *report) verdict(req Request) *Problem {
 		p.hint("请按报告改正源文件后重新上传。", "Correct the source by the report and upload it again.")
 	}
 	return p
+}
+
+// refusal is verdict for a change of single parcels: there is no file, and what is to
+// be put right was drawn or typed just now.
+func (r *report) refusal() *Problem {
+	if r.fatal == 0 {
+		return nil
+	}
+	p := &Problem{Code: ProblemRows, TitleZH: "修改不能接受", TitleEN: "The change cannot be taken", Issues: r.bySeverity()}
+	p.detail("有 %d 处须先改正，没有保存任何内容。", "%d faults must be corrected first; nothing was saved.", r.fatal)
+	for _, issue := range r.sorted() {
+		if issue.fatal && len(p.Errors) < 10 {
+			p.Errors = append(p.Errors, issue.ZH+" · "+issue.EN)
+		}
+	}
+	return p.hint("请改正后重新保存。", "Correct it and save again.")
 }
 
 // write stores the issues of a dataset in place of earlier ones.

@@ -129,6 +129,11 @@ func (l *load) judgeInvalid(ctx context.Context, tx pgx.Tx, s *staged, bad inval
 		zh, bad.at[0], bad.at[1], before, area, change.Float64())
 	issue.EN = fmt.Sprintf("invalid geometry: %s at E %.3f N %.3f. The proposed repair changes the area from %s to %s m² (%+.2f); correct it or accept the repair.",
 		strings.ToLower(bad.reason), bad.at[0], bad.at[1], before, area, change.Float64())
+	if l.drawn() {
+		issue.Repair = nil // nobody is asked to accept it
+		issue.ZH = fmt.Sprintf("几何无效：%s，位于（东 %.3f，北 %.3f）。请重画。", zh, bad.at[0], bad.at[1])
+		issue.EN = fmt.Sprintf("invalid geometry: %s at E %.3f N %.3f; draw it again.", strings.ToLower(bad.reason), bad.at[0], bad.at[1])
+	}
 	if !l.req.Options.AcceptRepairs {
 		s.proposed[i] = bad.repaired
 		s.checker.Replace(i, bad.repaired)

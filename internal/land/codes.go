@@ -175,6 +175,8 @@ func CodesOf(field string) []Code {
 		return Ownerships()
 	case "GDLX":
 		return SlopeTypes()
+	case "HFFS":
+		return []Code{{RecoverAtOnce, "即可恢复"}, {RecoverByEngineering, "工程恢复"}}
 	case "TBXHDM":
 		return Refinements()
 	case "ZZSXDM":

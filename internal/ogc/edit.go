@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -182,6 +183,7 @@ type feature struct {
 	Type       string          `json:"type"`
 	Geometry   json.RawMessage `json:"geometry"`
 	Properties map[string]any  `json:"properties"`
+	CRS        json.RawMessage `json:"crs"`
 }
 
 // readBody fills a change with what the request's body says.
@@ -204,14 +206,47 @@ func readBody(c *Call, col *collection.Collection, change *collection.Change) er
 	if err := d.Decode(&in); err != nil || d.More() {
 		return bad("body", "请求体不是一个 JSON 要素（GeoJSON Feature）："+excerpt(fmt.Sprint(err))+"。 The body is not one JSON feature.")
 	}
-	if in.Type != "Feature" && (in.Type != "" || change.Action != collection.Update) {
+	if in.Type != "Feature" && in.Type != "" {
 		return collection.Unprocessable("feature-type", fmt.Sprintf("type 为 %q，应为 Feature；一次一个要素。 One Feature at a time.", excerpt(in.Type)))
+	}
+	if err := checkMembers(raw, change.Action == collection.Update); err != nil {
+		return err
 	}
 	delete(in.Properties, "id") // QGIS from 3.44 has it among the fields
 	if err := col.Read(change, in.Properties, change.Action == collection.Update); err != nil {
 		return err
 	}
-	return readGeometry(c, col, in.Geometry, change)
+	return readGeometry(c, col, &in, change)
+}
+
+// members are what a feature has; a client that sends back what it was given sends
+// the links too.
+var members = []string{"type", "id", "geometry", "properties", "bbox", "crs", "links"}
+
+// checkMembers refuses what a feature has not, which would be left aside in silence,
+// and a patch that would take away what a feature must have.
+func checkMembers(raw []byte, patch bool) error {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &all); err != nil || all == nil {
+		return bad("body", "请求体是 null，应为一个 JSON 要素（GeoJSON Feature）。 The body is not one JSON feature.")
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if !slices.Contains(members, name) {
+			return bad("member-unknown", fmt.Sprintf("要素没有成员 %s；可用：%s。字段写在 properties 里。 A feature has no such member; its fields stand in properties.", excerpt(name), strings.Join(members, "、")))
+		}
+	}
+	if !patch {
+		if string(all["type"]) == "null" || all["type"] == nil {
+			return collection.Unprocessable("feature-type", "缺少 type，应为 Feature；一次一个要素。 One Feature at a time.")
+		}
+		return nil
+	}
+	for _, name := range []string{"type", "properties"} {
+		if string(all[name]) == "null" {
+			return collection.Unprocessable("member-null", fmt.Sprintf("%s 为 null：要素不能没有它；要清空字段，请逐个写 null。 The member cannot be taken away; set single fields to null.", name))
+		}
+	}
+	return nil
 }
 
 // takes refuses a body of another type. A merge patch must say so, since a
@@ -232,7 +267,7 @@ func takes(c *Call, patch bool) error {
 
 // readGeometry brings the boundary to the county's plane, from the system that
 // Content-Crs names (QGIS leaves its angle brackets away) or CRS84.
-func readGeometry(c *Call, col *collection.Collection, raw json.RawMessage, change *collection.Change) error {
+func readGeometry(c *Call, col *collection.Collection, in *feature, change *collection.Change) error {
 	system := collection.CRS84
 	var err error
 	if h := c.R.Header.Get("Content-Crs"); h != "" {
@@ -240,14 +275,17 @@ func readGeometry(c *Call, col *collection.Collection, raw json.RawMessage, chan
 			return err
 		}
 	}
-	if raw == nil {
+	if fault := collection.OtherSystem(in.CRS, system.Name()); fault != "" {
+		return collection.Unprocessable("crs", fault)
+	}
+	if in.Geometry == nil {
 		return nil
 	}
 	project, err := system.Plane(col.County)
 	if err != nil {
 		return err
 	}
-	mp, fault := collection.PolygonsOf(raw)
+	mp, fault := collection.PolygonsOf(in.Geometry, system.Name())
 	if fault == "" {
 		fault = collection.Misplaced(mp, project)
 	}

@@ -61,12 +61,32 @@ func TestEdit_BadInput(t *testing.T) {
 		"two vertices":              {"POST", in, geo, feature(`{"type":"Polygon","coordinates":[[[111.1,36.1],[111.2,36.1]]]}`, named), 422, fewVertices, nil},
 		"two vertices by turns":     {"POST", in, geo, feature(ring([2]float64{0, 0}, [2]float64{90, 0}, [2]float64{0, 0}, [2]float64{90, 0}), named), 422, fewVertices, zone},
 		"two vertices, one twice":   {"POST", in, geo, feature(ring([2]float64{0, 0}, [2]float64{90, 0}, [2]float64{90, 0}), named), 422, fewVertices, zone},
-		"two on the grid":           {"POST", in, geo, feature(ring([2]float64{0, 0}, [2]float64{90, 0}, [2]float64{90, 0.00001}), named), 422, fewVertices, zone},
+		"two on the grid":           {"POST", in, geo, feature(ring([2]float64{0, 0}, [2]float64{90, 0}, [2]float64{90, 0.00001}, [2]float64{0, 0}), named), 422, fewVertices, zone},
 		"one vertex":                {"POST", in, geo, feature(ring([2]float64{0, 0}), named), 422, fewVertices, zone},
 		"no vertex":                 {"POST", in, geo, feature(ring(), named), 422, fewVertices, zone},
 		"a hole of two":             {"POST", in, geo, feature(strings.TrimSuffix(plot(10, 10, 5), "]}")+","+strings.TrimPrefix(ring([2]float64{1030, 1030}, [2]float64{1040, 1030}, [2]float64{1030, 1030}), ringStart), named), 422, fewVertices, zone},
 		"a patch to two vertices":   {"PATCH", own, patch, `{"geometry":` + ring([2]float64{0, 0}, [2]float64{90, 0}, [2]float64{0, 0}) + `}`, 422, fewVertices, zone},
 		"no area":                   {"POST", in, geo, feature(ring([2]float64{0, 0}, [2]float64{90, 0}, [2]float64{40, 0}), named), 422, "", zone},
+		"a null coordinate":         {"POST", in, geo, feature(strings.Replace(plot(10, 10, 5), "[[[", "[[[null,", 1), named), 422, "null", zone},
+		"a ring left open":          {"POST", in, geo, feature(ring([2]float64{0, 0}, [2]float64{90, 0}, [2]float64{90, 90}), named), 422, "没有闭合", zone},
+		"a patch left open":         {"PATCH", own, patch, `{"geometry":` + ring([2]float64{0, 0}, [2]float64{90, 0}, [2]float64{90, 90}) + `}`, 422, "没有闭合", zone},
+		"another system's feature":  {"POST", in, geo, strings.Replace(feature(plot(10, 10, 5), named), "{", `{"crs":{"type":"name","properties":{"name":"urn:ogc:def:crs:EPSG::4547"}},`, 1), 422, "crs 成员", zone},
+		"another system's geometry": {"POST", in, geo, feature(strings.Replace(plot(10, 10, 5), "{", `{"crs":{"type":"name","properties":{"name":"EPSG:4547"}},`, 1), named), 422, "crs 成员", zone},
+		"CRS84 for the plane":       {"POST", in, geo, strings.Replace(feature(plot(10, 10, 5), named), "{", `{"crs":{"type":"name","properties":{"name":"urn:ogc:def:crs:OGC:1.3:CRS84"}},`, 1), 422, "EPSG:4546", zone},
+		"a linked system":           {"POST", in, geo, strings.Replace(feature(plot(10, 10, 5), named), "{", `{"crs":{"type":"link","properties":{"href":"http://example.com/crs"}},`, 1), 422, "crs 成员", zone},
+		"in another county":         {"POST", in, geo, feature(`{"type":"Polygon","coordinates":[[[110.5,30.1],[110.51,30.1],[110.51,30.11],[110.5,30.1]]]}`, named), 422, "不在本县附近", nil},
+		"a class that is not":       {"POST", in, geo, feature(plot(10, 10, 5), named+`,"DLBM":"9999"`), 422, "DLBM（", zone},
+		"a target that is not":      {"PATCH", own, patch, `{"properties":{"NZDL":"0199"}}`, 422, "代码表", nil},
+		"a recovery that is not":    {"PATCH", own, patch, `{"properties":{"HFFS":"XXXX"}}`, 422, "JKHF 即可恢复", nil},
+		"a terrace that is not":     {"PATCH", own, patch, `{"properties":{"GDLX":"ZZ"}}`, 422, "TT ", nil},
+		"a day that is not":         {"PATCH", own, patch, `{"properties":{"KSSJ":"2026-13-45"}}`, 422, "不是日期", nil},
+		"longer than a cell":        {"PATCH", own, patch, `{"properties":{"BZ":"` + strings.Repeat("注", 32768) + `"}}`, 422, "至多 4000", nil},
+		"null for a feature":        {"PATCH", own, patch, `null`, 400, "null", nil},
+		"null for a new one":        {"POST", in, geo, `null`, 400, "null", nil},
+		"a member misspelt":         {"PATCH", own, patch, `{"propertys":{"CUN":"村"}}`, 400, "没有成员 propertys", nil},
+		"a place of JSON-FG":        {"POST", in, geo, strings.Replace(feature("null", named), "{", `{"place":null,`, 1), 400, "没有成员 place", nil},
+		"no properties left":        {"PATCH", own, patch, `{"properties":null}`, 422, "properties 为 null", nil},
+		"no type left":              {"PATCH", own, patch, `{"type":null}`, 422, "type 为 null", nil},
 		"half a m²":                 {"POST", in, geo, feature(plot(10, 10, side/2-0.35), named), 422, "不足 1 m²", zone},
 		"a patch to half a m²":      {"PATCH", own, patch, `{"geometry":` + plot(0, 0, side/2-0.35) + `}`, 422, "不足 1 m²", zone},
 		"year 0":                    {"POST", in, geo, feature(plot(10, 10, 5), named+`,"year":0`), 422, "2009", zone},
@@ -114,6 +134,11 @@ func TestEdit_BadInput(t *testing.T) {
 		a := s.send(tc.method, tc.path, tc.media, tc.body, edit)
 		if a.status != tc.status || !strings.Contains(a.text, tc.says) || !strings.HasPrefix(a.header.Get("Content-Type"), "application/problem+json") {
 			t.Errorf("%s: %d, want %d and %q: %.600s", name, a.status, tc.status, tc.says, a.text)
+		}
+		for _, of := range []string{"文件", "第 1 行", "第 2 行", "接受修复", "accept", ".json"} {
+			if tc.status != 413 && strings.Contains(a.text, of) {
+				t.Errorf("%s speaks of a file where there is none (%s): %.600s", name, of, a.text)
+			}
 		}
 		if tc.status == 405 && a.header.Get("Allow") != "GET, HEAD, OPTIONS" {
 			t.Errorf("%s: Allow is %q", name, a.header.Get("Allow"))
@@ -219,5 +244,29 @@ func TestEdit_AtTheBounds(t *testing.T) {
 	s.Exec(`DELETE FROM candidate_judgement WHERE year = 2026`)
 	if a := s.send("DELETE", in+"/2052."+url.PathEscape(long), "", ""); a.status != 204 {
 		t.Errorf("%d %s", a.status, a.text)
+	}
+}
+
+// What says the same of itself as the request is taken, and names for codes.
+func TestEdit_SaysTheSameOfItself(t *testing.T) {
+	t.Parallel()
+	s := newService(t, true)
+	body := func(number, crs, properties string, row int) string {
+		return `{"type":"Feature",` + crs + `"geometry":` + plot(10, row, 5) + `,"properties":{"SBBH":"` + number + `","XZDM":"` + townA + `"` + properties + `}}`
+	}
+	for i, crs := range []string{"", `"crs":null,`, `"crs":{"type":"name","properties":{"name":"urn:ogc:def:crs:EPSG::4546"}},`, `"crs":{"type":"name","properties":{"name":"http://www.opengis.net/def/crs/EPSG/0/4546"}},`} {
+		if a := s.send("POST", in, geo, body(fmt.Sprint("同", i), crs, `,"DLBM":"旱地","HFFS":"jkhf","GDLX":"TT","KSSJ":"2026年3月","WCSJ":"秋收后"`, 2*i), zone); a.status != 201 || a.property("HFFS") != "JKHF" || a.property("DLBM") != "0103" {
+			t.Errorf("%s: %d %s", crs, a.status, a.text)
+		}
+	}
+	degrees := s.must(in + "/2025." + url.PathEscape("甲/"+townA))
+	same := strings.Replace(degrees.text, `"type"`, `"crs":{"type":"name","properties":{"name":"urn:ogc:def:crs:OGC:1.3:CRS84"}},"type"`, 1)
+	for _, f := range []string{"verdict", "reasons"} { // what the program writes is left out of what is sent back
+		if !strings.Contains(same, f) {
+			t.Fatalf("%s", same)
+		}
+	}
+	if a := s.send("PUT", in+"/2025."+url.PathEscape("甲/"+townA), geo, same); a.status != 200 {
+		t.Errorf("what was given, sent back: %d %s", a.status, a.text)
 	}
 }

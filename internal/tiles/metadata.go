@@ -126,7 +126,10 @@ func (s *Service) set(c *ogc.Call) (*set, error) {
 	if err != nil {
 		return nil, err
 	}
-	only := c.R.URL.Query().Get("collections")
+	only, err := chosen(c)
+	if err != nil {
+		return nil, err
+	}
 	cols, err := v.choose(c.Collection, only)
 	if err != nil {
 		return nil, err

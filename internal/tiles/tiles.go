@@ -128,6 +128,16 @@ func (v *view) key(cols []*collection.Collection, scope string, at address) stri
 	return v.County.Code + "/" + scope + "/" + at.String() + "/" + hex.EncodeToString(sum[:])
 }
 
+// chosen are the collections that the address names, "" for all. A name that was left
+// empty is not all of them.
+func chosen(c *ogc.Call) (string, error) {
+	values := c.R.URL.Query()
+	if v := values.Get("collections"); v != "" || !values.Has("collections") {
+		return v, nil
+	}
+	return "", collection.Bad("collections", "collections 是空的：请写图层代码，逗号分隔；要全部图层就不带这个参数。 collections is empty; leave it out for all of them.")
+}
+
 // choose finds the collections that a tile is asked for: of one, or those named
 // by commas, or all.
 func (v *view) choose(one, named string) ([]*collection.Collection, error) {
@@ -198,7 +208,10 @@ func (s *Service) tile(c *ogc.Call, at address) (*tile, error) {
 	if err != nil {
 		return nil, err
 	}
-	named := c.R.URL.Query().Get("collections")
+	named, err := chosen(c)
+	if err != nil {
+		return nil, err
+	}
 	cols, err := v.choose(c.Collection, named)
 	if err != nil {
 		return nil, err

@@ -295,6 +295,8 @@ func TestTile_Refusals(t *testing.T) {
 		{"/xyz/99999999999999999999/0/0", 400, "ogc-tile-address", "9999"},
 		{"/collections/none/xyz/3/1/0", 404, "collection-not-found", "parcels"},
 		{"/xyz/3/1/0?collections=parcels,none", 404, "collection-not-found", "none"},
+		{"/xyz/3/1/0?collections=", 400, "ogc-collections", "空的"},
+		{"/tiles/WebMercatorQuad?collections=", 400, "ogc-collections", "空的"},
 		{"/xyz/3/1/0?colour=red", 400, "ogc-parameter-unknown", "collections"},
 		{"/xyz/3/1/0?f=png", 400, "ogc-format", "mvt"},
 		{"/tiles/WorldCRS84Quad/3/1/0", 404, "tile-matrix-set-not-found", "WebMercatorQuad"},
