@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/user"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -51,8 +52,8 @@ type adminCreateCmd struct {
 // Run makes the administrator. Who can run this program on the database can do
 // anything to it; it is logged all the same.
 func (c *adminCreateCmd) Run(ctx context.Context) error {
-	if len(c.County) != 6 || c.County == access.NoCounty {
-		return fmt.Errorf("县代码应为 6 位，如 149901 · the county's code has six digits")
+	if len(c.County) != 6 || strings.Trim(c.County, "0123456789") != "" || c.County == access.NoCounty {
+		return fmt.Errorf("县代码应为 6 位数字，如 149901 · the county's code has six digits")
 	}
 	if c.Days < 1 || c.Days > access.MaxKeyDays {
 		return fmt.Errorf("--days 应为 1–%d · --days is from 1 to %d", access.MaxKeyDays, access.MaxKeyDays)

@@ -29,6 +29,10 @@ func TestAdminCreate_MakesASecondOnPurposeOnly(t *testing.T) {
 		}
 		return len(list)
 	}
+	wrong := adminCreateCmd{databaseFlags: databaseFlags{DatabaseURL: db.Pool.Config().ConnString()}, County: "14990l", Name: "合成", Days: 30}
+	if err := wrong.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "6 位数字") {
+		t.Errorf("a county of letters: %v", err)
+	}
 	if err := run("合成甲", false); err != nil {
 		t.Fatal(err)
 	}

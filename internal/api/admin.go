@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -93,6 +94,9 @@ func (s *server) AddIdentity(c echo.Context, county CountyPath) error {
 		return badRequest("subject", "issuer 与 subject 须同时给出或同时省略。 Give both of issuer and subject, or neither.")
 	}
 	err := s.db.InTx(ctx, func(tx pgx.Tx) (err error) {
+		if err := townshipsExist(ctx, tx, county, p.Capacities); err != nil {
+			return err
+		}
 		p, err = access.Create(ctx, tx, p)
 		return err
 	})
@@ -115,6 +119,11 @@ func (s *server) ChangeIdentity(c echo.Context, county CountyPath, id IdentityID
 	}
 	var p access.Identity
 	err := s.db.InTx(ctx, func(tx pgx.Tx) (err error) {
+		if roles != nil {
+			if err := townshipsExist(ctx, tx, county, *roles); err != nil {
+				return err
+			}
+		}
 		p, err = access.Change(ctx, tx, county, id, roles, in.Disabled, in.Reason)
 		return err
 	})
@@ -122,6 +131,24 @@ func (s *server) ChangeIdentity(c echo.Context, county CountyPath, id IdentityID
 		return accessProblem(err)
 	}
 	return c.JSON(http.StatusOK, identityJSON(p))
+}
+
+// townshipsExist refuses a role in a township that the county's 行政区 (XZQ) has not:
+// its holder would see nothing and declare nothing. Without the layer nobody can tell.
+func townshipsExist(ctx context.Context, q querier, county string, list []access.Capacity) error {
+	for _, held := range list {
+		var missing bool
+		err := q.QueryRow(ctx, `WITH xzq AS (SELECT code FROM layer_feature WHERE county_code = $1 AND dataset_id =
+				(SELECT dataset_id FROM dataset WHERE county_code = $1 AND kind = 'XZQ' AND status = 'committed' ORDER BY commit_seq DESC LIMIT 1))
+			SELECT $2 <> '' AND EXISTS (SELECT FROM xzq) AND NOT EXISTS (SELECT FROM xzq WHERE starts_with(code, $2))`, county, held.Township).Scan(&missing)
+		if err != nil {
+			return fmt.Errorf("townships of %s: %w", county, err)
+		}
+		if missing {
+			return badRequest("role", fmt.Sprintf("行政区图层（XZQ）中没有乡镇 %s；请核对代码，或先装载新的行政区。 The county's XZQ layer has no such township.", held.Township))
+		}
+	}
+	return nil
 }
 
 // accessProblem gives a refusal of the access room its status.

@@ -151,3 +151,33 @@ func TestAdmin_Refusals(t *testing.T) {
 		t.Errorf("another county's identity: %d %s", a.status, a.body)
 	}
 }
+
+// A role in a township that the county has not is refused, once the county has said
+// which it has.
+func TestAdmin_TownshipsAreTheCountys(t *testing.T) {
+	t.Parallel()
+	s := newService(t, 0, "")
+	body := func(township string) string {
+		return `{"kind":"person","name":"合成","roles":[{"role":"township_clerk","township":"` + township + `"}]}`
+	}
+	var p client.Identity
+	administered(t, s, "POST", "/identities", body("149901999"), 201, nil) // nobody can tell yet
+	exec := func(sql string) {
+		t.Helper()
+		if _, err := s.db.Pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.call(t, http.MethodPut, "/api/v1/counties/149901", "application/json", `{"name":"示例县（合成）","srid":4546,"synthetic":true}`)
+	exec(`INSERT INTO upload (county_code, upload_id, file_name, size, sha256) VALUES ('149901', '` + someID + `', 'f', 1, 's')`)
+	exec(`INSERT INTO dataset (county_code, dataset_id, kind, year, status, version, commit_seq, features, upload_id, file_name, file_sha256)
+		VALUES ('149901', '` + someID + `', 'XZQ', 2025, 'committed', 'v', 1, 1, '` + someID + `', 'f', 's')`)
+	exec(`INSERT INTO layer_feature (county_code, dataset_id, fid, kind, code, area_m2, geom)
+		VALUES ('149901', '` + someID + `', 1, 'XZQ', '149901100', 1, 'SRID=4546;MULTIPOLYGON(((560000 4014000,560001 4014000,560001 4014001,560000 4014000)))')`)
+	administered(t, s, "POST", "/identities", body("149901100"), 201, &p)
+	for method, at := range map[string][2]string{"POST": {"/identities", body("149901999")}, "PATCH": {"/identities/" + p.IdentityId.String(), `{"roles":[{"role":"township_lead","township":"149901999"}],"reason":"x"}`}} {
+		if a := administered(t, s, method, at[0], at[1], 400, nil); a.problem.Type != "urn:gengheng:problem:role" || !strings.Contains(a.problem.Detail, "149901999") {
+			t.Errorf("%s: %s", method, a.body)
+		}
+	}
+}

@@ -111,7 +111,7 @@ func (s *server) amends(ctx context.Context, county string, year int, direction 
 		if a.scope[:6] != county {
 			return a, badRequest("township", fmt.Sprintf("乡镇 %s 不属于县 %s。 The township is not of this county.", a.scope, county))
 		}
-		return a, nil
+		return a, s.holdDeclared(ctx, county, year)
 	}
 	d, err := s.dataset(ctx, county, *base)
 	if err != nil {

@@ -171,6 +171,11 @@ func (s *server) AddDataset(c echo.Context, county CountyPath) error {
 	if !actor.WholeCounty() && scope != actor.Township {
 		return forbidden("township", fmt.Sprintf("乡镇 %s 只能装载本乡镇的申报：kind 为 CANDIDATE_IN 或 CANDIDATE_OUT，scope 为 %s。 A township loads its own declarations only.", actor.Township, actor.Township))
 	}
+	if in.Kind == "CANDIDATE_IN" || in.Kind == "CANDIDATE_OUT" {
+		if err := s.holdDeclared(ctx, county, in.Year); err != nil {
+			return err
+		}
+	}
 	var jobID uuid.UUID
 	err = pgx.BeginFunc(ctx, s.db.Pool, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
@@ -201,6 +206,15 @@ func (s *server) AddDataset(c echo.Context, county CountyPath) error {
 		return err
 	}
 	return c.JSON(http.StatusAccepted, DatasetAccepted{Dataset: d, Job: j})
+}
+
+// holdDeclared refuses a declaration for a year that nobody declares for yet.
+func (s *server) holdDeclared(ctx context.Context, county string, year int) error {
+	_, last, err := declarableYears(ctx, s.db.Pool, county)
+	if err == nil && year > last {
+		err = collectionProblem(yearTooFar(year, last))
+	}
+	return err
 }
 
 func (s *server) loadOptions(ctx context.Context, county string, in DatasetInput) (json.RawMessage, error) {

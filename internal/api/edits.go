@@ -159,24 +159,32 @@ func (e *editing) newScope(ctx context.Context, actor access.Actor, c *collectio
 // that lies beyond the year after it, or, where there is none yet, after that of the
 // calendar: nothing is declared so early, a slip of the pen is.
 func (e *editing) holdYear(ctx context.Context, c *collection.Change) error {
-	var year *int
-	var calendar int
-	err := e.tx.QueryRow(ctx, `SELECT working_year($1), extract(year FROM now())::int`, e.county.code).Scan(&year, &calendar)
+	year, last, err := declarableYears(ctx, e.tx, e.county.code)
 	switch {
 	case err != nil:
-		return fmt.Errorf("the year of %s: %w", e.county.code, err)
+		return err
 	case year == nil && c.Year == 0:
 		return collection.Unprocessable("year-missing", "请填写年度（year）：该县尚未设置年度，也没有申报。 Give the year: the county has none yet.")
 	case c.Year == 0:
 		c.Year = *year
 		return nil
-	case year != nil:
-		calendar = *year
-	}
-	if c.Year > calendar+1 {
-		return collection.Unprocessable("year", fmt.Sprintf("年度 year 为 %d，至多为当前工作年度的下一年 %d；请改正，或不填。 The year lies too far ahead.", c.Year, calendar+1))
+	case c.Year > last:
+		return yearTooFar(c.Year, last)
 	}
 	return nil
+}
+
+// declarableYears are the year that a county works on, nil where there is none yet,
+// and the last that is declared for.
+func declarableYears(ctx context.Context, q querier, county string) (year *int, last int, err error) {
+	if err := q.QueryRow(ctx, `SELECT working_year($1), coalesce(working_year($1), extract(year FROM now())::int) + 1`, county).Scan(&year, &last); err != nil {
+		return nil, 0, fmt.Errorf("the year of %s: %w", county, err)
+	}
+	return year, last, nil
+}
+
+func yearTooFar(year, last int) error {
+	return collection.Unprocessable("year", fmt.Sprintf("年度 year 为 %d，至多为当前工作年度的下一年 %d；请改正年度，或先由县设置新的年度。 The year lies too far ahead.", year, last))
 }
 
 // declaredRow is a parcel as it stands before the change.

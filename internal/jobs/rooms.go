@@ -15,6 +15,7 @@ import (
 	"gengheng/internal/rulebook"
 	"gengheng/internal/screening"
 	"gengheng/internal/store"
+	"gengheng/internal/workflow"
 )
 
 // Rooms are the handlers of the program: each calls the room that does the
@@ -110,13 +111,38 @@ func loadRequest(ctx context.Context, db *store.DB, county string, id uuid.UUID,
 		return req, fmt.Errorf("rulebook of county %s: %w", county, err)
 	}
 	req.Layers, req.Purposes, req.Actors = layerFields(rb), rb.Purposes, rb.Actors
-	if options.Screen {
+	if req.Kind == intake.CandidateIn || req.Kind == intake.CandidateOut {
 		req.Committing = func(ctx context.Context, tx pgx.Tx) error {
+			if err := keepLocked(ctx, tx, county, id); err != nil || !options.Screen {
+				return err
+			}
 			_, err := ScreenArrival(ctx, tx, working{}, county, req.Year)
 			return err
 		}
 	}
 	return req, nil
+}
+
+// keepLocked refuses a file that would change parcels which are under review or past
+// it: one by one they cannot be changed either.
+func keepLocked(ctx context.Context, tx pgx.Tx, county string, dataset uuid.UUID) error {
+	list, err := workflow.LockedChanges(ctx, tx, county, dataset)
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	p := &intake.Problem{Code: "record-locked", TitleZH: "文件改动了已锁定的地块", TitleEN: "The file changes locked parcels",
+		DetailZH: fmt.Sprintf("有 %d 个地块已进入审查或以后的环节，文件中的图形、申报内容与现行申报不同，或者没有这些地块。没有写入任何数据。", len(list)),
+		DetailEN: fmt.Sprintf("%d parcels are under review or past it, and the file changes them or leaves them out; nothing was stored.", len(list)),
+		HintZH:   "请下载现行申报，在它的基础上修改其他地块后上传；需要改动这些地块的，先由县自然资源局退回补正。",
+		HintEN:   "Start from the declaration in force (download it) and leave these as they are; to change them, have the bureau return them first."}
+	for _, c := range list[:min(len(list), 10)] {
+		zh, en := "改动了", "is changed"
+		if c.Left {
+			zh, en = "没有了", "is left out"
+		}
+		p.Errors = append(p.Errors, fmt.Sprintf("地块 %s（%s）：文件中%s · parcel %s %s", c.Number, c.State.Chinese(), zh, c.Number, en))
+	}
+	return p
 }
 
 // layerFields says how intake reads each polygon layer. A layer must carry its

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -37,4 +38,42 @@ func Editable(ctx context.Context, tx pgx.Tx, key Key) error {
 		return r.refuse(Locked, nil, "现为“%s”，%s；请用新的编号另行申报。 It was refused and %s; declare it under another number.", r.State.Chinese(), zh, en)
 	}
 	return r.refuse(Locked, nil, "现为“%s”，%s；须先由方案调出或按流程退回。 It is past review and %s; it must first be taken out of the plan.", r.State.Chinese(), zh, en)
+}
+
+// LockedChange is a parcel whose declaration others decide by, and that a new version
+// of it would change or leave out.
+type LockedChange struct {
+	Number string
+	State  State
+	// Left: the version has no such parcel.
+	Left bool
+}
+
+// LockedChanges finds what a version of a declaration, a whole file, would change of
+// parcels that Editable refuses to have changed one by one, beside the version in
+// force before it; and keeps their records as they are until the transaction ends. It
+// sees the new version as committed.
+func LockedChanges(ctx context.Context, tx pgx.Tx, county string, dataset uuid.UUID) ([]LockedChange, error) {
+	free := make([]string, len(editable))
+	for i, s := range editable {
+		free[i] = string(s)
+	}
+	rows, err := tx.Query(ctx, `
+		WITH d AS (SELECT * FROM dataset WHERE county_code = $1 AND dataset_id = $2),
+		before AS (SELECT o.dataset_id FROM dataset o JOIN d USING (county_code, kind, year, scope)
+			WHERE o.status = 'committed' AND o.dataset_id <> d.dataset_id ORDER BY o.commit_seq DESC LIMIT 1)
+		SELECT r.number, r.state, n.number IS NULL
+		FROM d JOIN workflow_record r ON r.county_code = d.county_code AND r.year = d.year AND 'CANDIDATE_' || upper(r.direction) = d.kind
+		JOIN candidate o ON o.county_code = r.county_code AND o.dataset_id = (SELECT dataset_id FROM before) AND o.number = r.number
+		LEFT JOIN candidate n ON n.county_code = r.county_code AND n.dataset_id = d.dataset_id AND n.number = r.number
+		WHERE r.state <> ALL ($3) AND (n.number IS NULL OR workflow_digest(n) <> workflow_digest(o))
+		ORDER BY r.number FOR UPDATE OF r`, county, dataset, free)
+	if err != nil {
+		return nil, fmt.Errorf("locked parcels of version %s: %w", dataset, err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[LockedChange])
+	if err != nil {
+		return nil, fmt.Errorf("locked parcels of version %s: %w", dataset, err)
+	}
+	return list, nil
 }
