@@ -246,7 +246,7 @@ func whatIf(ctx context.Context, session *screening.Session, list []screening.De
 	a, _ := access.From(ctx)
 	out := WhatIf{Rulebook: session.Rulebook().Hash, Srid: session.SRID(), Missing: session.Missing()}
 	for i := range judgements {
-		item := WhatIfItem{Verdict: verdictOf(&judgements[i].Verdict, session.Zone()), Findings: []Finding{}}
+		item := WhatIfItem{Geometry: geographic(list[i].Geometry, session.Zone()), Verdict: verdictOf(&judgements[i].Verdict, session.Zone()), Findings: []Finding{}}
 		for k := range judgements[i].Findings {
 			f := judgements[i].Findings[k]
 			if !a.WholeCounty() {

@@ -3399,7 +3399,10 @@ type WhatIfInput struct {
 // WhatIfItem defines model for WhatIfItem.
 type WhatIfItem struct {
 	Findings []Finding `json:"findings"`
-	Verdict  Verdict   `json:"verdict"`
+
+	// Geometry GeoJSON 几何 · A GeoJSON geometry
+	Geometry *GeoJSON `json:"geometry,omitempty"`
+	Verdict  Verdict  `json:"verdict"`
 }
 
 // Year defines model for Year.

@@ -28,7 +28,7 @@ const pens: Record<OverlayKind, Pen> = {
   measured: { width: 2.4, dash: [4, 2], fill: 0.12 },
   photo: { width: 2 },
   finding: { width: 1.6, hatched: true },
-  remainder: { width: 2, fill: 0.22 },
+  remainder: { width: 2, fill: 0.4 },
   sketch: { width: 2.6, dash: [2, 1], fill: 0.15 },
   selected: { width: 4 },
 }
