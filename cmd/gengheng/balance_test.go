@@ -97,6 +97,10 @@ func TestBalanceExitCodes(t *testing.T) {
 	if got := patches(areas, 9); got != exitUnknown {
 		t.Errorf("a patch rule that nothing meets: exit code %d", got)
 	}
+	same := balanceSolveCmd{Problem: in, Out: in, TimeLimit: time.Minute, Gap: 1e-4, PatchArea: areas, MinPatch: 8}
+	if got := code(same.Run(context.Background())); got != exitBadInput {
+		t.Errorf("the problem's own folder as output under a patch rule: exit code %d", got)
+	}
 	if patches("", 8) != exitBadInput || patches(filepath.Join(out, "none"), 8) != exitBadInput {
 		t.Error("a patch rule without areas was taken")
 	}

@@ -207,10 +207,8 @@ func (e *engine) cheapest(missing []float64) ([]bool, []float64) {
 func SolveDir(ctx context.Context, problemDir, outDir string, opt Options) (Certificate, error) {
 	opt = opt.withDefaults()
 	started := time.Now()
-	if same, err := sameFolder(problemDir, outDir); err != nil {
+	if err := refuseSameFolder(problemDir, outDir); err != nil {
 		return Certificate{}, err
-	} else if same {
-		return Certificate{}, &InputError{File: outDir, Zh: "结果文件夹不能就是问题文件夹，否则会覆盖问题的 flows.csv；请另给一个", En: "the solution needs a folder of its own: its flows.csv would replace the problem's"}
 	}
 	p, err := ReadProblem(problemDir)
 	if err != nil {

@@ -65,6 +65,9 @@ func parsePatchAreas(name string, data []byte, p *Problem) (PatchRule, error) {
 func SolvePatchesDir(ctx context.Context, problemDir, outDir, areaFile string, minArea float64, opt Options) (Certificate, *PatchReport, error) {
 	opt = opt.withDefaults()
 	started := time.Now()
+	if err := refuseSameFolder(problemDir, outDir); err != nil {
+		return Certificate{}, nil, err
+	}
 	p, err := ReadProblem(problemDir)
 	if err != nil {
 		return Certificate{}, nil, err
