@@ -2,8 +2,10 @@ package balance
 
 import (
 	"context"
+	"errors"
 	"math"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -216,5 +218,38 @@ func BenchmarkPatches(b *testing.B) {
 		b.ReportMetric(float64(report.Inequalities), "inequalities")
 		b.ReportMetric(*report.Loss / *report.ObjectiveWithout * 1e6, "loss-ppm")
 		b.ReportMetric(*report.Gap*1e6, "gap-ppm")
+	}
+}
+
+// Ensure what is said of every plan under a rule verifies, with the rule checked
+// from its areas' file.
+func TestEveryPatchPlanVerifies(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	in, out, areas := filepath.Join(root, "in"), filepath.Join(root, "out"), filepath.Join(root, "areas.csv")
+	ends := map[Status]int{}
+	for seed := range 300 {
+		rng := rand.New(rand.NewPCG(uint64(seed), 52))
+		p := tinyProblem(rng)
+		rule := tinyRule(rng, p)
+		text := "unit,area,rule\n"
+		for u := range p.Units {
+			text += p.Units[u].ID + "," + decimal(rule.Area[u]) + "," + bit(rule.Applies == nil || rule.Applies[u]) + "\n"
+		}
+		if err := errors.Join(WriteProblem(in, p), os.WriteFile(areas, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		c, _, err := SolvePatchesDir(context.Background(), in, out, areas, rule.MinArea, Options{Gap: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ends[c.Status]++
+		report, err := VerifyDirWith(in, out, VerifyOptions{PatchAreas: areas, MinPatch: &rule.MinArea})
+		if err != nil || report.Status != c.Status {
+			t.Errorf("seed %d: %v", seed, report.Faults)
+		}
+	}
+	if ends[Feasible] == 0 || ends[Optimal] == 0 || ends[Infeasible] == 0 || ends[Unknown] == 0 {
+		t.Errorf("%v", ends)
 	}
 }
