@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/uuid"
@@ -188,16 +189,65 @@ func polygonsIn(raw json.RawMessage, crs string) (orb.MultiPolygon, string) {
 	return nil, "WKT 应为非空的 POLYGON 或 MULTIPOLYGON。 It is a POLYGON or MULTIPOLYGON that is not empty."
 }
 
-// Jobs lists the county's newest.
-func (r runner) Jobs(ctx context.Context) (out []ogc.Job, err error) {
+// Jobs lists the county's newest, of a filter.
+func (r runner) Jobs(ctx context.Context, f ogc.JobFilter) (out []ogc.Job, err error) {
+	var kinds, states []string
+	for kind, process := range jobProcess {
+		if slices.Contains(f.Processes, process) {
+			kinds = append(kinds, string(kind))
+		}
+	}
+	if f.Processes != nil && kinds == nil {
+		return nil, nil // a process that never begins a job
+	}
+	for _, status := range f.Statuses {
+		for ours, theirs := range jobStates {
+			if status == theirs {
+				states = append(states, string(ours))
+			}
+		}
+	}
+	after, err := uuid.Parse(f.After)
+	if err != nil && f.After != "" {
+		return nil, collection.Bad("cursor", "cursor 不是 next 链接里的；请从第一页重新开始。 The cursor is not from a link next.")
+	}
 	err = access.InTx(ctx, r.s.db, func(tx pgx.Tx) error {
-		list, err := listJobs(ctx, tx, r.county)
+		rows, err := tx.Query(ctx, `SELECT `+jobColumns+` FROM job j WHERE county_code = $1
+			AND ($2::text[] IS NULL OR kind = ANY ($2))
+			AND ($3::text[] IS NULL OR CASE WHEN status = 'failed' AND problem->>'type' = $4 THEN 'dismissed' = ANY ($5::text[]) ELSE status = ANY ($3) END)
+			AND created_at >= coalesce($6, '-infinity'::timestamptz) AND created_at <= coalesce($7, 'infinity'::timestamptz)
+			AND ($8::float8 IS NULL OR extract(epoch FROM coalesce(finished_at, now()) - started_at) >= $8)
+			AND ($9::float8 IS NULL OR extract(epoch FROM coalesce(finished_at, now()) - started_at) <= $9)
+			AND ($10::uuid IS NULL OR (created_at, job_id) < (SELECT a.created_at, a.job_id FROM job a WHERE a.county_code = $1 AND a.job_id = $10))
+			ORDER BY created_at DESC, job_id DESC LIMIT $11`,
+			r.county, kinds, statesOrNone(f.Statuses, states), "urn:gengheng:problem:"+jobs.DismissedKind, f.Statuses,
+			orNil(f.From), orNil(f.To), f.Least, f.Most, uuid.NullUUID{UUID: after, Valid: f.After != ""}, f.Limit)
+		if err != nil {
+			return fmt.Errorf("list jobs: %w", err)
+		}
+		list, err := pgx.CollectRows(rows, scanJob)
 		for _, j := range list {
 			out = append(out, gisJob(j))
 		}
 		return err
 	})
 	return out, err
+}
+
+// statesOrNone are the states that were asked for, among which dismissed has none of
+// its own; nil only where all are meant.
+func statesOrNone(asked, states []string) []string {
+	if asked != nil && states == nil {
+		return []string{}
+	}
+	return states
+}
+
+func orNil(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
 }
 
 // Job finds one by its id.

@@ -29,7 +29,8 @@ const (
 type Runner interface {
 	// Execute does a process, or begins a job that does.
 	Execute(ctx context.Context, process string, inputs map[string]json.RawMessage) (result any, job string, err error)
-	Jobs(ctx context.Context) ([]Job, error)
+	// Jobs are those of the filter, the newest first.
+	Jobs(ctx context.Context, f JobFilter) ([]Job, error)
 	Job(ctx context.Context, id string) (Job, error)
 	// Results are those of a job that has ended well; of a download, its file.
 	Results(ctx context.Context, id string) (any, error)

@@ -204,3 +204,56 @@ func TestProcesses_Dismiss(t *testing.T) {
 		}
 	}
 }
+
+// The list of jobs is narrowed by every parameter of its class, comes in pages, and
+// refuses what it does not know.
+func TestProcesses_JobList(t *testing.T) {
+	t.Parallel()
+	s := newService(t, true)
+	add := func(id, kind, status, problem, created, seconds string) {
+		s.Exec(`INSERT INTO job (county_code, job_id, kind, subject, status, problem, created_at, started_at, finished_at)
+			VALUES ($1, $2, $3, gen_random_uuid(), $4, nullif($5, '')::jsonb, $6::timestamptz, $6::timestamptz, $6::timestamptz + make_interval(secs => $7::float8))`,
+			county, "00000000-0000-0000-0000-00000000000"+id, kind, status, problem, created, seconds)
+	}
+	add("1", "screen", "done", "", "2025-03-01T10:00:00Z", "5")
+	add("2", "plan", "failed", `{"type":"urn:gengheng:problem:x"}`, "2025-03-02T10:00:00Z", "50")
+	add("3", "screen", "failed", `{"type":"urn:gengheng:problem:job-dismissed"}`, "2025-03-03T10:00:00Z", "0")
+	add("4", "load", "running", "", "2025-03-04T10:00:00Z", "500")
+	add("5", "download", "queued", "", "2025-03-05T10:00:00Z", "0")
+	ids := func(a answer) (out string) {
+		list, _ := a.json["jobs"].([]any)
+		for _, v := range list {
+			j, _ := v.(map[string]any)
+			id, _ := j["jobID"].(string)
+			out += id[len(id)-1:]
+		}
+		return out
+	}
+	for query, want := range map[string]string{
+		"": "54321", "?type=process": "54321", "?processID=screening": "31", "?processID=screening,balancing": "321", "?processID=area": "", "?status=failed": "2", "?status=dismissed": "3",
+		"?status=accepted,running": "54", "?status=successful,dismissed": "31", "?datetime=2025-03-02": "2", "?datetime=2025-03-02T10:00:00Z": "2", "?datetime=2025-03-02/2025-03-03": "32", "?datetime=../2025-03-02": "21",
+		"?datetime=2025-03-04/..": "54", "?minDuration=5&maxDuration=50": "21", "?minDuration=51": "4", "?limit=10000": "54321", "?processID=screening&status=dismissed&f=json": "3",
+	} {
+		if got := ids(s.must("/jobs" + query)); got != want {
+			t.Errorf("%s: %q, want %q", query, got, want)
+		}
+	}
+	var all string
+	at, pages := "/jobs?limit=2", 0
+	for at != "" {
+		a := s.must(at)
+		all, pages = all+ids(a), pages+1
+		at = a.link("next", "application/json")
+	}
+	if all != "54321" || pages != 3 {
+		t.Errorf("%d pages of %s", pages, all)
+	}
+	for _, query := range []string{"?type=other", "?processID=echo", "?status=done", "?datetime=yesterday", "?minDuration=-1", "?maxDuration=x", "?limit=0", "?limit=x", "?cursor=x", "?nothing=1"} {
+		if a := s.get("/jobs" + query); a.status != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", query, a.status, a.text)
+		}
+	}
+	if !strings.Contains(s.must("/conformance").text, "/ogcapi-processes-1/1.0/conf/job-list") {
+		t.Error("the class is not declared")
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"gengheng/internal/access"
+	"gengheng/internal/api/countytest"
 )
 
 // Of a synthetic finding that town A's parcel overlaps two of others': their
@@ -152,4 +153,56 @@ func (s *service) ask(path string, edit func(*http.Request)) string {
 		return opened(t, b)
 	}
 	return string(b)
+}
+
+// A what-if withholds what other reading does: a township that draws over what others
+// declare learns that it does, and not whose it is, which or where.
+func TestWhatIf_WithholdsOthersParcels(t *testing.T) {
+	t.Parallel()
+	s := newService(t, false)
+	s.Exec(`UPDATE candidate SET geom = ` + countytest.Square + ` FROM generate_series(3, 3) i WHERE direction = 'in' AND township_code = '` + townB + `'`)
+	body := func(more string) string {
+		var ring string
+		if err := s.DB.Pool.QueryRow(t.Context(), `SELECT ST_AsGeoJSON(ST_Transform(ST_Expand(ST_Centroid(geom), 30), 4490), 9) FROM candidate WHERE direction = 'in' AND township_code = '`+townB+`'`).Scan(&ring); err != nil {
+			t.Fatal(err)
+		}
+		return `{"inputs":{"year":2025,"direction":"in","geometry":` + ring + more + `}}`
+	}
+	of := func(a answer) (text string, features, shapes int) {
+		items, _ := a.json["items"].([]any)
+		if a.status != http.StatusOK || len(items) != 1 {
+			t.Fatalf("%d %s", a.status, a.text)
+		}
+		item, _ := items[0].(map[string]any)
+		list, _ := item["findings"].([]any)
+		for _, v := range list {
+			f, _ := v.(map[string]any)
+			if kind, _ := f["layer_kind"].(string); !strings.HasPrefix(kind, "CANDIDATE_") {
+				continue
+			}
+			named, _ := f["features"].([]any)
+			features += len(named)
+			if f["geometry"] != nil {
+				shapes++
+			}
+			zh, _ := f["message_zh"].(string)
+			en, _ := f["message_en"].(string)
+			text += zh + en
+		}
+		return text, features, shapes
+	}
+	bureau := s.key(access.Capacity{Role: access.Bureau, County: county})
+	text, features, shapes := of(s.post("whatif", body(`,"township_code":"`+townA+`"`), bureau))
+	other := "甲/" + townB
+	if features == 0 || shapes == 0 || !strings.Contains(text, other) {
+		t.Fatalf("the county sees whose it is: %q, %d features, %d shapes", text, features, shapes)
+	}
+	clerk := s.key(access.Capacity{Role: access.TownshipClerk, County: county, Township: townA})
+	text, features, shapes = of(s.post("whatif", body(""), clerk))
+	if text == "" || features != 0 || shapes != 0 || strings.Contains(text, other) || strings.Contains(text, townB) {
+		t.Errorf("a township learns %q, %d features, %d shapes", text, features, shapes)
+	}
+	if a := s.post("whatif", body(`,"township_code":"`+townB+`"`), clerk); a.status != http.StatusForbidden {
+		t.Errorf("a township tries for another: %d %s", a.status, a.text)
+	}
 }

@@ -127,6 +127,11 @@ func (j *job) testTownship(f *finding) bool {
 		f.detail = [2]string{"行政区图层未覆盖该地块的一半，所在乡镇待定", "the areas of townships cover less than half of the parcel: its township is unknown"}
 		return true
 	}
+	if c.township == "" { // tried, not declared: nothing is said that could be wrong
+		f.outcome, f.unjudged = outcomeMissing, true
+		f.detail = [2]string{"未填乡镇，不能核对地块所在的乡镇", "no township is named, so that where the parcel lies cannot be held against it"}
+		return true
+	}
 	best := c.township
 	for code, m2 := range by {
 		if m2 > by[best] || m2 == by[best] && best != c.township && code < best {

@@ -10,6 +10,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"gengheng/internal/land"
+	"gengheng/internal/screening"
 )
 
 // m2 is the additive area of a rectangle as a finding states it.
@@ -531,6 +532,25 @@ func TestTownshipIsWhereTheLandLies(t *testing.T) {
 	a.expect("O1", "forbidden", "OUT-00/4 hit")
 	if zh := a.findings["mostly there"][0].Zh; !strings.Contains(zh, "申报乡镇为 149901100，地块 60.0% 位于 149901101") {
 		t.Errorf("message %q", zh)
+	}
+	// tried for no township, it is in no wrong one
+	s, err := screening.New(c.db, screening.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := s.Open(t.Context(), screening.State{County: code, Year: c.year})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := c.declarations()
+	tried := all[slices.IndexFunc(all, func(d screening.Declaration) bool { return d.Number == "I1" })]
+	tried.Township = ""
+	judged, err := session.Judge(t.Context(), []screening.Declaration{tried})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := judged[0].Verdict; v.Verdict != "unknown" || len(judged[0].Findings) != 1 || judged[0].Findings[0].Outcome != "missing" || !strings.Contains(judged[0].Findings[0].MessageZH, "未填乡镇") {
+		t.Errorf("%s: %+v", v.Verdict, judged[0].Findings)
 	}
 }
 
