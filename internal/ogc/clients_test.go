@@ -112,7 +112,7 @@ func TestClient_OWSLib(t *testing.T) {
 	out := desktoptest.Run(t, nil, desktoptest.Debian, "testdata/owslib_client.py", s.URL+"/ogc/"+county)
 	var v struct {
 		Conformance, Page, Matched, Filtered int
-		Collections                          []string
+		Collections, Processes, Inputs       []string
 		Title, API                           string
 		Queryables, One                      bool
 	}
@@ -120,7 +120,7 @@ func TestClient_OWSLib(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	if v.Conformance < 10 || v.Page != 1000 || v.Matched != parcels || v.Filtered != parcels/10 || v.Title != "地类图斑 DLTB" || v.API != "3.0.3" || !v.Queryables || !v.One ||
-		!slices.Equal(v.Collections, slices.Sorted(maps.Keys(every))) {
+		!slices.Equal(v.Collections, slices.Sorted(maps.Keys(every))) || !slices.Equal(v.Processes, []string{"screening", "whatif", "balancing", "area"}) || !slices.Equal(v.Inputs, []string{"crs", "geometry"}) {
 		t.Errorf("%+v", v)
 	}
 }
