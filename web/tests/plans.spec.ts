@@ -89,6 +89,30 @@ test('parcels: filtered, sorted and read by keyboard, with the reason of each', 
   await accessible(page)
 })
 
+test('100,000 parcels in one table: sorted, scrolled to the end, and few of them drawn', async ({ page, request }) => {
+  const plan = await approved(request)
+  const many = 100_000
+  const number = (i: number) => `ZJ${String((i * 7919) % many).padStart(6, '0')}` // each once, in disorder
+  // No synthetic county has so many: the plan is real, its pages of parcels are not.
+  await page.route('**/plans/*/parcels?**', (route) => {
+    const from = Number(new URL(route.request().url()).searchParams.get('after') ?? 0)
+    const items = Array.from({ length: 1000 }, (_, k) => ({ direction: 'in', number: number(from + k), township_code: '149901100', chosen: k % 2 === 0, net_m2: `${from + k}.00`, net_paddy_m2: '0.00', reason_zh: `合成理由 ${from + k}` }))
+    return route.fulfill({ json: { items, ...(from + 1000 < many ? { next: String(from + 1000) } : {}) } })
+  })
+  await page.goto(at({ plan: plan.plan_id, tab: 'parcels' }))
+  const grid = page.getByRole('grid', { name: /方案地块/ })
+  await expect(page.getByText('100,000 块，共 100,000 块')).toBeVisible({ timeout: 40_000 })
+  await expect(grid).toHaveAttribute('aria-rowcount', String(many + 1))
+  await grid.getByRole('button', { name: '申报编号' }).press('Enter')
+  await expect(grid.getByRole('row').nth(1)).toContainText('ZJ000000')
+  await grid.focus()
+  await page.keyboard.press('End')
+  await expect(grid.getByText('ZJ099999')).toBeVisible()
+  await page.keyboard.press('Enter')
+  await expect(grid.locator('tr[aria-selected="true"]')).toHaveAttribute('aria-rowindex', String(many + 1))
+  expect(await grid.locator('tbody tr').count()).toBeLessThan(80)
+})
+
 test('a scenario: typed wrong, made, without a plan, and what is short', async ({ page }) => {
   await page.goto(at({}))
   await page.getByRole('button', { name: /新建情景/ }).click()
@@ -112,6 +136,10 @@ test('a scenario: typed wrong, made, without a plan, and what is short', async (
   await expect(page.getByRole('heading', { level: 2, name: /合成：短缺.*不可行/ })).toBeVisible()
   await expect(page.getByRole('heading', { name: /缺什么/ })).toBeVisible()
   await expect(page.getByText(/差 [\d.]+ m²/).first()).toBeVisible()
+  await page.getByRole('button', { name: /命名、备注/ }).click()
+  await page.getByLabel('备注 Note').fill('合成备注：给领导小组看')
+  await page.getByRole('button', { name: '保存', exact: true }).click()
+  await expect(page.getByRole('region', { name: /情景列表/ })).toContainText('给领导小组看')
   await accessible(page)
 })
 
@@ -139,6 +167,9 @@ test('互动调整: λ, locks in the table and on the map, an expired session, a
   const after = await (await slid).json()
   expect(after.options.lambda).toBeGreaterThan(plan.summary.options.lambda)
   await current()
+  const undone = changed('options')
+  await page.getByRole('button', { name: /撤销/ }).click()
+  expect((await (await undone).json()).options.lambda).toBe(plan.summary.options.lambda)
 
   // A lock from the table: what was chosen is held out.
   const held = (session.parcels as Json[]).find((p) => p.direction === 'in' && p.chosen)!
@@ -153,7 +184,7 @@ test('互动调整: λ, locks in the table and on the map, an expired session, a
   const locked = changed('locks')
   await why.getByRole('button', { name: '锁定不选' }).press('Enter')
   expect((await (await locked).json()).options.not_chosen).toEqual([`in/${held.number}`])
-  await expect(grid.getByText('🔒 锁定不用')).toBeVisible()
+  await expect(grid.getByText('■ 锁定不用')).toBeVisible()
   await expect(grid.getByText('– 未选')).toBeVisible()
 
   // And one on the map, at its cross: the map has gone to the parcel that was chosen in the table.

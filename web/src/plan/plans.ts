@@ -53,6 +53,9 @@ export type Options = Required<Pick<Schemas['PlanOptions'], 'lambda' | 'transfer
 
 export const summaryOf = (plan: Pick<Plan, 'summary'>) => plan.summary as Summary
 
+/** A bound that rests on more than the certificate alone shows, and on what. */
+export const strongerOf = (plan: Pick<Plan, 'certificate'>) => (plan.certificate as { bound_stronger?: { value: number; rests_on: string } }).bound_stronger
+
 export interface State {
   zh: string
   en: string
