@@ -74,7 +74,10 @@ function ofParcel(direction: Direction, colouring: Colouring, pick: (look: { mar
   }
   const numbers = new Map<State, string[]>()
   for (const [id, state] of colouring.states) {
-    if (id.startsWith(`${direction}/`)) numbers.set(state, [...(numbers.get(state) ?? []), id.slice(direction.length + 1)])
+    if (!id.startsWith(`${direction}/`)) continue
+    const list = numbers.get(state) ?? []
+    if (list.length === 0) numbers.set(state, list)
+    list.push(id.slice(direction.length + 1)) // no copy: there may be 100,000
   }
   if (numbers.size === 0) return expression(['literal', pick(stateLooks.not)])
   return expression(['match', ['to-string', ['get', 'SBBH']], ...[...numbers].flatMap(([state, list]) => [list, pick(stateLooks[state])]), pick(stateLooks.not)])
