@@ -291,7 +291,8 @@ func (c *county) serverTime() float64 {
 // other land to be reclaimed.
 func (c *county) declareParcels(q *quilt) {
 	c.t.Helper()
-	for direction, kind := range map[string]string{"in": "CANDIDATE_IN", "out": "CANDIDATE_OUT"} {
+	for _, side := range [...][2]string{{"in", "CANDIDATE_IN"}, {"out", "CANDIDATE_OUT"}} {
+		direction, kind := side[0], side[1]
 		id := c.dataset(kind, township)
 		fid := 0
 		_, err := c.db.Pool.CopyFrom(c.t.Context(), pgx.Identifier{"candidate"},

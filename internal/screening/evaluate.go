@@ -82,7 +82,10 @@ func (j *job) evaluate(ctx context.Context) error {
 // check runs the checks of a candidate's direction, except those that derive
 // from others and those that only score.
 func (j *job) check(ctx context.Context, c *candidate) ([]*finding, error) {
-	var list []*finding
+	var (
+		list []*finding
+		f    *finding // nil once it is among them: most checks find nothing
+	)
 	for i := range j.book.Clauses {
 		clause := &j.book.Clauses[i]
 		if clause.Direction != c.direction {
@@ -93,10 +96,13 @@ func (j *job) check(ctx context.Context, c *candidate) ([]*finding, error) {
 			if !j.applies(k, c) {
 				continue
 			}
-			f := &finding{candidate: c, clause: clause, check: k, kind: k.Layer, version: j.version(k.Layer)}
+			if f == nil {
+				f = new(finding)
+			}
+			*f = finding{candidate: c, clause: clause, check: k, kind: k.Layer, version: j.version(k.Layer)}
 			if j.lacks(k) {
 				f.missingLayer(j.book)
-				list = append(list, f)
+				list, f = append(list, f), nil
 				continue
 			}
 			if k.Layer != "" && !j.present(k) {
@@ -106,7 +112,9 @@ func (j *job) check(ctx context.Context, c *candidate) ([]*finding, error) {
 			if err != nil {
 				return nil, err
 			}
-			list = append(list, found...)
+			if len(found) > 0 {
+				list, f = append(list, found...), nil
+			}
 		}
 	}
 	return list, nil
