@@ -37,7 +37,7 @@ func Canonical(polygons orb.MultiPolygon) orb.MultiPolygon {
 }
 
 func canonicalRing(ring orb.Ring, hole bool) orb.Ring {
-	open := slices.Clone(ring)
+	open := append(make(orb.Ring, 0, len(ring)+1), ring...)
 	if len(open) > 1 && open[0] == open[len(open)-1] {
 		open = open[:len(open)-1]
 	}
@@ -45,7 +45,7 @@ func canonicalRing(ring orb.Ring, hole bool) orb.Ring {
 	if len(open) < 3 {
 		return nil
 	}
-	turn := turns(append(slices.Clone(open), open[0]))
+	turn := turns(append(open, open[0]))
 	if turn == 0 {
 		return nil
 	}
@@ -57,6 +57,9 @@ func canonicalRing(ring orb.Ring, hole bool) orb.Ring {
 		if c := comparePoints(p, open[first]); c < 0 || c == 0 && compareFrom(open, i, first) < 0 {
 			first = i
 		}
+	}
+	if first == 0 {
+		return append(open, open[0])
 	}
 	out := make(orb.Ring, 0, len(open)+1)
 	out = append(append(out, open[first:]...), open[:first]...)

@@ -28,8 +28,10 @@ FROM unnest($1::integer[], $2::bytea[]) AS u (id, wkb), ST_GeomFromWKB(u.wkb) AS
 // are.
 func (j *job) deliverable(ctx context.Context, rests []orb.MultiPolygon) error {
 	b := newPostGIS(j.db.Pool, j.county, j.srid, j.zone).batch(ctx, snappedSQL, 1, rests)
+	var rounded orb.MultiPolygon
 	for i, rest := range rests {
-		ok, err := holdsOnGrid(rest)
+		rounded = roundedTo(rounded, rest)
+		ok, err := holds(rounded)
 		if err != nil {
 			return err
 		}
@@ -48,19 +50,36 @@ func (j *job) deliverable(ctx context.Context, rests []orb.MultiPolygon) error {
 }
 
 // holdsOnGrid tells whether a polygon is valid still when it is rounded.
-func holdsOnGrid(mp orb.MultiPolygon) (bool, error) {
+func holdsOnGrid(mp orb.MultiPolygon) (bool, error) { return holds(roundedTo(nil, mp)) }
+
+// roundedTo is a polygon rounded to the grid, in the memory of an earlier one.
+func roundedTo(used, mp orb.MultiPolygon) orb.MultiPolygon {
+	out := used[:0]
+	for i, p := range mp {
+		var rings orb.Polygon
+		if i < cap(used) {
+			rings = used[:i+1][i][:0]
+		}
+		for k, r := range p {
+			var ring orb.Ring
+			if k < cap(rings) {
+				ring = rings[:k+1][k][:0]
+			}
+			for _, v := range r {
+				ring = append(ring, orb.Point{math.Round(v[0]/grid) * grid, math.Round(v[1]/grid) * grid})
+			}
+			rings = append(rings, ring)
+		}
+		out = append(out, rings)
+	}
+	return out
+}
+
+func holds(mp orb.MultiPolygon) (bool, error) {
 	if len(mp) == 0 {
 		return true, nil
 	}
-	rounded := mp.Clone()
-	for _, p := range rounded {
-		for _, r := range p {
-			for i, v := range r {
-				r[i] = orb.Point{math.Round(v[0]/grid) * grid, math.Round(v[1]/grid) * grid}
-			}
-		}
-	}
-	c, err := polygon.Prepare(rounded)
+	c, err := polygon.Prepare(mp)
 	if err != nil {
 		return false, err
 	}

@@ -24,22 +24,32 @@ type side struct {
 // that are not neighbours along the ring, or neighbours make a sharp corner, or
 // the whole is so small a triangle that no disc fits.
 func mayBeNarrow(shape orb.MultiPolygon, width float64) bool {
-	var sides []side
-	ring := 0
+	n, ring := 0, 0
 	for _, polygon := range shape {
 		if math.Abs(planar.Area(polygon)) < 4*width*width {
 			return true
 		}
 		for _, r := range polygon {
+			n += len(r)
+		}
+	}
+	sides := make([]side, 0, n)
+	for _, polygon := range shape {
+		for _, r := range polygon {
 			sides = appendSides(sides, r, ring)
 			ring++
 		}
 	}
-	slices.SortFunc(sides, func(a, b side) int { return cmp.Compare(a.low[0], b.low[0]) })
+	fromWest := make([]*side, len(sides))
 	for i := range sides {
-		s := &sides[i]
-		for n := i + 1; n < len(sides) && sides[n].low[0] <= s.high[0]+width; n++ {
-			t := &sides[n]
+		fromWest[i] = &sides[i]
+	}
+	slices.SortFunc(fromWest, func(a, b *side) int { return cmp.Compare(a.low[0], b.low[0]) })
+	for i, s := range fromWest {
+		for _, t := range fromWest[i+1:] {
+			if t.low[0] > s.high[0]+width {
+				break
+			}
 			if t.low[1] > s.high[1]+width || t.high[1] < s.low[1]-width {
 				continue
 			}
