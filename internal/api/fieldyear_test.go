@@ -264,6 +264,13 @@ func (k *clerk) accepted(r record) record {
 	if c.Verdict.Remainder != nil {
 		shape = c.Verdict.Remainder.Coordinates
 	}
+	var detail struct {
+		Planned *struct{ Coordinates [][][][2]float64 }
+	}
+	k.role(clerk, "GET", path(r, ""), nil, 200, &detail)
+	if detail.Planned == nil || len(detail.Planned.Coordinates) != len(shape) || len(detail.Planned.Coordinates[0][0]) != len(shape[0][0]) {
+		k.t.Errorf("the planned boundary is %+v, what was declared and left %v", detail.Planned, shape)
+	}
 	measured := map[string]any{"kind": "township", "geometry": map[string]any{"type": "MultiPolygon", "coordinates": shape}}
 	corner := orb.Point(shape[0][0][0])
 	now, north := time.Now(), 0.0

@@ -2891,11 +2891,14 @@ type RecordAction string
 
 // RecordDetail defines model for RecordDetail.
 type RecordDetail struct {
-	Documents     []RecordDocument    `json:"documents"`
-	History       []RecordEvent       `json:"history"`
-	Inspections   []Inspection        `json:"inspections"`
-	Opinions      []RecordOpinion     `json:"opinions"`
-	Photos        []RecordPhoto       `json:"photos"`
+	Documents   []RecordDocument `json:"documents"`
+	History     []RecordEvent    `json:"history"`
+	Inspections []Inspection     `json:"inspections"`
+	Opinions    []RecordOpinion  `json:"opinions"`
+	Photos      []RecordPhoto    `json:"photos"`
+
+	// Planned 在用方案中的边界（EPSG:4490）；未纳入已批准方案的没有 · The boundary of the approved plan
+	Planned       *GeoJSON            `json:"planned,omitempty"`
 	Record        Record              `json:"record"`
 	Rectification []RectificationItem `json:"rectification"`
 }

@@ -118,6 +118,7 @@ type recordDetail struct {
 	Inspections   []Inspection             `json:"inspections"`
 	Photos        []any                    `json:"photos"`
 	Rectification []workflow.Rectification `json:"rectification"`
+	Planned       *GeoJSON                 `json:"planned,omitempty"`
 }
 
 func (s *server) recordDetail(ctx context.Context, key workflow.Key) (recordDetail, error) {
@@ -157,6 +158,13 @@ func (s *server) recordDetail(ctx context.Context, key workflow.Key) (recordDeta
 	out.Rectification, err = workflow.Rectifications(ctx, q, key)
 	if out.Rectification == nil {
 		out.Rectification = []workflow.Rectification{}
+	}
+	if err != nil {
+		return out, err
+	}
+	planned, srid, err := s.yearOf(key.County, key.Year).Planned(ctx, q, key.Direction, key.Number)
+	if zone, ok := land.ByEPSG(srid); ok {
+		out.Planned = geographic(planned, zone)
 	}
 	return out, err
 }

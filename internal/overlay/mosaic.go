@@ -150,14 +150,9 @@ func (a *area) bandOf(y float64) int {
 	return min(bands-1, max(0, int((y-a.box.Min[1])/height*float64(bands))))
 }
 
-// holds is asked of many polygons that are not even near.
+// holds counts the edges east of the point.
 func (a *area) holds(p orb.Point) bool {
-	return !(p[0] < a.box.Min[0] || p[0] > a.box.Max[0] || p[1] < a.box.Min[1] || p[1] > a.box.Max[1]) && a.winds(p)
-}
-
-// winds counts the edges east of the point.
-func (a *area) winds(p orb.Point) bool {
-	if len(a.points) == 0 {
+	if p[0] < a.box.Min[0] || p[0] > a.box.Max[0] || p[1] < a.box.Min[1] || p[1] > a.box.Max[1] || len(a.points) == 0 {
 		return false
 	}
 	b := a.bandOf(p[1])

@@ -75,35 +75,23 @@ func within(a, b *area, d float64) bool {
 	}
 	d2 := d * d
 	for _, e := range a.refs {
-		p, q := &a.points[e], &a.points[e+1]
-		west, east := padded(p[0], q[0], d)
-		if east < b.box.Min[0] || west > b.box.Max[0] {
+		p, q := a.points[e], a.points[e+1]
+		box := orb.MultiPoint{p, q}.Bound().Pad(d)
+		if !box.Intersects(b.box) {
 			continue
 		}
-		south, north := padded(p[1], q[1], d)
-		if north < b.box.Min[1] || south > b.box.Max[1] {
-			continue
-		}
-		for _, f := range b.refs[b.band[b.bandOf(south)]:b.band[b.bandOf(north)+1]] {
-			r, s := &b.points[f], &b.points[f+1]
-			if r[0] < west && s[0] < west || r[0] > east && s[0] > east ||
-				r[1] < south && s[1] < south || r[1] > north && s[1] > north {
+		for _, f := range b.refs[b.band[b.bandOf(box.Min[1])]:b.band[b.bandOf(box.Max[1])+1]] {
+			r, s := b.points[f], b.points[f+1]
+			if max(r[0], s[0]) < box.Min[0] || min(r[0], s[0]) > box.Max[0] ||
+				max(r[1], s[1]) < box.Min[1] || min(r[1], s[1]) > box.Max[1] {
 				continue
 			}
-			if segmentDistance2(*p, *q, *r, *s) <= d2 {
+			if segmentDistance2(p, q, r, s) <= d2 {
 				return true
 			}
 		}
 	}
 	return false
-}
-
-// padded is the interval from u to v, widened by d on both sides.
-func padded(u, v, d float64) (low, high float64) {
-	if u > v {
-		u, v = v, u
-	}
-	return u - d, v + d
 }
 
 // segmentDistance2 is the squared distance of two segments.

@@ -23,23 +23,7 @@ type native struct {
 	fallback *postgis
 	// prepared keeps what candidates and features are to the overlay, by the
 	// address of their first vertex: every layer asks for the same candidates.
-	prepared sync.Map // *orb.Point → preparation
-}
-
-// preparation is what a polygon is to the overlay; nil where it is refused.
-type preparation struct {
-	of    orb.MultiPolygon
-	ready *polygon.Candidate
-}
-
-// sameRings tells whether two polygons have the same rings in the same memory. Parts
-// of a polygon, as what is kept of a remainder, may begin with the same vertex.
-func sameRings(a, b orb.MultiPolygon) bool {
-	return slices.EqualFunc(a, b, func(p, q orb.Polygon) bool {
-		return slices.EqualFunc(p, q, func(r, s orb.Ring) bool {
-			return len(r) == len(s) && (len(r) == 0 || &r[0] == &s[0])
-		})
-	})
+	prepared sync.Map // *orb.Point → *polygon.Candidate; nil where refused
 }
 
 var _ engine = (*native)(nil)
@@ -48,7 +32,7 @@ func newNative(j *job) *native {
 	e := &native{job: j, fallback: newPostGIS(j.db.Pool, j.county, j.srid, j.zone)}
 	for _, c := range j.candidates {
 		if c.prepared != nil && c.prepared.Valid() && len(c.geom) > 0 {
-			e.prepared.Store(&c.geom[0][0][0], preparation{c.geom, c.prepared})
+			e.prepared.Store(&c.geom[0][0][0], c.prepared)
 		}
 	}
 	return e
@@ -60,14 +44,14 @@ func (e *native) prepare(mp orb.MultiPolygon) *polygon.Candidate {
 		return nil
 	}
 	key := &mp[0][0][0]
-	if p, ok := e.prepared.Load(key); ok && sameRings(p.(preparation).of, mp) {
-		return p.(preparation).ready
+	if c, ok := e.prepared.Load(key); ok {
+		return c.(*polygon.Candidate)
 	}
 	c, err := polygon.Prepare(mp)
 	if err != nil || !c.Valid() {
 		c = nil
 	}
-	e.prepared.Store(key, preparation{mp, c})
+	e.prepared.Store(key, c)
 	return c
 }
 

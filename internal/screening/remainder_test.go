@@ -80,22 +80,6 @@ func TestNecksAndSliversAreTakenOut(t *testing.T) {
 	}
 }
 
-// TestDroppedPiecesCountNowhere: a remainder with a step in its boundary may be
-// narrow and is not; what is dropped of it as too small counts for no net area.
-func TestDroppedPiecesCountNowhere(t *testing.T) {
-	c := ordinary(t, "YJJBNTTB")
-	c.layer("YJJBNTTB", shape{geom: rect(680, 90, 697, 210)})
-	stepped := orb.MultiPolygon{{{{600, 100}, {700, 100}, {700, 200}, {650, 200}, {650, 201}, {600, 201}, {600, 100}}}}
-	c.declare("out", field("stepped", stepped))
-	v := c.screen().verdicts["stepped"]
-	if small := v.taken("small"); len(small) != 1 || math.Abs(small[0].M2.Float64()-300) > 1 || len(v.taken("narrow")) != 0 {
-		t.Fatalf("dropped %v, taken out as narrow %v; want the 3 m × 100 m and nothing", small, v.taken("narrow"))
-	}
-	if usable, net := squareMetres(t, v.Usable), squareMetres(t, v.Net); v.Verdict != "eligible_after_clip" || math.Abs(net-usable*0.94) > 0.05 {
-		t.Errorf("%s, %g m² net of %g usable, want eligible_after_clip and 94 %% (%+v)", v.Verdict, net, usable, v.Reasons)
-	}
-}
-
 // TestSmallRemaindersAreKeptForTheFarmlandBesideThem: 300 m² are no parcel alone,
 // but with the field beside them, also across a farm track; across an orchard, or
 // across a road too wide, they are not. Slivers are not kept for anything.

@@ -52,6 +52,19 @@ const sqlPlanned = `SELECT ST_AsBinary(x.geom), ST_SRID(x.geom)
 	WHERE p.county_code = $1 AND p.year = $2 AND x.direction = $3 AND x.number = $4 AND p.status = 'approved'
 	ORDER BY p.number DESC LIMIT 1`
 
+// Planned is the boundary that the approved plan has for a parcel, in the county's
+// plane (EPSG srid); nil where no approved plan chooses it.
+func (y Year) Planned(ctx context.Context, q workflow.Querier, direction, number string) (g orb.MultiPolygon, srid int, err error) {
+	err = q.QueryRow(ctx, sqlPlanned, y.County, y.Number, direction, number).Scan(ewkb.Scanner(&g), &srid)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("planned boundary of %s/%s: %w", direction, number, err)
+	}
+	return g, srid, nil
+}
+
 func (y Year) geometry(ctx context.Context, tx pgx.Tx, key workflow.Key, sql string) (g orb.MultiPolygon, srid int, err error) {
 	err = tx.QueryRow(ctx, sql, key.County, key.Year, key.Direction, key.Number).Scan(ewkb.Scanner(&g), &srid)
 	if errors.Is(err, pgx.ErrNoRows) {

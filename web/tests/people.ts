@@ -16,14 +16,14 @@ export interface Person {
   roles: string[]
 }
 
-/** Calls the API below /counties/{county}; body is JSON, or the bytes of a file. Any answer but 2xx fails. */
+/** Calls the API below /counties/{county} in a role, as a person or as whoever is open; body is JSON, or the bytes of a file. Any answer but 2xx fails. */
 export async function call<T = unknown>(request: APIRequestContext, method: string, path: string, body?: unknown, as?: Person, role = as?.roles[0]): Promise<T> {
   const answer = await request.fetch(`/api/v1/counties/${county}${path}`, {
     method,
     ...(body === undefined ? {} : { data: body as object }),
     headers: {
       ...(as ? { Authorization: `Bearer ${as.key}` } : {}),
-      ...(as && role ? { 'Gengheng-Role': role } : {}),
+      ...(role ? { 'Gengheng-Role': role } : {}),
       ...(Buffer.isBuffer(body) ? { 'Content-Type': 'application/octet-stream' } : {}),
     },
   })
@@ -43,9 +43,10 @@ export async function hire(request: APIRequestContext, name: string, ...roles: s
 /**
  * Opens an address of the page and logs in with the person's key, as at a service that
  * is not open: the first question is answered with 401. The spec must allow that word
- * of the console: watched.allowed.push(/401/).
+ * of the console: watched.allowed.push(/401/). A person of several roles begins in the
+ * first of them by name, or in the one that is asked for.
  */
-export async function enter(page: Page, person: Person, address: string) {
+export async function enter(page: Page, person: Person, address: string, role?: string) {
   await page.route('**/api/v1/me', (route) =>
     route.fulfill({ status: 401, contentType: 'application/problem+json', body: JSON.stringify({ type: 'about:blank', title: '需要登录', status: 401 }) }))
   // Another page first: the same address with another fragment would keep the person before.
@@ -55,4 +56,9 @@ export async function enter(page: Page, person: Person, address: string) {
   await page.unroute('**/api/v1/me')
   await page.getByRole('button', { name: /登录 · Log in/ }).click()
   await expect(page.locator('header .who')).toHaveText(person.name)
+  if (!role) return
+  // The page is read anew in that role.
+  const again = page.waitForResponse((r) => r.url().includes('/screenings') && r.request().headers()['gengheng-role'] === role)
+  await page.getByLabel('角色').selectOption(role)
+  await again
 }

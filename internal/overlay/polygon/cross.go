@@ -132,67 +132,29 @@ func (k *kernel) leaves(ia, ib int32, bb *box) {
 	}
 }
 
-// edges compares edge i of a with edge j of b. Most edges whose boxes meet lie
-// plainly beside each other, by the filter of orient, and of those of neighbours
-// most are the same edge or follow each other.
+// edges compares edge i of a with edge j of b.
 func (k *kernel) edges(i, j int32) {
 	a, b, p, q := &k.a.pts[i], &k.a.pts[i+1], &k.b.pts[j], &k.b.pts[j+1]
+	if plainlyBeside(a, b, p, q) {
+		return
+	}
+	k.compare(i, j, *a, *b, *p, *q)
+}
+
+// plainlyBeside tells whether p and q are sure to lie on one side of a→b, by the
+// filter of orient: as it is for most edges whose boxes meet.
+func plainlyBeside(a, b, p, q *orb.Point) bool {
 	pl, pr := float64((a[0]-p[0])*(b[1]-p[1])), float64((a[1]-p[1])*(b[0]-p[0]))
 	ql, qr := float64((a[0]-q[0])*(b[1]-q[1])), float64((a[1]-q[1])*(b[0]-q[0]))
-	oP, oQ := pl-pr, ql-qr
-	eP, eQ := filterBound*(math.Abs(pl)+math.Abs(pr)), filterBound*(math.Abs(ql)+math.Abs(qr))
-	if oP > eP && oQ > eQ || -oP > eP && -oQ > eQ {
-		return
-	}
-	if (eP == 0 || eQ == 0) && k.joined(a, b, p, q, oP, eP, oQ, eQ) {
-		return
-	}
-	if !(oP > eP || -oP > eP) {
-		oP, eP = orient(*a, *b, *p)
-	}
-	if !(oQ > eQ || -oQ > eQ) {
-		oQ, eQ = orient(*a, *b, *q)
-	}
-	k.compare(i, j, *a, *b, *p, *q, oP, eP, oQ, eQ)
+	dp, dq := pl-pr, ql-qr
+	ep, eq := filterBound*(math.Abs(pl)+math.Abs(pr)), filterBound*(math.Abs(ql)+math.Abs(qr))
+	return dp > ep && dq > eq || -dp > ep && -dq > eq
 }
 
-// joined tells whether the edges a→b and p→q share an end, or both, and do not
-// cross as the shift leaves them, where that is plain. oP and oQ are the filter's
-// orientations of p and q.
-//
-// At a shared end two of the four orientations are zero, and the other two are of
-// one triangle: orient(a, b, q) is orient(p, q, a) where p is b, and the negative of
-// orient(p, q, b) where p is a; and so for q.
-func (k *kernel) joined(a, b, p, q *orb.Point, oP, eP, oQ, eQ float64) bool {
-	var (
-		apex  float64 // on which side of a→b the end lies that is not shared
-		other int8    // on which side of p→q that of a→b lies
-	)
-	switch {
-	case *p == *a && *q == *b, *p == *b && *q == *a:
-		k.degenerate = true
-		return true
-	case *p == *a && math.Abs(oQ) > eQ:
-		apex, other = oQ, -sign(oQ)
-	case *p == *b && math.Abs(oQ) > eQ:
-		apex, other = oQ, sign(oQ)
-	case *q == *a && math.Abs(oP) > eP:
-		apex, other = oP, sign(oP)
-	case *q == *b && math.Abs(oP) > eP:
-		apex, other = oP, -sign(oP)
-	default:
-		return false
-	}
-	if sign(apex) != shiftedPoint(0, *a, *b) && other != shiftedEdge(0, *p, *q) {
-		return false
-	}
-	k.degenerate = true
-	return true
-}
-
-// compare is edges for those that may touch or cross; it is given the orientations
-// of p and q against a→b with the bounds of their errors.
-func (k *kernel) compare(i, j int32, a, b, p, q orb.Point, oP, eP, oQ, eQ float64) {
+// compare is edges for those that may touch or cross.
+func (k *kernel) compare(i, j int32, a, b, p, q orb.Point) {
+	oP, eP := orient(a, b, p)
+	oQ, eQ := orient(a, b, q)
 	sP, sQ := shiftedPoint(oP, a, b), shiftedPoint(oQ, a, b)
 	if sP == sQ && oP != 0 && oQ != 0 {
 		return

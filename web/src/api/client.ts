@@ -75,6 +75,15 @@ export async function answer<T>(call: Promise<{ data?: T; error?: unknown; respo
   return data
 }
 
+/** For a call that answers with nothing but that it is done. */
+export async function answerDone(call: Promise<{ error?: unknown; response: Response }>): Promise<void> {
+  const { error, response } = await call
+  if (!response.ok) throw ofProblem(error, response)
+}
+
+/** A file to send: its bytes are the body. */
+export const asFile = (file: Blob) => ({ body: file as unknown as string, bodySerializer: (b: unknown) => b as string, headers: { 'Content-Type': 'application/octet-stream' } })
+
 /** As answer; undefined where there is no such thing (404), or no book of the year yet (409). */
 export async function answerIfAny<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T | undefined> {
   const { data, error, response } = await call
@@ -91,6 +100,11 @@ export async function fetchJSON<T>(path: string, signal?: AbortSignal): Promise<
 /** Sends a document to such an address and gives its answer. */
 export async function sendJSON<T>(path: string, body: unknown): Promise<T> {
   return (await (await got(path, 'application/json', undefined, { method: 'POST', body: JSON.stringify(body), type: 'application/json' })).json()) as T
+}
+
+/** A file of the service, such as a photo, to be shown here. */
+export async function fetchBlob(path: string, signal?: AbortSignal): Promise<Blob> {
+  return (await got(path, '*/*', signal)).blob()
 }
 
 async function got(path: string, accept: string, signal?: AbortSignal, sent?: { method: string; body: BodyInit; type: string }): Promise<Response> {

@@ -1,0 +1,68 @@
+/** 验收用语。What the steps of field work are called, and which records are whose turn. */
+import type { Schemas } from '../api/client'
+
+type State = Schemas['RecordState']
+
+/** 待办：records by what is to be done with them. */
+export const turns: Record<string, { zh: string; en: string; states: State[] }> = {
+  field: { zh: '待核查（初验、验收、整改）', en: 'to be inspected', states: ['executing', 'township_checked', 'rectifying', 'failed'] },
+  township: { zh: '待乡镇初验', en: "township's turn", states: ['executing'] },
+  county: { zh: '待县级验收', en: "county's turn", states: ['township_checked'] },
+  rectify: { zh: '整改、不合格', en: 'to be put right', states: ['rectifying', 'failed'] },
+  begin: { zh: '已批准，待开工或锁定、准予', en: 'approved, to be begun', states: ['approved', 'quota_locked', 'released'] },
+  recognise: { zh: '待举证、变更、认定', en: 'to be recognised', states: ['accepted', 'evidenced', 'change_approved', 'executed'] },
+  done: { zh: '已认定、结转、核销', en: 'done', states: ['recognised', 'carried', 'written_off'] },
+}
+
+/** 部门。Who signs an inspection. */
+export const departmentNames: Record<string, string> = {
+  township: '乡镇', bureau: '自然资源', agriculture: '农业农村', forestry: '林业', water: '水利', environment: '生态环境',
+}
+
+/** 材料种类。 */
+export const documentNames: Record<Schemas['DocumentKind'], string> = {
+  consent: '权利人同意书', contract: '合同', approval: '批准文件', opinion: '部门意见书', acceptance_form: '验收表', photo: '现场照片',
+  rectification: '整改报告', evidence: '举证材料', change_batch: '日常变更批次', result: '验收成果',
+}
+
+interface StepWords {
+  zh: string
+  /** What the service asks for, as far as a person fills it in: a reason, or a list. */
+  reason?: true
+  list?: true
+  area?: true
+}
+
+/** 从开工到认定的各步。Steps of this page; those before the approval are another's. */
+export const steps: Partial<Record<Schemas['RecordAction'], StepWords>> = {
+  start: { zh: '开始实施' },
+  township_check: { zh: '乡镇初验合格' },
+  rectify: { zh: '要求整改', reason: true, list: true },
+  rework: { zh: '整改完成，重新初验' },
+  accept: { zh: '县级验收合格' },
+  fail: { zh: '验收不合格', reason: true },
+  evidence: { zh: '举证上报' },
+  evidence_return: { zh: '举证退回', reason: true },
+  change_approve: { zh: '日常变更通过' },
+  lock: { zh: '指标锁定' },
+  unlock: { zh: '解锁', reason: true },
+  release: { zh: '准予实施' },
+  recall: { zh: '收回准予', reason: true },
+  execute: { zh: '已实施', area: true },
+  revoke: { zh: '撤销（冲销上一步）', reason: true },
+  write_off: { zh: '核销', reason: true },
+}
+
+/** Percent of the plan, two decimals, of two areas in hundredths of a square metre; "—" without a plan. */
+export function percent(difference: bigint, planned: bigint): string {
+  if (planned === 0n) return '—'
+  const size = difference < 0n ? -difference : difference
+  const hundredths = (size * 10000n + planned / 2n) / planned
+  return `${difference < 0n ? '−' : hundredths > 0n ? '+' : ''}${hundredths / 100n}.${(hundredths % 100n).toString().padStart(2, '0')}%`
+}
+
+/** Whether a difference is more than so many percent of the plan: the rule of the service. */
+export function beyond(difference: bigint, planned: bigint, percentAllowed: number): boolean {
+  const size = difference < 0n ? -difference : difference
+  return size * 10000n > planned * BigInt(Math.round(percentAllowed * 100))
+}
