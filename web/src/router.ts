@@ -8,6 +8,8 @@ export const pages = [
   { path: '/overlaps', name: 'overlaps', zh: '占用查询', en: 'Overlaps' },
   { path: '/plans', name: 'plans', zh: '平衡方案', en: 'Plans' },
   { path: '/ledger', name: 'ledger', zh: '台账', en: 'Ledger' },
+  { path: '/acceptance', name: 'acceptance', zh: '验收', en: 'Acceptance' },
+  { path: '/admin', name: 'admin', zh: '管理', en: 'Admin' },
 ] as const
 
 export const router = createRouter({
@@ -18,6 +20,8 @@ export const router = createRouter({
     { path: '/overlaps', name: 'overlaps', component: () => import('./pages/OverlapsPage.vue') },
     { path: '/plans', name: 'plans', component: () => import('./pages/PlansPage.vue') },
     { path: '/ledger', name: 'ledger', component: () => import('./pages/LedgerPage.vue') },
+    { path: '/acceptance', name: 'acceptance', component: () => import('./pages/AcceptancePage.vue') },
+    { path: '/admin', name: 'admin', component: () => import('./pages/AdminPage.vue') },
     { path: '/:any(.*)*', redirect: '/' },
   ],
 })
