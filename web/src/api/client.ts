@@ -44,6 +44,8 @@ export class Fault extends Error {
     readonly detail: string,
     /** The HTTP status; 0 where no answer came. */
     readonly status = 0,
+    /** What is wrong with each of several things, in words. */
+    readonly errors: readonly string[] = [],
   ) {
     super(`${title}：${detail}`)
   }
@@ -59,13 +61,14 @@ export function faultOf(err: unknown): Fault {
   return new Fault('页面出错 · Something went wrong', err instanceof Error ? err.message : String(err))
 }
 
+// Codes are for programs; what is said to people has a word of Chinese or a blank in it.
+const words = (errors: readonly string[] | undefined) => (errors ?? []).filter((e) => /[\s\u4e00-\u9fff]/.test(e))
+
 /** A problem (RFC 9457) as a fault. */
-function ofProblem(problem: unknown, response: Response): Fault {
+export function ofProblem(problem: unknown, response: { status: number }): Fault {
   const p = typeof problem === 'object' && problem !== null ? (problem as Partial<Schemas['Problem']>) : {}
-  // what is missing is listed one by one; of very many the first say enough
-  const each = (p.errors ?? []).slice(0, 8).join('；') + ((p.errors?.length ?? 0) > 8 ? `；… 共 ${p.errors?.length} 条` : '')
-  const detail = [p.detail, p.hint, each].filter(Boolean).join(' ')
-  return new Fault(p.title ?? `服务答复 ${response.status}`, detail || '请稍后重试。 Try again later.', response.status)
+  const detail = [p.detail, p.hint].filter(Boolean).join(' ')
+  return new Fault(p.title ?? `服务答复 ${response.status}`, detail || '请稍后重试。 Try again later.', response.status, words(p.errors))
 }
 
 /** The answer's data, or the problem thrown as a Fault. */
