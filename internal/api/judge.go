@@ -23,7 +23,7 @@ const judgeWithin = 20 * time.Second
 // the screening that was begun with them has read them. What cannot be judged now
 // shows as not screened yet; the edit stands either way.
 func (s *server) judge(ctx context.Context, list []*amendment) {
-	ctx, cancel := context.WithTimeout(ctx, judgeWithin)
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	for _, a := range list {
 		if err := s.judgeEdited(ctx, a); err != nil {

@@ -5,6 +5,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,6 +48,8 @@ type Config struct {
 	Files *Files
 	// Downloads makes files in jobs; nil: every file is made while its request waits.
 	Downloads *Downloads
+	// JudgeWithin is how long an edit waits for its verdicts; 0: twenty seconds.
+	JudgeWithin time.Duration
 	// Screener judges what-ifs; nil makes one of its own.
 	Screener *screening.Screener
 	// Drafts bounds the interactive planning sessions; the zero value will do.
@@ -87,6 +90,7 @@ type server struct {
 	publicURL string
 
 	screener *screening.Screener
+	patience time.Duration // of an edit for its verdicts
 	drafts   *planning.Sessions
 	meters   *meters // nil: nothing is counted
 }
@@ -110,6 +114,7 @@ func New(cfg Config) (http.Handler, error) {
 	log = slog.New(access.Scrub(log.Handler()))
 	s := &server{gis: gis, features: features, extents: collection.NewRegistry(), publicURL: cfg.PublicURL, door: newDoorkeeper(cfg.Open, cfg.OIDC), db: cfg.DB, queue: cfg.Queue, files: cfg.Files, downloads: cfg.Downloads, child: cfg.GDALChild, log: log, doc: doc}
 	s.drafts = planning.NewSessions(cfg.DB, cfg.Drafts)
+	s.patience = cmp.Or(cfg.JudgeWithin, judgeWithin)
 	if s.screener = cfg.Screener; s.screener == nil {
 		if s.screener, err = screening.New(cfg.DB, screening.Config{Log: log}); err != nil {
 			return nil, err

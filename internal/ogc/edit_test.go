@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"gengheng/internal/api/countytest"
 	"gengheng/internal/intake"
 	"gengheng/internal/screening"
 )
@@ -383,5 +384,20 @@ func TestEdit_HoldsTheDeclarationFirst(t *testing.T) {
 		if a := <-done; a.status != 200 {
 			t.Errorf("%s: %d %s", name, a.status, a.text)
 		}
+	}
+}
+
+// What cannot be judged in time stands as not judged yet: an edit does not wait for
+// ever, and is not undone.
+func TestEdit_StandsUnjudged(t *testing.T) {
+	t.Parallel()
+	s := &service{countytest.NewHasty(t, true, time.Nanosecond)}
+	made := s.send("POST", in, geo, `{"type":"Feature","geometry":`+plot(10, 10, 5)+`,"properties":{"SBBH":"急","XZDM":"`+townA+`"}}`, zone)
+	if made.status != 201 || made.property("screening") != "pending" || made.property("verdict") != nil {
+		t.Errorf("%d %s", made.status, made.text)
+	}
+	changed := s.send("PATCH", in+"/2025."+url.PathEscape("急"), patch, `{"properties":{"CUN":"村"}}`)
+	if changed.status != 200 || changed.property("CUN") != "村" {
+		t.Errorf("%d %s", changed.status, changed.text)
 	}
 }

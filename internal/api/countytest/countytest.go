@@ -92,6 +92,12 @@ func New(t testing.TB, open bool) *County {
 	return newCounty(t, open, func(cfg *api.Config) { cfg.Queue = queue{} })
 }
 
+// NewHasty is New with edits that wait for their verdicts no longer than that.
+func NewHasty(t testing.TB, open bool, within time.Duration) *County {
+	t.Helper()
+	return newCounty(t, open, func(cfg *api.Config) { cfg.Queue, cfg.JudgeWithin = queue{}, within })
+}
+
 // NewMaking is New with jobs that make downloads, in folder.
 func NewMaking(t testing.TB, open bool, folder string) *County {
 	t.Helper()
