@@ -39,6 +39,7 @@ test('一张图: what is in view, a parcel from the table, everything about it, 
   await expect(panel(page).getByRole('row', { name: /0103 旱地/ })).toContainText(mu)
   await expect(page.getByRole('list', { name: /地类图例/ }).getByText('0103 旱地')).toBeVisible()
   await expect(page.getByText(`共 ${all.total} 块`)).toBeVisible()
+  await expect(page.getByText('图上没有不等于没有冲突')).toHaveCount(0) // every layer is loaded
 
   // Only what is forbidden: the table follows, and the address keeps it.
   const forbidden = all.declared.filter((d) => d.verdict === 'forbidden').reduce((n, d) => n + d.count, 0)
@@ -148,7 +149,7 @@ test('打印: a sheet with title, legend, north, coordinates and a scale that is
   await expect(sheet.getByText('1:10,000')).toBeVisible()
   await expect(sheet.getByText('500 m')).toBeVisible()
   // 500 m at 1:10,000 are 50 mm.
-  const mm = await sheet.locator('.bar').evaluate((e) => (e.getBoundingClientRect().width * 25.4) / 96)
+  const mm = await sheet.locator('.ruler').evaluate((e) => (e.getBoundingClientRect().width * 25.4) / 96)
   expect(mm).toBeCloseTo(50, 0)
   await expect(sheet.getByText(/111°39′/).first()).toBeVisible()
   await expect(sheet.getByText(/图廓西南角 X 401\d{4}\.\d Y 55\d{4}\.\d m/)).toBeVisible()
