@@ -3,6 +3,7 @@ package planning
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -326,4 +327,35 @@ func TestProofsAreRoundedToTheSafeSide(t *testing.T) {
 			t.Error(text)
 		}
 	}
+}
+
+// A revision for which no plan was found in time shows none, keeps what was
+// there to start from, and is left by searching on.
+func TestASearchThatWasTooShortIsGoneOnFrom(t *testing.T) {
+	ctx := context.Background()
+	rapid.Check(t, func(t *rapid.T) {
+		g := drawGrid(t)
+		s := g.session(t, ctx)
+		before := s.now.Load()
+		short := &revision{number: 2, given: before.given, o: before.o, base: before.base, m: before.m, solution: &balance.Solution{Certificate: balance.Certificate{Status: balance.Unknown}}}
+		if err := short.conclude(before); err != nil {
+			t.Fatal(err)
+		}
+		s.now.Store(short)
+		d := s.draft(short, before)
+		if d.Status != "unknown" || len(d.Parcels) != 0 || d.Message == "" || d.Certificate.Objective != nil {
+			t.Fatalf("%+v", d)
+		}
+		var refusal *Refusal
+		if _, err := s.Explain(ctx, "in", "00", 0); !errors.As(err, &refusal) || refusal.Kind != "plan-session-no-plan" {
+			t.Fatal(err)
+		}
+		if _, err := s.Save(ctx, 0, "x", "", nil); !errors.As(err, &refusal) || refusal.Kind != "plan-session-no-plan" {
+			t.Fatal(err)
+		}
+		d, err := s.Change(ctx, Adjustment{Limit: 30 * time.Second})
+		if err != nil || d.Status != string(before.solution.Status) || math.Abs(*d.Certificate.Objective-*before.solution.Objective) > 1e-3 || d.Revision != 3 {
+			t.Fatalf("%+v (%v)", d, err)
+		}
+	})
 }
