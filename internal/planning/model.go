@@ -28,7 +28,7 @@ type row struct {
 // write puts the choice as a balance problem (docs/planning.md has the
 // formulas). The units are f.units in order, and one for all other land.
 func write(name string, f *fields, s *survey, o Options) (*model, error) {
-	m := &model{problem: &balance.Problem{Name: name}}
+	m := &model{problem: &balance.Problem{Name: name, Units: make([]balance.Unit, 0, len(f.units)+1), Edges: make([]balance.Edge, 0, len(f.links))}}
 	if err := m.addUnits(f, o); err != nil {
 		return nil, err
 	}
@@ -130,9 +130,9 @@ func (m *model) addRow(f *fields, r row, margin float64) int32 {
 	p := m.problem
 	k := int32(len(p.Constraints))
 	var rhs land.Area
-	for i := range f.units {
+	for _, i := range f.open {
 		u := &f.units[i]
-		if u.c == nil || u.c.township != r.town {
+		if u.c.township != r.town {
 			continue
 		}
 		g := u.of(r.measure)
@@ -206,10 +206,8 @@ func (m *model) addTownships(f *fields, s *survey, o Options, measure Measure) {
 func (m *model) addOverlaps(f *fields, s *survey) {
 	p := m.problem
 	index := map[string]int{}
-	for i := range f.units {
-		if f.units[i].c != nil {
-			index[f.units[i].id] = i
-		}
+	for _, i := range f.open {
+		index[f.units[i].id] = i
 	}
 	for _, o := range s.overlaps {
 		a, b := index[o.a], index[o.b]

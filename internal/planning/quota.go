@@ -92,9 +92,9 @@ func (m *model) addQuota(f *fields, q Quota, id string, bound land.Area, least b
 	p := m.problem
 	k := int32(len(p.Constraints))
 	var total land.Area
-	for i := range f.units {
+	for _, i := range f.open {
 		u := &f.units[i]
-		if u.c == nil || u.c.direction != q.Direction || q.Township != "" && u.c.township != q.Township {
+		if u.c.direction != q.Direction || q.Township != "" && u.c.township != q.Township {
 			continue
 		}
 		g := u.of(q.measure())

@@ -32,10 +32,10 @@ type Session struct {
 	// PlanID is the plan that the session began with; nil: a screening run.
 	PlanID *uuid.UUID
 
-	db    *store.DB
-	gates *gates
-	turn  gate // held by the one change that is under way
-	now   atomic.Pointer[revision]
+	db   *store.DB
+	desk *desk
+	turn gate // held by the one change that is under way
+	now  atomic.Pointer[revision]
 
 	mu     sync.Mutex
 	closed bool
@@ -90,13 +90,13 @@ type Adjustment struct {
 const searchOn = 5 * time.Second
 
 // open makes a session and its first revision.
-func open(ctx context.Context, db *store.DB, g *gates, in Opening) (*Session, error) {
-	if err := g.solving.enter(ctx); err != nil {
+func open(ctx context.Context, db *store.DB, d *desk, in Opening) (*Session, error) {
+	if err := d.solving.enter(ctx); err != nil {
 		return nil, err
 	}
-	defer g.solving.leave()
+	defer d.solving.leave()
 	began := time.Now()
-	s := &Session{ID: uuid.New(), County: in.County, RunID: in.RunID, PlanID: in.PlanID, db: db, gates: g, turn: make(gate, 1)}
+	s := &Session{ID: uuid.New(), County: in.County, RunID: in.RunID, PlanID: in.PlanID, db: db, desk: d, turn: make(gate, 1)}
 	own := json.RawMessage(`{}`)
 	if in.PlanID != nil {
 		var err error
@@ -109,7 +109,7 @@ func open(ctx context.Context, db *store.DB, g *gates, in Opening) (*Session, er
 		return nil, err
 	}
 	r := &revision{number: 1, given: given}
-	if r.base, r.o, err = layBase(ctx, db, in.County, s.RunID, given); err != nil {
+	if r.base, r.o, err = d.bases.lay(ctx, db, in.County, s.RunID, given); err != nil {
 		return nil, err
 	}
 	if r.m, err = write(r.base.s.problemName(), r.base.f, r.base.s, r.o); err != nil {
@@ -190,11 +190,11 @@ func (s *Session) wait(ctx context.Context) (leave func(), err error) {
 	if err := s.turn.await(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.gates.solving.await(ctx); err != nil {
+	if err := s.desk.solving.await(ctx); err != nil {
 		s.turn.leave()
 		return nil, err
 	}
-	return func() { s.gates.solving.leave(); s.turn.leave() }, nil
+	return func() { s.desk.solving.leave(); s.turn.leave() }, nil
 }
 
 // patience is how long a request waits for its turn.
@@ -227,7 +227,7 @@ func (r *revision) change(ctx context.Context, s *Session, c Adjustment) (*revis
 	switch b := r.base; {
 	case n.o.Rulebook != b.by.Rulebook || n.o.IncludeReview != b.by.IncludeReview || n.o.TrackWidth != b.by.TrackWidth:
 		n.timing.Rebuilt = true
-		if n.base, n.o, err = layBase(ctx, s.db, s.County, s.RunID, n.given); err != nil {
+		if n.base, n.o, err = s.desk.bases.lay(ctx, s.db, s.County, s.RunID, n.given); err != nil {
 			return nil, err
 		}
 	case n.o.MinPatch != b.by.MinPatch:

@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
+	"time"
 	"unsafe"
 
 	"github.com/google/uuid"
@@ -29,8 +31,9 @@ type base struct {
 	standard, by Options
 }
 
-// layBase reads a screening run and lays its units by the given options.
-func layBase(ctx context.Context, db *store.DB, county string, run uuid.UUID, given json.RawMessage) (*base, Options, error) {
+// lay reads a screening run and lays its units by the given options, or takes
+// them from those that are kept.
+func (k *bases) lay(ctx context.Context, db *store.DB, county string, run uuid.UUID, given json.RawMessage) (*base, Options, error) {
 	s, err := loadRun(ctx, db, county, run)
 	if err != nil {
 		return nil, Options{}, err
@@ -42,6 +45,13 @@ func layBase(ctx context.Context, db *store.DB, county string, run uuid.UUID, gi
 	}
 	if err := interactive(o); err != nil {
 		return nil, o, err
+	}
+	key := baseKey{county: county, run: run, rulebook: s.rulebook, review: o.IncludeReview, track: o.TrackWidth}
+	if key.state, err = runState(ctx, db, county, run); err != nil {
+		return nil, o, err
+	}
+	if b := k.get(key); b != nil {
+		return b.as(o), o, nil
 	}
 	if err := s.load(ctx, db, o.takesPart, minOverlap); err != nil {
 		return nil, o, err
@@ -56,7 +66,100 @@ func layBase(ctx context.Context, db *store.DB, county string, run uuid.UUID, gi
 	for i := range f.units {
 		f.units[i].geom = nil
 	}
-	return &base{s: s, f: f, standard: standard, by: o}, o, nil
+	b := &base{s: s, f: f, standard: standard, by: o}
+	k.put(key, b)
+	return b, o, nil
+}
+
+// bases are kept for whoever opens a session on the same run again: reading and
+// laying a county of 100,000 parcels takes seconds.
+type bases struct {
+	mu   sync.Mutex
+	now  func() time.Time
+	kept map[baseKey]*keptBase
+}
+
+// baseKey is all that a base depends on.
+type baseKey struct {
+	county, rulebook, state string
+	run                     uuid.UUID
+	review                  bool
+	track                   float64
+}
+
+type keptBase struct {
+	*base
+	used time.Time
+}
+
+// maxBases is how many bases are kept beside those that sessions have.
+const maxBases = 3
+
+// runState changes when the verdicts of a run do, which they are not meant to.
+func runState(ctx context.Context, db *store.DB, county string, run uuid.UUID) (state string, err error) {
+	err = db.Pool.QueryRow(ctx, `SELECT count(*) || '/' || coalesce(max(xmin::text::bigint), 0) || '/' || coalesce(sum(xmin::text::bigint), 0)
+		FROM verdict WHERE county_code = $1 AND run_id = $2`, county, run).Scan(&state)
+	if err != nil {
+		return "", fmt.Errorf("read the state of screening run %s: %w", run, err)
+	}
+	return state, nil
+}
+
+func (k *bases) get(key baseKey) *base {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	kept := k.kept[key]
+	if kept == nil {
+		return nil
+	}
+	kept.used = k.now()
+	return kept.base
+}
+
+func (k *bases) put(key baseKey, b *base) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.kept[key] = &keptBase{b, k.now()}
+	for len(k.kept) > maxBases {
+		var oldest baseKey
+		for key, kept := range k.kept {
+			if old := k.kept[oldest]; old == nil || kept.used.Before(old.used) {
+				oldest = key
+			}
+		}
+		delete(k.kept, oldest)
+	}
+}
+
+// forget drops what was not used since.
+func (k *bases) forget(since time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for key, kept := range k.kept {
+		if !kept.used.After(since) {
+			delete(k.kept, key)
+		}
+	}
+}
+
+// size is about how many bytes they take.
+func (k *bases) size() (n int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, kept := range k.kept {
+		n += kept.base.size()
+	}
+	return n
+}
+
+// as is the base for options that differ in what it need not be laid anew for.
+func (b *base) as(o Options) *base {
+	if o.MinPatch != b.by.MinPatch {
+		b = b.withPatches(o.MinPatch)
+	}
+	out := *b
+	out.by = o
+	return &out
 }
 
 // withPatches is the base with another least patch.

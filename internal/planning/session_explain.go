@@ -77,10 +77,10 @@ func (s *Session) Explain(ctx context.Context, direction, number string, limit t
 	w := r.m.weigh(r.base.f, u, farmland, r.solution.Multipliers)
 	reason.Terms, reason.Cost, reason.Boundary = w.terms(unit), w.sum(), float64(w.boundary)/100
 	if limit > 0 && r.solution.Selected != nil {
-		if err := s.gates.solving.await(ctx); err != nil {
+		if err := s.desk.solving.await(ctx); err != nil {
 			return nil, err
 		}
-		defer s.gates.solving.leave()
+		defer s.desk.solving.leave()
 		var err error
 		if reason.Replacement, err = r.replace(ctx, unit, reason.Chosen, limit); err != nil {
 			return nil, err

@@ -110,8 +110,8 @@ func (s *Session) StartFrontier(in Sweep) (*Frontier, error) {
 	go func() {
 		defer close(w.ended)
 		defer cancel()
-		if s.gates.sweeping.enter(ctx) == nil { // one after the other, on one core
-			defer s.gates.sweeping.leave()
+		if s.desk.sweeping.enter(ctx) == nil { // one after the other, on one core
+			defer s.desk.sweeping.leave()
 		}
 		w.run(ctx, r, m, lambdas, search)
 	}()
@@ -148,7 +148,7 @@ func (r *revision) point(x balance.FrontierPoint) FrontierPoint {
 	if x.Solution.Selected == nil {
 		return p
 	}
-	for i := range r.base.f.units {
+	for _, i := range r.base.f.open {
 		switch u := &r.base.f.units[i]; {
 		case u.in() && x.Solution.Selected[i]:
 			p.In++

@@ -24,7 +24,7 @@ func (g *grid) session(t *rapid.T, ctx context.Context) *Session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Session{County: g.survey.county, gates: &gates{solving: make(gate, 1), sweeping: make(gate, 1)}, turn: make(gate, 1)}
+	s := &Session{County: g.survey.county, desk: &desk{solving: make(gate, 1), sweeping: make(gate, 1)}, turn: make(gate, 1)}
 	r := &revision{number: 1, given: json.RawMessage(`{}`), o: g.options, base: &base{s: g.survey, f: f, standard: g.options, by: g.options}}
 	if r.m, err = write(g.survey.problemName(), f, g.survey, r.o); err != nil {
 		t.Fatal(err)

@@ -68,11 +68,7 @@ func proved(s *balance.Solution) float64 {
 }
 
 func (r *revision) resolve(ctx context.Context, before *revision, search balance.Options) (*balance.Solution, error) {
-	warm, err := balance.ResumeSession(r.m.problem, r.start(before), search)
-	if err != nil {
-		return nil, err
-	}
-	return warm.Solve(ctx, search.TimeLimit)
+	return balance.Resolve(ctx, r.m.problem, r.start(before), search)
 }
 
 // start is what the revision before has to start from, in the order of this

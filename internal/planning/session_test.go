@@ -308,3 +308,28 @@ func TestAClosedSessionSweepsNoMore(t *testing.T) {
 		refusedAs(t, err, "frontier")
 	}
 }
+
+// What a county's units are laid on is read once and kept a while, whoever opens
+// a session on the run; options on which it depends are read for themselves.
+func TestWhatSessionsAreLaidOnIsKept(t *testing.T) {
+	f := newCounty(t)
+	fourParcels(f)
+	now := time.Date(2026, 1, 1, 8, 0, 0, 0, time.UTC)
+	l := planning.NewSessions(f.db, planning.Limits{Idle: 30 * time.Minute, Now: func() time.Time { return now }})
+	first := f.open(l, owner, planning.Opening{}).Draft()
+	f.exec(`DELETE FROM parcel`)
+	again := f.open(l, "合成乙", planning.Opening{Options: raw(t, map[string]any{"min_patch_m2": 6000, "lambda": 2})})
+	if d := again.Draft(); d.PerimeterBefore != first.PerimeterBefore || d.Options.MinPatch != 6000 || d.Options.Lambda != 2 {
+		t.Errorf("%+v", d)
+	}
+	if d := f.change(again, planning.Adjustment{Options: raw(t, map[string]any{"min_patch_m2": 400, "lambda": 1})}); *d.Certificate.Objective != *first.Certificate.Objective {
+		t.Errorf("%v, the first session has %v", *d.Certificate.Objective, *first.Certificate.Objective)
+	}
+	if d := f.open(l, owner, planning.Opening{Options: raw(t, map[string]any{"track_width_m": 1})}).Draft(); d.PerimeterBefore == first.PerimeterBefore {
+		t.Error("another width of tracks was answered from what was kept")
+	}
+	now = now.Add(31 * time.Minute)
+	if d := f.open(l, owner, planning.Opening{}).Draft(); d.PerimeterBefore == first.PerimeterBefore {
+		t.Error("it is kept without end")
+	}
+}

@@ -66,15 +66,19 @@ func (g gate) enter(ctx context.Context) error {
 
 func (g gate) leave() { <-g }
 
-// gates keep the sessions from taking the machine from each other.
-type gates struct{ solving, sweeping gate }
+// desk is what the sessions share: gates that keep them from taking the machine
+// from each other, and what they are laid on.
+type desk struct {
+	solving, sweeping gate
+	bases             *bases
+}
 
 // Sessions are the sessions of a service, in memory. They may be used by many
 // goroutines.
 type Sessions struct {
 	db     *store.DB
 	limits Limits
-	gates  *gates
+	desk   *desk
 
 	mu    sync.Mutex
 	held  map[uuid.UUID]*held
@@ -90,15 +94,20 @@ type held struct {
 
 // NewSessions makes a place for sessions on the database.
 func NewSessions(db *store.DB, limits Limits) *Sessions {
-	return &Sessions{db: db, limits: limits.withDefaults(), gates: &gates{solving: make(gate, 2), sweeping: make(gate, 1)}, held: map[uuid.UUID]*held{}}
+	limits = limits.withDefaults()
+	return &Sessions{db: db, limits: limits, held: map[uuid.UUID]*held{},
+		desk: &desk{solving: make(gate, 2), sweeping: make(gate, 1), bases: &bases{now: limits.Now, kept: map[baseKey]*keptBase{}}}}
 }
 
 // Open opens a session for its owner: whoever asks for it later must be the same.
 func (l *Sessions) Open(ctx context.Context, owner string, in Opening) (*Session, error) {
+	l.mu.Lock()
+	l.watch()
+	l.mu.Unlock()
 	if err := l.room(owner, 0); err != nil {
 		return nil, err
 	}
-	s, err := open(ctx, l.db, l.gates, in)
+	s, err := open(ctx, l.db, l.desk, in)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +118,6 @@ func (l *Sessions) Open(ctx context.Context, owner string, in Opening) (*Session
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.held[s.ID] = &held{Session: s, owner: owner, used: l.limits.Now(), bytes: size}
-	l.watch()
 	return s, nil
 }
 
@@ -183,6 +191,9 @@ func (l *Sessions) room(owner string, bytes int64) error {
 		}
 		drop := oldestOfMine
 		if mine < l.limits.PerOwner {
+			if total > l.limits.Bytes-l.desk.bases.size() {
+				l.desk.bases.forget(l.limits.Now()) // sessions come first
+			}
 			if all < l.limits.Total && total <= l.limits.Bytes {
 				return nil
 			}
@@ -211,6 +222,7 @@ func (l *Sessions) expire() {
 	for _, h := range gone {
 		h.close()
 	}
+	l.desk.bases.forget(l.limits.Now().Add(-l.limits.Idle))
 }
 
 // watch sees to it that memory is given back though nobody asks for anything. l.mu
@@ -224,7 +236,7 @@ func (l *Sessions) watch() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.timer = nil
-		if len(l.held) > 0 {
+		if len(l.held) > 0 || l.desk.bases.size() > 0 {
 			l.watch()
 		}
 	})

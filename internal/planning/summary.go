@@ -82,9 +82,7 @@ func (out *outcome) summarise(s *survey, f *fields, o Options, farmland []bool) 
 	sum := &out.summary
 	sum.Options, sum.Notes = o, f.notes(o)
 	sum.Townships = out.townships
-	before := f.before()
-	sum.PerimeterBefore = float64(f.perimeter(before)) / 100
-	sum.PatchesBefore = f.patches(before)
+	sum.PerimeterBefore, sum.PatchesBefore = float64(f.perimeterBefore)/100, f.patchesBefore
 	sum.PerimeterAfter = float64(f.perimeter(farmland)) / 100
 	sum.PatchesAfter = f.patches(farmland)
 	sum.Transfers = len(out.transfers)
@@ -110,7 +108,7 @@ func (out *outcome) summarise(s *survey, f *fields, o Options, farmland []bool) 
 			g.add(p.net, p.grade)
 		}
 	}
-	for i := range f.units {
+	for _, i := range f.open {
 		switch u := &f.units[i]; {
 		case u.in():
 			sum.In.TookPart++

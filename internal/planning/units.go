@@ -41,6 +41,10 @@ type fields struct {
 	// unknownIn and unknownOut count the candidates whose grade is not known.
 	unknownIn, unknownOut int
 	area                  []float64 // m² on the ellipsoid, for patches
+	open                  []int     // the units of candidates, which alone are counted
+	// what the farmland of today is
+	perimeterBefore int64 // cm
+	patchesBefore   int
 }
 
 // minShared: two fields that meet at a corner share a centimetre or two of
@@ -88,7 +92,12 @@ func lay(ctx context.Context, s *survey, o Options) (*fields, error) {
 	f.area = make([]float64, len(f.units))
 	for i := range f.units {
 		f.area[i] = land.AdditiveArea(f.units[i].geom, f.zone)
+		if f.units[i].c != nil {
+			f.open = append(f.open, i)
+		}
 	}
+	before := f.before()
+	f.perimeterBefore, f.patchesBefore = f.perimeter(before), f.patches(before)
 	f.markScattered(o.MinPatch)
 	return f, nil
 }
@@ -223,19 +232,17 @@ func (f *fields) before() []bool {
 
 // byCandidate finds the unit of a candidate that takes part.
 func (f *fields) byCandidate() map[*candidate]int {
-	index := make(map[*candidate]int)
-	for i := range f.units {
-		if c := f.units[i].c; c != nil {
-			index[c] = i
-		}
+	index := make(map[*candidate]int, len(f.open))
+	for _, i := range f.open {
+		index[f.units[i].c] = i
 	}
 	return index
 }
 
 func (f *fields) total(direction string, m Measure, town string) (sum land.Area) {
-	for i := range f.units {
+	for _, i := range f.open {
 		u := &f.units[i]
-		if u.c != nil && u.c.direction == direction && (town == "" || u.c.township == town) {
+		if u.c.direction == direction && (town == "" || u.c.township == town) {
 			sum += u.of(m)
 		}
 	}
