@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { atLeast, optionText, percent, qualityOf, stateOf } from './plans'
+import { atLeast, atMost, optionText, percent, qualityOf, stateOf } from './plans'
 
 describe('qualityOf', () => {
   // net · (16 − 等别)/15 by hand: 100.00 · 4/15 = 26.666… → 26.67
@@ -22,6 +22,8 @@ describe('words', () => {
     expect(atLeast(0.99996277, 2)).toBe('99.99%')
     expect(atLeast(1)).toBe('100.0000%')
     expect(atLeast(null)).toBe('—')
+    expect(atMost(0.00007831)).toBe('0.0079%')
+    expect(atMost(0)).toBe('0.0000%')
   })
   it('tells infeasible from failed', () => {
     expect(stateOf({ status: 'done', summary: { status: 'infeasible' } }).zh).toBe('不可行')

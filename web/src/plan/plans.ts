@@ -91,6 +91,9 @@ export function percent(share: number | null | undefined, decimals = 4): string 
   return `${(share * 100).toFixed(decimals)}%`
 }
 
+/** A gap that no plan betters: rounded up, as the service rounds it. */
+export const atMost = (share: number | null | undefined, decimals = 4) => percent(share === null || share === undefined ? share : Math.ceil(share * 100 * 10 ** decimals) / (100 * 10 ** decimals), decimals)
+
 /** A share that is reached at least: rounded down, since 99.996% is not all. */
 export const atLeast = (share: number | null | undefined, decimals = 4) => percent(share === null || share === undefined ? share : Math.floor(share * 100 * 10 ** decimals) / (100 * 10 ** decimals), decimals)
 
