@@ -14,6 +14,7 @@ import (
 
 	"gengheng/internal/access"
 	"gengheng/internal/jobs"
+	"gengheng/internal/workflow"
 )
 
 // datasetColumns reads a dataset; current is worked out among the committed
@@ -111,6 +112,9 @@ func (s *server) RetireDataset(c echo.Context, county CountyPath, id DatasetID) 
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
+		if err := keepLockedInForce(ctx, tx, county, id); err != nil {
+			return err
+		}
 		return access.Record(ctx, tx, access.Entry{County: county, Action: "dataset.retire", Kind: "dataset", ID: id.String(),
 			Before: map[string]string{"status": "committed"}, After: map[string]string{"status": "retired"}, Reason: in.Reason})
 	})
@@ -126,6 +130,20 @@ func (s *server) RetireDataset(c echo.Context, county CountyPath, id DatasetID) 
 	}
 	s.log.InfoContext(ctx, "dataset retired", "county", county, "dataset", id, "kind", d.Kind, "reason", in.Reason)
 	return c.JSON(http.StatusOK, d)
+}
+
+// keepLockedInForce refuses to take a declaration out of force whose parcels are under
+// review or past it, unless the one before it says the same of them.
+func keepLockedInForce(ctx context.Context, tx pgx.Tx, county string, dataset DatasetID) error {
+	list, err := workflow.LockedByRetiring(ctx, tx, county, dataset)
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	p := conflict("record-locked", fmt.Sprintf("该版本中有 %d 个地块已进入审查或以后的环节，停用后它们的图形或申报内容会改变，或不再有申报。请先由县自然资源局退回补正。 %[1]d parcels of this version are under review or past it; have the bureau return them first.", len(list)))
+	for _, c := range list[:min(len(list), 10)] {
+		p.Errors = append(p.Errors, fmt.Sprintf("地块 %s（%s） · parcel %[1]s", c.Number, c.State.Chinese()))
+	}
+	return p
 }
 
 // loadOptions is dataset.options: how the file is to be read.

@@ -114,6 +114,32 @@ func TestUpload_KeepsLockedParcels(t *testing.T) {
 		t.Errorf("others: %s", now)
 	}
 
+	// nor are they taken out of force with the version that has them
+	retire := func(id string) answer {
+		return s.call(t, "POST", "/api/v1/counties/149901/datasets/"+id+"/retire", "application/json", `{"reason":"合成：误传"}`)
+	}
+	moved, a := send(2025, with(map[string][2]any{"丙": {561600, "村"}}))
+	if moved.Status != client.DatasetStatusCommitted {
+		t.Fatalf("%s", a.body)
+	}
+	if a := retire(moved.DatasetId.String()); a.status != 200 {
+		t.Errorf("the version before says the same of what is locked: %d %s", a.status, a.body)
+	}
+	var versions []string
+	if err := s.db.Pool.QueryRow(t.Context(), `SELECT array_agg(dataset_id::text ORDER BY commit_seq) FROM dataset WHERE kind = 'CANDIDATE_IN' AND status = 'committed'`).Scan(&versions); err != nil || len(versions) != 2 {
+		t.Fatal(versions, err)
+	}
+	if a := retire(versions[0]); a.status != 200 {
+		t.Errorf("a version that is not in force: %d %s", a.status, a.body)
+	}
+	held := shape()
+	if a := retire(versions[1]); a.status != 409 || !strings.Contains(string(a.body), "record-locked") || !strings.Contains(string(a.body), "地块 甲") {
+		t.Errorf("the last version with locked parcels: %d %s", a.status, a.body)
+	}
+	if now := shape(); now != held {
+		t.Errorf("%s, before %s", now, held)
+	}
+
 	// the county works on 2025: so far ahead nobody declares
 	if _, a := send(2027, declared(first)); a.status != 422 || !strings.Contains(string(a.body), "2026") {
 		t.Errorf("a year too far: %d %s", a.status, a.body)

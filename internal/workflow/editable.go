@@ -54,18 +54,40 @@ type LockedChange struct {
 // force before it; and keeps their records as they are until the transaction ends. It
 // sees the new version as committed.
 func LockedChanges(ctx context.Context, tx pgx.Tx, county string, dataset uuid.UUID) ([]LockedChange, error) {
+	return lockedBetween(ctx, tx, county, dataset, "o.dataset_id = (SELECT dataset_id FROM other)", "n.dataset_id = d.dataset_id")
+}
+
+// LockedByRetiring finds the same of a version that was taken out of force: what
+// stands then is the committed one before it, or nothing. One that a later version
+// had replaced changes nothing.
+func LockedByRetiring(ctx context.Context, tx pgx.Tx, county string, dataset uuid.UUID) ([]LockedChange, error) {
+	var inForce bool
+	err := tx.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM dataset d JOIN dataset later USING (county_code, kind, year, scope)
+		WHERE d.county_code = $1 AND d.dataset_id = $2 AND later.status = 'committed' AND later.commit_seq > d.commit_seq)`, county, dataset).Scan(&inForce)
+	if err != nil {
+		return nil, fmt.Errorf("version %s: %w", dataset, err)
+	}
+	if !inForce {
+		return nil, nil
+	}
+	return lockedBetween(ctx, tx, county, dataset, "o.dataset_id = d.dataset_id", "n.dataset_id = (SELECT dataset_id FROM other)")
+}
+
+// lockedBetween compares a version (d) and the newest other one that is committed:
+// was and will say which of the two is o, in force so far, and which n, from now on.
+func lockedBetween(ctx context.Context, tx pgx.Tx, county string, dataset uuid.UUID, was, will string) ([]LockedChange, error) {
 	free := make([]string, len(editable))
 	for i, s := range editable {
 		free[i] = string(s)
 	}
 	rows, err := tx.Query(ctx, `
 		WITH d AS (SELECT * FROM dataset WHERE county_code = $1 AND dataset_id = $2),
-		before AS (SELECT o.dataset_id FROM dataset o JOIN d USING (county_code, kind, year, scope)
+		other AS (SELECT o.dataset_id FROM dataset o JOIN d USING (county_code, kind, year, scope)
 			WHERE o.status = 'committed' AND o.dataset_id <> d.dataset_id ORDER BY o.commit_seq DESC LIMIT 1)
 		SELECT r.number, r.state, n.number IS NULL
 		FROM d JOIN workflow_record r ON r.county_code = d.county_code AND r.year = d.year AND 'CANDIDATE_' || upper(r.direction) = d.kind
-		JOIN candidate o ON o.county_code = r.county_code AND o.dataset_id = (SELECT dataset_id FROM before) AND o.number = r.number
-		LEFT JOIN candidate n ON n.county_code = r.county_code AND n.dataset_id = d.dataset_id AND n.number = r.number
+		JOIN candidate o ON o.county_code = r.county_code AND `+was+` AND o.number = r.number
+		LEFT JOIN candidate n ON n.county_code = r.county_code AND `+will+` AND n.number = r.number
 		WHERE r.state <> ALL ($3) AND (n.number IS NULL OR workflow_digest(n) <> workflow_digest(o))
 		ORDER BY r.number FOR UPDATE OF r`, county, dataset, free)
 	if err != nil {
