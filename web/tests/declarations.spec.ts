@@ -215,10 +215,11 @@ test('by keyboard from the tabs to a parcel and back, and nothing is cut off on 
   await expect(panel).toHaveCount(0)
   for (const viewport of [{ width: 820, height: 1180 }, { width: 1024, height: 768 }]) {
     await page.setViewportSize(viewport)
-    for (const tab of ['upload', 'candidates', 'queue']) {
+    for (const [tab, shows] of [['upload', /最近/], ['candidates', /候选地块/], ['queue', /我的待办/]] as const) {
       await page.goto(at(`tab=${tab}`))
       await expect(page.getByRole('heading', { level: 1, name: /候选与申报/ })).toBeVisible()
-      await page.waitForLoadState('networkidle')
+      await expect(page.getByRole('heading', { level: 2, name: shows }).first()).toBeVisible()
+      await expect(page.locator('[aria-busy=true]:visible')).toHaveCount(0)
       expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), `${tab} ${viewport.width}`).toBeLessThanOrEqual(0)
     }
   }

@@ -85,7 +85,7 @@ test('on a tablet nothing is cut off', async ({ page }) => {
   for (const at of ['/', '/overlaps', '/ledger']) {
     await page.goto(`/#${at}?county=${county}&year=2025`)
     await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
-    await page.waitForLoadState('networkidle')
+    await expect(page.locator('[aria-busy=true]:visible')).toHaveCount(0)
     expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), at).toBeLessThanOrEqual(0)
   }
   await pictured(page, 'ledger-tablet')

@@ -34,7 +34,7 @@ export async function accessible(page: Page) {
 /** pictured keeps a picture for docs/ where GENGHENG_PICTURES names a folder. */
 export async function pictured(page: Page, name: string) {
   const folder = process.env['GENGHENG_PICTURES']
-  if (folder) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true })
+  if (folder) await page.screenshot({ path: `${folder}/dashboard-${name}.png`, fullPage: true })
 }
 
 export { expect }
