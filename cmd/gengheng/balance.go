@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"gengheng/internal/balance"
 	"gengheng/internal/balance/marxan"
 )
@@ -59,10 +61,19 @@ func engineGap(gap float64) float64 {
 	return gap
 }
 
+// outPath makes --out a whole path. An empty one is refused: it would be the folder
+// that the program happens to stand in.
+func outPath(out string) (string, error) {
+	if strings.TrimSpace(out) == "" {
+		return "", &exitError{exitBadInput, errors.New("--out 不能为空 · must not be empty")}
+	}
+	return kong.ExpandPath(out), nil
+}
+
 type balanceSolveCmd struct {
 	Problem   string        `arg:"" name:"problem_dir" help:"问题文件夹 · Problem folder." type:"path"`
-	Out       string        `required:"" help:"结果文件夹 · Folder for the solution." type:"path"`
-	TimeLimit time.Duration `default:"60s" help:"时间上限 · Wall time to stop at."`
+	Out       string        `required:"" help:"结果文件夹，须为自己的文件夹 · Folder for the solution, of its own."`
+	TimeLimit time.Duration `default:"60s" help:"时间上限，如 60s、5m；单写一个数为秒 · Wall time to stop at; a bare number is seconds."`
 	Gap       float64       `default:"0.0001" help:"达到此差距即停，0 或负数（--gap=-1）为求到证明最优为止 · Gap to stop at; 0 or less (--gap=-1): until the plan is proved to be the best."`
 	Threads   int           `default:"0" help:"线程数，0 为全部 · Threads; 0 means all processors."`
 	Seed      int64         `default:"0" help:"随机种子 · Seed of the search."`
@@ -75,13 +86,18 @@ func (c *balanceSolveCmd) Run(ctx context.Context) error {
 	if err := checkLimits(c.TimeLimit, c.Gap, c.Threads); err != nil {
 		return err
 	}
+	out, err := outPath(c.Out)
+	if err != nil {
+		return err
+	}
+	c.Out = out
 	opt := balance.Options{TimeLimit: c.TimeLimit, Gap: engineGap(c.Gap), Threads: c.Threads, Seed: c.Seed, Progress: printProgress, Conflicts: printConflicts}
 	certificate, err := c.solve(ctx, opt)
 	if err != nil {
 		return badInput(err)
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(certificate); err != nil {
-		return fmt.Errorf("print certificate: %w", err)
+		return fmt.Errorf("证书无法输出 · the certificate cannot be printed: %w", err)
 	}
 	switch certificate.Status {
 	case balance.Infeasible:
@@ -101,6 +117,9 @@ func (c *balanceSolveCmd) solve(ctx context.Context, opt balance.Options) (balan
 	}
 	if c.PatchArea == "" {
 		return balance.Certificate{}, &exitError{exitBadInput, errors.New("--min-patch 需要 --patch-area · --min-patch needs --patch-area")}
+	}
+	if c.MinPatch == 0 {
+		return balance.Certificate{}, &exitError{exitBadInput, errors.New("--patch-area 需要大于 0 的 --min-patch · --patch-area needs a --min-patch above 0")}
 	}
 	certificate, report, err := balance.SolvePatchesDir(ctx, c.Problem, c.Out, c.PatchArea, c.MinPatch, opt)
 	if err != nil {
@@ -217,12 +236,19 @@ func (c *balanceVerifyCmd) Run() error {
 
 type balanceFromMarxanCmd struct {
 	Marxan string   `arg:"" name:"marxan_dir" help:"Marxan 文件夹（pu.dat、spec.dat、puvspr.dat、bound.dat、input.dat） · Marxan folder." type:"path"`
-	Out    string   `required:"" help:"问题文件夹 · Folder for the problem." type:"path"`
+	Out    string   `required:"" help:"问题文件夹 · Folder for the problem."`
 	BLM    *float64 `name:"blm" help:"边界长度系数，缺省取 input.dat 的 BLM · Boundary length modifier; input.dat's by default."`
 }
 
 // Run writes the problem; what it leaves out is said on standard error.
 func (c *balanceFromMarxanCmd) Run() error {
+	out, err := outPath(c.Out)
+	if err != nil {
+		return err
+	}
+	if err := marxan.CheckOut(c.Marxan, out); err != nil {
+		return badInput(err)
+	}
 	p, notices, err := marxan.Read(c.Marxan, marxan.Options{BLM: c.BLM})
 	if err != nil {
 		return badInput(err)
@@ -230,7 +256,7 @@ func (c *balanceFromMarxanCmd) Run() error {
 	for _, n := range notices {
 		fmt.Fprintln(os.Stderr, "注意 notice:", n)
 	}
-	if err := balance.WriteProblem(c.Out, p); err != nil {
+	if err := balance.WriteProblem(out, p); err != nil {
 		return err
 	}
 	fmt.Printf("%d 个单元、%d 条边、%d 条约束 · %d units, %d edges, %d constraints\n",
@@ -241,8 +267,8 @@ func (c *balanceFromMarxanCmd) Run() error {
 type balanceFrontierCmd struct {
 	Problem   string        `arg:"" name:"problem_dir" help:"问题文件夹 · Problem folder." type:"path"`
 	Lambdas   []float64     `required:"" help:"边权的倍数，以逗号分隔，如 0,0.5,1,2 · Multiples of the edge weights."`
-	Out       string        `required:"" help:"结果文件，.json 或 .csv · File for the points." type:"path"`
-	TimeLimit time.Duration `default:"10s" help:"每个 λ 的时间上限 · Wall time for each point."`
+	Out       string        `required:"" help:"结果文件，.json 或 .csv · File for the points."`
+	TimeLimit time.Duration `default:"10s" help:"每个 λ 的时间上限，如 10s；单写一个数为秒 · Wall time for each point; a bare number is seconds."`
 	Gap       float64       `default:"0.0001" help:"达到此差距即停，0 或负数（--gap=-1）为求到证明最优为止 · Gap to stop at; 0 or less (--gap=-1): until the plan is proved to be the best."`
 	Threads   int           `default:"0" help:"线程数，0 为全部 · Threads; 0 means all processors."`
 	Seed      int64         `default:"0" help:"随机种子 · Seed of the search."`
@@ -253,11 +279,18 @@ func (c *balanceFrontierCmd) Run(ctx context.Context) error {
 	if err := checkLimits(c.TimeLimit, c.Gap, c.Threads); err != nil {
 		return err
 	}
-	if ext := strings.ToLower(filepath.Ext(c.Out)); ext != ".csv" && ext != ".json" {
+	out, err := outPath(c.Out)
+	if err != nil {
+		return err
+	}
+	if ext := strings.ToLower(filepath.Ext(out)); ext != ".csv" && ext != ".json" {
 		return &exitError{exitBadInput, fmt.Errorf("--out %q 须以 .csv 或 .json 结尾 · must end in .csv or .json", c.Out)}
 	}
 	p, err := balance.ReadProblem(c.Problem)
 	if err != nil {
+		return badInput(err)
+	}
+	if err := balance.CheckFrontierFile(c.Problem, out); err != nil {
 		return badInput(err)
 	}
 	points, err := balance.Frontier(ctx, p, c.Lambdas, balance.Options{TimeLimit: c.TimeLimit, Gap: engineGap(c.Gap), Threads: c.Threads, Seed: c.Seed})
@@ -277,7 +310,7 @@ func (c *balanceFrontierCmd) Run(ctx context.Context) error {
 		fmt.Printf("λ %-8g %-10s 费用 cost %-12s 边界 border %-12s 下界 bound %-12s gap %-10s %.2fs\n",
 			x.Lambda, x.Status, show(x.Cost), show(x.Border), show(x.Bound), show(x.Gap), x.Seconds)
 	}
-	if err := balance.WriteFrontier(c.Out, points); err != nil {
+	if err := balance.WriteFrontier(out, points); err != nil {
 		return err
 	}
 	return frontierStatus(points)

@@ -44,7 +44,11 @@ func (c *balanceBenchCmd) Run(ctx context.Context) error {
 	fmt.Println("|---|---|---|---|---|---|---|---|---|---|")
 	for _, size := range c.Sizes {
 		for _, kind := range c.Cases {
-			if err := c.problem(ctx, size, kind); err != nil {
+			err := c.problem(ctx, size, kind)
+			if ctx.Err() != nil {
+				return &exitError{exitUnknown, errors.New("已中断 · interrupted")}
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -66,7 +70,7 @@ func benchProblem(size int, kind string, seed uint64) *balance.Problem {
 func (c *balanceBenchCmd) problem(ctx context.Context, size int, kind string) error {
 	work, err := os.MkdirTemp("", "gengheng-balance-bench-")
 	if err != nil {
-		return fmt.Errorf("bench folder: %w", err)
+		return fmt.Errorf("临时文件夹无法建立 · the bench needs a temporary folder: %w", err)
 	}
 	defer os.RemoveAll(work)
 	in := filepath.Join(work, "in")

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"reflect"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -57,6 +59,7 @@ func run() int {
 		kong.Name("gengheng"),
 		kong.Description("耕衡：县级耕地进出平衡 · Cultivated-land in/out balance for a county."),
 		kong.UsageOnError(),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(decodeDuration)),
 		kong.Exit(func(code int) {
 			if code != 0 {
 				code = exitBadInput // kong's own code for a wrong call is 80

@@ -209,7 +209,7 @@ func WriteFrontier(file string, points []FrontierPoint) error {
 	dir, name := filepath.Split(file)
 	if dir != "" {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return fmt.Errorf("make folder: %w", err)
+			return ioFault(dir, "无法建立文件夹", "the folder cannot be made", err)
 		}
 	}
 	if strings.EqualFold(filepath.Ext(name), ".json") {

@@ -203,15 +203,19 @@ func (e *engine) cheapest(missing []float64) ([]bool, []float64) {
 }
 
 // SolveDir reads a problem folder, solves it and writes the solution into
-// outDir. Nothing is written when the input is refused (*InputError).
+// outDir. Nothing is written when the input is refused (*InputError); that outDir
+// can be written is tried before solving.
 func SolveDir(ctx context.Context, problemDir, outDir string, opt Options) (Certificate, error) {
 	opt = opt.withDefaults()
 	started := time.Now()
-	if err := refuseSameFolder(problemDir, outDir); err != nil {
+	if err := refuseProblemFolder(problemDir, outDir); err != nil {
 		return Certificate{}, err
 	}
 	p, err := ReadProblem(problemDir)
 	if err != nil {
+		return Certificate{}, err
+	}
+	if err := CheckWritable(outDir); err != nil {
 		return Certificate{}, err
 	}
 	// What reading took, and writing will take, is part of the limit.

@@ -19,7 +19,7 @@ func ReadPatchAreas(file string, p *Problem) (PatchRule, error) {
 	name := filepath.Base(file)
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return PatchRule{}, fileFault(name, err)
+		return PatchRule{}, fileFault(filepath.Dir(file), name, err)
 	}
 	return parsePatchAreas(name, data, p)
 }
@@ -65,7 +65,7 @@ func parsePatchAreas(name string, data []byte, p *Problem) (PatchRule, error) {
 func SolvePatchesDir(ctx context.Context, problemDir, outDir, areaFile string, minArea float64, opt Options) (Certificate, *PatchReport, error) {
 	opt = opt.withDefaults()
 	started := time.Now()
-	if err := refuseSameFolder(problemDir, outDir); err != nil {
+	if err := refuseProblemFolder(problemDir, outDir); err != nil {
 		return Certificate{}, nil, err
 	}
 	p, err := ReadProblem(problemDir)
@@ -78,6 +78,9 @@ func SolvePatchesDir(ctx context.Context, problemDir, outDir, areaFile string, m
 	}
 	if rule.MinArea = minArea; math.IsNaN(minArea) {
 		rule.MinArea = -1 // refused
+	}
+	if err := CheckWritable(outDir); err != nil {
+		return Certificate{}, nil, err
 	}
 	writing := time.Duration(len(p.Units)+len(p.Edges)) * 400 * time.Nanosecond
 	opt.TimeLimit = max(opt.TimeLimit-time.Since(started)-min(writing, opt.TimeLimit/4), time.Millisecond)

@@ -55,7 +55,7 @@ func (p *Problem) readHead(dir string) error {
 	const name = "problem.json"
 	data, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
-		return fileFault(name, err)
+		return fileFault(dir, name, err)
 	}
 	if err := encodingFault(name, data); err != nil {
 		return err
@@ -184,7 +184,7 @@ func CheckFolder(dir string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return &InputError{dir, 0, "文件夹不存在", "there is no such folder"}
 	case err != nil:
-		return fmt.Errorf("%s：读取失败 · cannot be read: %w", dir, err)
+		return ioFault(dir, "读取失败", "cannot be read", err)
 	case !info.IsDir():
 		return &InputError{dir, 0, "不是文件夹", "is not a folder"}
 	}
@@ -199,9 +199,9 @@ func encodingFault(name string, data []byte) error {
 	return nil
 }
 
-func fileFault(name string, err error) error {
+func fileFault(dir, name string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return &InputError{name, 0, "缺少此文件", "the file is missing"}
+		return &InputError{name, 0, fmt.Sprintf("文件夹 %s 中缺少此文件", dir), fmt.Sprintf("the file is missing in folder %s", dir)}
 	}
-	return fmt.Errorf("%s：读取失败 · cannot be read: %w", name, err)
+	return ioFault(filepath.Join(dir, name), "读取失败", "cannot be read", err)
 }

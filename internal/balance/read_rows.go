@@ -21,7 +21,7 @@ const readChunk = 1 << 20
 func readRows[T any](dir, name string, header []string, take func(*record) T) (rows []T, lines []int32, err error) {
 	data, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
-		return nil, nil, fileFault(name, err)
+		return nil, nil, fileFault(dir, name, err)
 	}
 	if err := encodingFault(name, data); err != nil {
 		return nil, nil, err

@@ -142,3 +142,22 @@ func findIDs(t *testing.T, names []string, rng *rand.Rand) {
 		t.Error("an unknown id is found")
 	}
 }
+
+// Ensure a JSON value of the wrong type is refused in the format's words.
+func TestWrongJSONTypesAreToldPlainly(t *testing.T) {
+	t.Parallel()
+	for text, says := range map[string]string{
+		`{"constant": "x", "seed": 1}`:   `"constant" must be a number`,
+		`{"constant": 1e999, "seed": 1}`: `"constant" must be a number within the range of doubles`,
+		`{"constant": 1, "seed": 1.5}`:   `"seed" must be a whole number`,
+	} {
+		var head struct {
+			Constant float64 `json:"constant"`
+			Seed     int64   `json:"seed"`
+		}
+		err := decodeStrict([]byte(text), &head)
+		if err == nil || !strings.HasSuffix(err.Error(), says) || strings.Contains(err.Error(), "Go ") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}

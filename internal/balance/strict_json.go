@@ -38,9 +38,30 @@ func decodeStrict(data []byte, into any) error {
 		return &jsonFault{dec.InputOffset(), "JSON 之后还有内容", "something follows the JSON object"}
 	}
 	if err := json.Unmarshal(data, into); err != nil {
+		var wrong *json.UnmarshalTypeError
+		if errors.As(err, &wrong) {
+			return typeFault(wrong)
+		}
 		return &jsonFault{dec.InputOffset(), "不是合格的 JSON：" + err.Error(), "not valid JSON: " + err.Error()}
 	}
 	return nil
+}
+
+// typeFault says in the format's words, not the program's, what should stand there.
+func typeFault(wrong *json.UnmarshalTypeError) *jsonFault {
+	zh, en := "文本", "text"
+	switch wrong.Type.Kind() {
+	case reflect.Float64:
+		zh, en = "数", "a number"
+		if strings.HasPrefix(wrong.Value, "number ") {
+			zh, en = "双精度范围内的数", "a number within the range of doubles"
+		}
+	case reflect.Int, reflect.Int64:
+		zh, en = "整数", "a whole number"
+	case reflect.Bool:
+		zh, en = "true 或 false", "true or false"
+	}
+	return &jsonFault{wrong.Offset, fmt.Sprintf("%q 应为%s", wrong.Field, zh), fmt.Sprintf("%q must be %s", wrong.Field, en)}
 }
 
 // jsonWalk goes through a text token by token beside the type it is meant for.

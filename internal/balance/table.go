@@ -150,7 +150,7 @@ func shortDecimal(s string) (float64, bool) {
 func readTable(dir, name string, header []string, take func(*record)) error {
 	data, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
-		return fileFault(name, err)
+		return fileFault(dir, name, err)
 	}
 	if err := encodingFault(name, data); err != nil {
 		return err

@@ -186,7 +186,7 @@ func same(a, b, slip, share float64) bool {
 func (v *verifier) readJSON(name string, into any) bool {
 	data, err := os.ReadFile(filepath.Join(v.dir, name))
 	if err != nil {
-		v.fault("%s 无法读取 · cannot be read: %v", name, err)
+		v.fault("%v", fileFault(v.dir, name, err))
 		return false
 	}
 	if err := decodeStrict(data, into); err != nil {

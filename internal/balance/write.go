@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/csv"
 	"encoding/json"
-	"fmt"
 	"io"
 	"math"
 	"os"
@@ -19,7 +18,7 @@ func WriteProblem(dir string, p *Problem) error {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make problem folder: %w", err)
+		return ioFault(dir, "无法建立文件夹", "the folder cannot be made", err)
 	}
 	head := struct {
 		Format   string  `json:"format"`
@@ -78,11 +77,11 @@ func WriteProblem(dir string, p *Problem) error {
 // that no plan is left beside a certificate that is not its own.
 func WriteSolution(dir string, p *Problem, s *Solution) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make solution folder: %w", err)
+		return ioFault(dir, "无法建立文件夹", "the folder cannot be made", err)
 	}
 	for _, name := range []string{"solution.csv", "flows.csv", "multipliers.csv", "edge_flows.csv", "certificate.json", "infeasibility.json", "patch.json"} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !os.IsNotExist(err) {
-			return fmt.Errorf("remove earlier %s: %w", name, err)
+			return ioFault(filepath.Join(dir, name), "无法删除先前的结果", "what an earlier run left cannot be removed", err)
 		}
 	}
 	var tables []table
@@ -185,21 +184,23 @@ func writeJSON(dir, name string, v any) error {
 }
 
 func writeFile(dir, name string, fill func(io.Writer) error) (err error) {
-	f, err := os.Create(filepath.Join(dir, name))
+	path := filepath.Join(dir, name)
+	fault := func(err error) error { return ioFault(path, "不能写入", "cannot be written", err) }
+	f, err := os.Create(path)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
+		return fault(err)
 	}
 	defer func() {
 		if cerr := f.Close(); err == nil && cerr != nil {
-			err = fmt.Errorf("write %s: %w", name, cerr)
+			err = fault(cerr)
 		}
 	}()
 	out := bufio.NewWriterSize(f, 1<<16)
 	if err := fill(out); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
+		return fault(err)
 	}
 	if err := out.Flush(); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
+		return fault(err)
 	}
 	return nil
 }

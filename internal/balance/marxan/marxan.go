@@ -86,7 +86,27 @@ func (r *reader) open(setting string, usual ...string) (*sheet, error) {
 			}
 		}
 	}
-	return nil, &balance.InputError{File: names[0], Zh: "缺少此文件", En: "the file is missing"}
+	return nil, &balance.InputError{File: names[0], Zh: fmt.Sprintf("文件夹 %s 中缺少此文件", r.dir), En: missingText + r.dir}
+}
+
+const missingText = "the file is missing in folder "
+
+// tables are the usual names of what Marxan reads.
+var tables = []string{"input.dat", "pu.dat", "spec.dat", "puvspr.dat", "bound.dat"}
+
+// CheckOut refuses to write a problem among the files of Marxan: into the folder
+// that is read, or into any that holds such files.
+func CheckOut(dir, out string) error {
+	same, err := balance.SameFolder(dir, out)
+	if err != nil {
+		return err
+	}
+	for _, name := range tables {
+		if _, found := findFile(out, name); same || found {
+			return &balance.InputError{File: out, Zh: "是 Marxan 文件夹，问题要写在自己的文件夹里；请另给一个", En: "is a folder of Marxan; the problem needs a folder of its own"}
+		}
+	}
+	return nil
 }
 
 // findFile looks for a file by its name in any case.
@@ -394,7 +414,7 @@ func (r *reader) readBoundaries() error {
 	s, err := r.open("BOUNDNAME", "bound.dat", "bound.csv", "boundary.dat")
 	if err != nil {
 		var missing *balance.InputError
-		if r.set.files["BOUNDNAME"] == "" && errors.As(err, &missing) && missing.Line == 0 && missing.En == "the file is missing" {
+		if r.set.files["BOUNDNAME"] == "" && errors.As(err, &missing) && missing.Line == 0 && strings.HasPrefix(missing.En, missingText) {
 			r.notice("没有 bound.dat，不计边界", "there is no bound.dat; borders cost nothing")
 			return nil
 		}
