@@ -101,12 +101,12 @@ func (c *balanceSolveCmd) Run(ctx context.Context) error {
 	}
 	switch certificate.Status {
 	case balance.Infeasible:
-		return &exitError{exitInfeasible, errors.New("约束互相矛盾，最小缺口方案见 infeasibility.json · infeasible; see infeasibility.json")}
+		return &exitError{exitInfeasible, errors.New("约束互相矛盾，证明与缺口见 infeasibility.json · infeasible; see infeasibility.json")}
 	case balance.Unknown:
 		if ctx.Err() != nil {
 			return &exitError{exitUnknown, errors.New("已中断，尚未找到可行方案 · interrupted before a plan was found")}
 		}
-		return &exitError{exitUnknown, errors.New("限时内未找到可行方案 · no plan was found in time")}
+		return &exitError{exitUnknown, fmt.Errorf("未找到可行方案（用时 %.1f 秒，上限 %v） · no plan was found (%.1f s of %v)", certificate.Seconds, c.TimeLimit, certificate.Seconds, c.TimeLimit)}
 	}
 	return nil
 }
@@ -329,7 +329,7 @@ func frontierStatus(points []balance.FrontierPoint) error {
 		}
 	}
 	if unknown > 0 {
-		return &exitError{exitUnknown, fmt.Errorf("%d 个 λ 限时内未找到可行方案 · no plan was found in time for %d of the λ", unknown, unknown)}
+		return &exitError{exitUnknown, fmt.Errorf("%d 个 λ 未找到可行方案 · no plan was found for %d of the λ", unknown, unknown)}
 	}
 	return nil
 }

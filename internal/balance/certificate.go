@@ -2,6 +2,7 @@ package balance
 
 import (
 	"math"
+	"slices"
 )
 
 // Status is what is known of a problem in the end (求解状态).
@@ -12,7 +13,7 @@ const (
 	Optimal    Status = "optimal"    // the plan is proved to be a best one
 	Feasible   Status = "feasible"   // the plan obeys every constraint; the gap says how near it is
 	Infeasible Status = "infeasible" // proved: no plan obeys every constraint
-	Unknown    Status = "unknown"    // no plan was found in time
+	Unknown    Status = "unknown"    // no plan was found, nor a proof that there is none
 )
 
 // Certificate is certificate.json. Objective, Gap and GapNet are nil where there
@@ -144,7 +145,9 @@ func contractBound(p *Problem, mu, f []float64, withCosts bool) float64 {
 			if math.IsInf(p.Flows[z].Upper, 1) {
 				return math.Inf(-1)
 			}
-			total.addProduct(v, p.Flows[z].Upper)
+			// Both halves: what flows are worth may all but cancel out.
+			total.addProduct(flowCost[z].hi, p.Flows[z].Upper)
+			total.addProduct(flowCost[z].lo, p.Flows[z].Upper)
 		}
 	}
 	for u := range reducedCost {
@@ -153,7 +156,27 @@ func contractBound(p *Problem, mu, f []float64, withCosts bool) float64 {
 			total.addWide(reducedCost[u])
 		}
 	}
+	if total == (wide{}) && untouched(p, mu, f, withCosts) {
+		return 0 // and not a hair below it
+	}
 	return math.Nextafter(total.value(), math.Inf(-1))
+}
+
+// untouched says whether a sum of 0 is so without any rounding: nothing is priced, so
+// that only constant and costs count, and of these none that is above 0, so that none
+// below 0 is hidden either.
+func untouched(p *Problem, mu, f []float64, withCosts bool) bool {
+	for _, list := range [][]float64{mu, f} {
+		for _, v := range list {
+			if v != 0 {
+				return false
+			}
+		}
+	}
+	if !withCosts {
+		return true
+	}
+	return p.Constant == 0 && !slices.ContainsFunc(p.Units, func(u Unit) bool { return u.Fixed == FixOne && u.Cost != 0 })
 }
 
 // gapOf is the contract's gap.

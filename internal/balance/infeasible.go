@@ -25,7 +25,7 @@ func (e *engine) infeasible() *Solution {
 	inner.run()
 	least := inner.solution()
 	if least.Selected == nil {
-		return nil
+		return e.byConflict(sides)
 	}
 	tolerance := 0.0
 	for _, t := range e.r.tolerance {
@@ -36,6 +36,9 @@ func (e *engine) infeasible() *Solution {
 		return e.contradiction(least, sides, "multipliers")
 	case least.Status == Optimal && *least.Objective > tolerance:
 		return e.contradiction(least, sides, "search")
+	}
+	if s := e.byConflict(sides); s != nil {
+		return s
 	}
 	e.adopt(least.Selected)
 	return nil
@@ -130,7 +133,7 @@ func (e *engine) contradiction(least *Solution, sides []side, proof string) *Sol
 		}
 	}
 	objective, rows := planValue(e.p, selected, flows)
-	inf := &Infeasibility{Objective: &objective, Conflicts: CheckLocks(e.p), Shortfall: e.totalShortfall(rows), ShortfallBound: 0, Proof: proof,
+	inf := &Infeasibility{Objective: &objective, Conflicts: standing(e.p, CheckLocks(e.p)), Shortfall: e.totalShortfall(rows), ShortfallBound: 0, Proof: proof,
 		Multipliers: []RowValue{}, Missed: []MissedRow{}, Plan: []SelectedUnit{}, Flows: []FlowAmount{}}
 	if least.Bound != nil {
 		inf.ShortfallBound = max(0, *least.Bound)

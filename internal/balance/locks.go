@@ -219,26 +219,53 @@ func conflictParts(p *Problem, y []float64) [][]float64 {
 	return parts
 }
 
-// newConflict checks the proof in exact sums and names what weighs in it, with the
-// constraints' weights; nil where it proves nothing.
-func newConflict(p *Problem, flowRows [][]lpEntry, prices []float64) (*Conflict, []float64) {
-	largest, y := 0.0, slices.Clone(prices)
+// settledWeights gives prices the size that conflicts have, the largest being 1, and
+// settles them. Settling may move them so far that it has to be done again; nil where
+// nothing comes of it.
+func settledWeights(p *Problem, flowRows [][]lpEntry, prices []float64) []float64 {
+	y := slices.Clone(prices)
+	for range 4 {
+		largest := largestOf(y)
+		if largest == 0 {
+			return nil
+		}
+		for k := range y {
+			y[k] /= largest
+		}
+		y = settle(p, flowRows, y)
+		if math.Abs(largestOf(y)-1) <= 5e-7 {
+			return y
+		}
+	}
+	return nil
+}
+
+func largestOf(y []float64) float64 {
+	largest := 0.0
 	for _, v := range y {
 		largest = max(largest, math.Abs(v))
 	}
-	if largest == 0 {
+	return largest
+}
+
+// newConflict checks the proof in exact sums and names what weighs in it, with the
+// constraints' weights; nil where it proves nothing.
+func newConflict(p *Problem, flowRows [][]lpEntry, prices []float64) (*Conflict, []float64) {
+	y := settledWeights(p, flowRows, prices)
+	if y == nil {
 		return nil, nil
 	}
-	for k := range y {
-		y[k] /= largest
-	}
-	y = settle(p, flowRows, y)
 	tolerance := 0.0
 	for k, t := range rowTolerances(p) {
 		tolerance += 2 * math.Abs(y[k]) * t
 	}
 	value := contractBound(p, y, nil, false)
 	if !(value > tolerance) {
+		return nil, nil
+	}
+	// As verify sums it up: what is missing may be what is left of far larger sums.
+	sum, sure := (&verifier{p: p, granted: grantedOf(p)}).sum(y, nil, false)
+	if value = sum.total(); !sure || !(value > tolerance) {
 		return nil, nil
 	}
 	worth, size := make([]wide, len(p.Units)), make([]float64, len(p.Units))

@@ -65,7 +65,7 @@ func VerifyDirWith(problemDir, outDir string, opt VerifyOptions) (Report, error)
 	for i := range p.Flows {
 		v.flow[p.Flows[i].ID] = i
 	}
-	v.setGranted()
+	v.granted = grantedOf(p)
 	v.report.Checked, v.report.Unchecked, v.report.Faults = []string{}, []string{}, []string{}
 	if v.present("edge_flows.csv") {
 		v.readAhead()
@@ -94,30 +94,31 @@ type verifier struct {
 	report          Report
 }
 
-// setGranted works out how far a plan may miss each constraint: 1e-9 of the
+// grantedOf works out how far a plan may miss each constraint: 1e-9 of the
 // right-hand side, or 1e-6 where that is more; but never more than 1e-6 of the
 // constraint's largest number, or 1e-9 of it where no flow takes part, so that no
 // constraint is so small that it asks nothing.
-func (v *verifier) setGranted() {
-	m := len(v.p.Constraints)
-	v.granted = make([]float64, m)
+func grantedOf(p *Problem) []float64 {
+	m := len(p.Constraints)
+	granted := make([]float64, m)
 	largest, share := make([]float64, m), make([]float64, m)
 	for k := range largest {
-		largest[k], share[k] = math.Abs(v.p.Constraints[k].RHS), 1e-9
+		largest[k], share[k] = math.Abs(p.Constraints[k].RHS), 1e-9
 	}
-	for i := range v.p.Terms {
-		t := &v.p.Terms[i]
+	for i := range p.Terms {
+		t := &p.Terms[i]
 		largest[t.Constraint] = math.Max(largest[t.Constraint], math.Abs(t.Coefficient))
 	}
-	for _, t := range v.p.FlowTerms {
+	for _, t := range p.FlowTerms {
 		if t.Coefficient != 0 {
 			largest[t.Constraint] = math.Max(largest[t.Constraint], math.Abs(t.Coefficient))
 			share[t.Constraint] = 1e-6
 		}
 	}
 	for k := range largest {
-		v.granted[k] = math.Max(1e-9*math.Abs(v.p.Constraints[k].RHS), math.Min(1e-6, share[k]*largest[k]))
+		granted[k] = math.Max(1e-9*math.Abs(p.Constraints[k].RHS), math.Min(1e-6, share[k]*largest[k]))
 	}
+	return granted
 }
 
 func (v *verifier) fault(format string, args ...any) {
