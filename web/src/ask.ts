@@ -1,5 +1,5 @@
 /** Asking the service from a page: loading, the answer, or what went wrong. */
-import { onScopeDispose, shallowRef, watch, type ShallowRef, type WatchSource } from 'vue'
+import { onScopeDispose, ref, shallowRef, watch, type Ref, type ShallowRef, type WatchSource } from 'vue'
 import { faultOf, key, type Fault } from './api/client'
 
 export interface Asked<T> {
@@ -56,4 +56,59 @@ export function ask<T>(sources: WatchSource[], call: (signal: AbortSignal) => Pr
     running = undefined
   })
   return { value, fault, busy, at, again: () => void again() }
+}
+
+export interface AskedPages<T> {
+  readonly items: ShallowRef<T[]>
+  /** How many there are in all, where the service says so. */
+  readonly total: Ref<number>
+  /** Where the next page begins; undefined where there is none, or nothing was read yet. */
+  readonly next: Ref<number | undefined>
+  readonly fault: ShallowRef<Fault | undefined>
+  readonly busy: Ref<boolean>
+  /** When the newest page came. */
+  readonly at: ShallowRef<Date | undefined>
+  /** Reads the next page, which is the first one if none was read. */
+  more(): void
+}
+
+/**
+ * askPages reads a list page by page: the first page now, and anew whenever the
+ * source changes, which clears what was listed. A page that comes too late is
+ * dropped. A call may answer undefined where there is nothing to ask yet.
+ */
+export function askPages<T>(source: WatchSource, call: (after?: number) => Promise<{ items: T[]; total?: number; next?: number } | undefined>): AskedPages<T> {
+  const items = shallowRef<T[]>([])
+  const total = ref(0)
+  const next = ref<number>()
+  const fault = shallowRef<Fault>()
+  const busy = ref(false)
+  const at = shallowRef<Date>()
+  let turn = 0
+  async function more() {
+    const mine = ++turn
+    const after = next.value
+    busy.value = true
+    try {
+      const page = await call(after)
+      if (mine !== turn || !page) return
+      items.value = after === undefined ? page.items : [...items.value, ...page.items]
+      total.value = page.total ?? 0
+      next.value = page.next
+      fault.value = undefined
+      at.value = new Date()
+    } catch (err) {
+      if (mine === turn) fault.value = faultOf(err)
+    } finally {
+      if (mine === turn) busy.value = false
+    }
+  }
+  watch(source, () => {
+    items.value = []
+    total.value = 0
+    next.value = undefined
+    void more()
+  }, { immediate: true })
+  onScopeDispose(() => turn++)
+  return { items, total, next, fault, busy, at, more: () => void more() }
 }

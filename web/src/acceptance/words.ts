@@ -14,17 +14,6 @@ export const turns: Record<string, { zh: string; en: string; states: State[] }> 
   done: { zh: '已认定、结转、核销', en: 'done', states: ['recognised', 'carried', 'written_off'] },
 }
 
-/** 部门。Who signs an inspection. */
-export const departmentNames: Record<string, string> = {
-  township: '乡镇', bureau: '自然资源', agriculture: '农业农村', forestry: '林业', water: '水利', environment: '生态环境',
-}
-
-/** 材料种类。 */
-export const documentNames: Record<Schemas['DocumentKind'], string> = {
-  consent: '权利人同意书', contract: '合同', approval: '批准文件', opinion: '部门意见书', acceptance_form: '验收表', photo: '现场照片',
-  rectification: '整改报告', evidence: '举证材料', change_batch: '日常变更批次', result: '验收成果',
-}
-
 interface StepWords {
   zh: string
   /** What the service asks for, as far as a person fills it in: a reason, or a list. */

@@ -4,7 +4,6 @@ import type { Schemas } from '../api/client'
 type Check = Schemas['RulebookCheck']
 
 export const directionNames: Record<string, string> = { in: '转进', out: '转出', balance: '平衡', process: '程序' }
-export const severityNames: Record<string, string> = { block: '禁止', warn: '提示', manual: '人工核定', score: '评分' }
 export const aspectNames: Record<string, string> = {
   added: '新增', removed: '删除', title: '标题', citation: '依据', test: '检查种类', layer: '图层', where: '要素条件', when: '地块条件', params: '参数',
   severity: '严重程度', tolerance: '容差', finding: '说明', names: '名称', values: '可用值', optional: '是否必需',

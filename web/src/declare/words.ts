@@ -1,4 +1,4 @@
-/** What the page calls the steps, opinions and documents that the service names by codes. */
+/** What the page calls the steps and opinions that the service names by codes. */
 import type { Schemas } from '../api/client'
 
 export type Action = Schemas['RecordAction']
@@ -26,23 +26,9 @@ export const actionNames: Partial<Record<Action, { zh: string; en: string }>> = 
 export type OpinionName = 'agree' | 'agree_with_conditions' | 'disagree'
 export const opinionNames: Record<OpinionName, string> = { agree: '同意', agree_with_conditions: '有条件同意', disagree: '不同意' }
 
-export const departmentNames: Record<Schemas['Department'], string> = { bureau: '自然资源', agriculture: '农业农村', forestry: '林业', water: '水利', environment: '生态环境' }
-
-/** 材料种类。 */
-export const documentNames: Record<Schemas['DocumentKind'], string> = {
-  consent: '权利人同意书', contract: '合同', approval: '批准文件', opinion: '部门意见书', acceptance_form: '验收表', photo: '现场照片',
-  rectification: '整改报告', evidence: '举证材料', change_batch: '日常变更批次', result: '验收成果',
-}
-
 export const exemptNames: Record<Schemas['Exempt'], string> = { ecological: '生态退耕', disaster: '灾毁', flooding: '自然淹没' }
 
-export const severityNames: Record<string, { zh: string; mark: string }> = { error: { zh: '错误', mark: '✘' }, warning: { zh: '警告', mark: '⚠' }, notice: { zh: '提示', mark: 'ℹ' } }
-
-export const verdictMarks: Record<Schemas['VerdictName'], string> = { eligible: '✔', eligible_after_clip: '✂', needs_review: '？', forbidden: '✘', unknown: '…' }
-
 export const datasetStatus: Record<Schemas['DatasetStatus'], string> = { queued: '排队', loading: '装载中', committed: '已生效', refused: '拒收', failed: '失败', retired: '已停用' }
-
-export const directionZh = (d: string) => (d === 'in' ? '转进' : '转出')
 
 /** 1.5 MB: sizes of files, as people read them. */
 export function sizeText(bytes: number): string {

@@ -1,6 +1,7 @@
 /** 地块详情。Everything about a declared parcel, or about one of the survey, as it is asked for. */
 import type { Feature, FeatureCollection, Geometry } from 'geojson'
 import { answer, answerIfAny, api, fetchJSON, type Schemas } from '../api/client'
+import { directionName } from '../words'
 import type { Chosen } from './address'
 import type { Shape } from './bounds'
 import type { Overlay } from './overlays'
@@ -105,7 +106,7 @@ export function fieldOverlays(record: Schemas['RecordDetail'] | undefined): Over
 export async function search(county: string, year: number, text: string, signal: AbortSignal): Promise<{ chosen: Chosen; words: string }[]> {
   const declared = async (kind: Direction) => {
     const page = await fetchJSON<SurveyPage>(`/ogc/${county}/collections/candidates_${kind}/items?limit=1&year=${year}&SBBH=${encodeURIComponent(text)}`, signal)
-    return page.features.length ? [{ chosen: { kind, number: text } as Chosen, words: `${kind === 'in' ? '转进' : '转出'} ${text}` }] : []
+    return page.features.length ? [{ chosen: { kind, number: text } as Chosen, words: `${directionName(kind)} ${text}` }] : []
   }
   const survey = async (field: 'BSM' | 'TBBH') => {
     const page = await fetchJSON<SurveyPage>(`/ogc/${county}/collections/parcels/items?limit=20&${field}=${encodeURIComponent(text)}`, signal).catch((err: unknown) => {

@@ -5,6 +5,7 @@
 import { answer, api, type Schemas } from '../api/client'
 import { hundredths } from '../area'
 import type { Measure } from '../balance'
+import { directionName } from '../words'
 
 export type Plan = Schemas['Plan']
 export type Parcel = Schemas['PlanParcel']
@@ -161,7 +162,7 @@ export function optionText(name: string, value: unknown): string {
     return [e.area && '数量', e.paddy && '水田', e.quality && '质量'].filter(Boolean).join('、') || '都不强制'
   }
   if (name === 'weights') return Object.entries(value as Record<string, number>).map(([clause, w]) => `${clause} ${w}`).join('，')
-  if (name === 'quotas') return (value as Schemas['PlanQuota'][]).map((q) => `${q.township ?? '全县'} ${q.direction === 'in' ? '转进' : '转出'}${q.min_m2 ? ` ≥ ${q.min_m2}` : ''}${q.max_m2 ? ` ≤ ${q.max_m2}` : ''} m²`).join('；')
+  if (name === 'quotas') return (value as Schemas['PlanQuota'][]).map((q) => `${q.township ?? '全县'} ${directionName(q.direction)}${q.min_m2 ? ` ≥ ${q.min_m2}` : ''}${q.max_m2 ? ` ≤ ${q.max_m2}` : ''} m²`).join('；')
   if (Array.isArray(value)) return value.length > 8 ? `${value.slice(0, 8).join('、')} 等 ${value.length} 块` : value.join('、')
   return String(value)
 }
