@@ -139,28 +139,45 @@ const (
 	kindPlan      = "PLAN"
 )
 
-// sqlSources finds what is in force: of every layer the newest committed version,
-// of declarations that of each year and township, and of the year that the county
-// works on (working_year, which no single township moves) the screening that
-// finished last and the plan that it stands by: approved, else proposed, else the
-// newest feasible one.
-const sqlSources = `
+// What is in force: of every layer the newest committed version, of declarations that
+// of each year and township, and of the year that the county works on (working_year,
+// which no single township moves) the screening that finished last and the plan that
+// it stands by: approved, else proposed, else the newest feasible one. The year is
+// looked up once, and by none of the statements that do without it.
+const (
+	sqlYear   = `WITH working AS MATERIALIZED (SELECT working_year($1) AS year) `
+	sqlLayers = `
 	(SELECT DISTINCT ON (kind) kind, dataset_id AS id, version, year, features
 	FROM dataset WHERE county_code = $1 AND status = 'committed' AND scope = '' AND kind NOT IN ('CANDIDATE_IN', 'CANDIDATE_OUT', 'DEM', 'KCXS')
-	ORDER BY kind, year DESC, commit_seq DESC)
-	UNION ALL
+	ORDER BY kind, year DESC, commit_seq DESC)`
+	sqlDeclarations = `
 	(SELECT DISTINCT ON (kind, year, scope) kind, dataset_id, version, year, features
 	FROM dataset WHERE county_code = $1 AND status = 'committed' AND kind IN ('CANDIDATE_IN', 'CANDIDATE_OUT')
-	ORDER BY kind, year, scope, commit_seq DESC)
-	UNION ALL
+	ORDER BY kind, year, scope, commit_seq DESC)`
+	sqlRun = `
 	(SELECT 'RUN', r.run_id, r.run_id::text, r.year, -1 FROM screening_run r
-	WHERE r.county_code = $1 AND r.year = (SELECT working_year($1)) AND r.status = 'done' ORDER BY r.finished_at DESC, r.run_id LIMIT 1)
-	UNION ALL
+	WHERE r.county_code = $1 AND r.year = (SELECT year FROM working) AND r.status = 'done' ORDER BY r.finished_at DESC, r.run_id LIMIT 1)`
+	sqlPlan = `
 	(SELECT 'PLAN', p.plan_id, p.plan_id::text, p.year, -1 FROM plan p
 	LEFT JOIN plan_publication u ON u.county_code = p.county_code AND u.plan_id = p.plan_id AND u.status <> 'rejected'
-	WHERE p.county_code = $1 AND p.year = (SELECT working_year($1)) AND p.status = 'done' AND p.certificate->>'status' IN ('optimal', 'feasible')
+	WHERE p.county_code = $1 AND p.year = (SELECT year FROM working) AND p.status = 'done' AND p.certificate->>'status' IN ('optimal', 'feasible')
 	ORDER BY CASE u.status WHEN 'approved' THEN 0 WHEN 'proposed' THEN 1 ELSE 2 END, u.number DESC, p.finished_at DESC, p.plan_id
 	LIMIT 1)`
+	sqlSources = sqlYear + sqlLayers + " UNION ALL " + sqlDeclarations + " UNION ALL " + sqlRun + " UNION ALL " + sqlPlan
+)
+
+// sourcesOf is the statement that finds what a collection is read from.
+func sourcesOf(id string) string {
+	switch id {
+	case "candidates_in", "candidates_out":
+		return sqlDeclarations
+	case "findings", "remainders":
+		return sqlYear + sqlRun
+	case "plan_parcels":
+		return sqlYear + sqlPlan
+	}
+	return sqlLayers
+}
 
 // Source is a version that collections are read from.
 type Source struct {
@@ -191,11 +208,16 @@ func NewRegistry() *Registry {
 
 // Catalogue finds what a county has now.
 func (s *Registry) Catalogue(ctx context.Context, q Querier, code string) (*Catalogue, error) {
+	return s.read(ctx, q, code, sqlSources)
+}
+
+// read finds what the sources of a statement make.
+func (s *Registry) read(ctx context.Context, q Querier, code, sources string) (*Catalogue, error) {
 	county, err := ReadCounty(ctx, q, code)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := q.Query(ctx, sqlSources, code)
+	rows, err := q.Query(ctx, sources, code)
 	if err != nil {
 		return nil, fmt.Errorf("sources of %s: %w", code, err)
 	}
@@ -268,10 +290,17 @@ func (c *Catalogue) Find(id string) (*Collection, error) {
 	return nil, Missing("collection", detail+"现有："+strings.Join(ids, "、")+"。 No such collection now.")
 }
 
-// Open finds a collection as it is now.
+// Open finds a collection as it is now; one that is not there is a *Problem, which
+// names those that are.
 func (s *Registry) Open(ctx context.Context, q Querier, county, id string) (*Collection, error) {
-	cat, err := s.Catalogue(ctx, q, county)
+	cat, err := s.read(ctx, q, county, sourcesOf(id))
 	if err != nil {
+		return nil, err
+	}
+	if col, err := cat.Find(id); err == nil {
+		return col, nil
+	}
+	if cat, err = s.Catalogue(ctx, q, county); err != nil {
 		return nil, err
 	}
 	return cat.Find(id)

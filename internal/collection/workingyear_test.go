@@ -3,6 +3,7 @@ package collection_test
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -95,8 +96,15 @@ func TestWorkingYear(t *testing.T) {
 				if want := map[bool]int{true: 2024}[actor.Township == ""]; got != want {
 					t.Errorf("%s: the next county's for township %q: %d, want %d", name, actor.Township, got, want)
 				}
-				if _, err := collection.NewRegistry().Catalogue(ctx, tx, "149901"); err != nil {
+				// one collection is opened by a statement of its own
+				cat, err := collection.NewRegistry().Catalogue(ctx, tx, "149901")
+				if err != nil {
 					return err
+				}
+				for _, want := range cat.Collections {
+					if got, err := collection.NewRegistry().Open(ctx, tx, "149901", want.ID); err != nil || !reflect.DeepEqual(got, want) {
+						t.Errorf("%s: township %q: %s opened: %+v %v, want %+v", name, actor.Township, want.ID, got, err, want)
+					}
 				}
 			}
 			return errUndo
