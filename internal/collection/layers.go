@@ -125,12 +125,24 @@ func ofRun(v Source) []*Collection {
 	}
 }
 
+// planRows are a plan's parcels with what the plan makes of each (状态): locked-in and
+// locked-out where its options held it, else chosen, refused where the screening kept it
+// out of the balance, which its reason begins with, or not.
+const planRows = `(SELECT p.*, CASE WHEN held.key IS NOT NULL THEN 'locked-in' WHEN barred.key IS NOT NULL THEN 'locked-out'
+		WHEN p.chosen THEN 'chosen' WHEN p.reason_zh LIKE '未参与平衡%' THEN 'refused' ELSE 'not' END AS state
+	FROM plan_parcel p
+	LEFT JOIN (SELECT DISTINCT o.county_code, o.plan_id, jsonb_path_query(o.options, '$.chosen[*]') #>> '{}' AS key FROM plan o) held
+		ON held.county_code = p.county_code AND held.plan_id = p.plan_id AND held.key = p.direction || '/' || p.number
+	LEFT JOIN (SELECT DISTINCT o.county_code, o.plan_id, jsonb_path_query(o.options, '$.not_chosen[*]') #>> '{}' AS key FROM plan o) barred
+		ON barred.county_code = p.county_code AND barred.plan_id = p.plan_id AND barred.key = p.direction || '/' || p.number) t`
+
 func ofPlan(v Source) *Collection {
 	return &Collection{ID: "plan_parcels", Title: "年度方案地块", Text: fmt.Sprintf("%d 年方案的地块：已批准的，否则报批中的，否则最近一个可行方案。 Parcels of the year's plan.", v.Year),
-		Pin: v.Version, From: "plan_parcel t", Where: ownRows + "plan_id = $2", Geom: "t.geom",
+		Pin: v.Version, From: planRows, Where: ownRows + "plan_id = $2", Geom: "t.geom",
 		Keys: []Key{{"t.direction", false}, {"t.number", false}}, Object: objectOf("(SELECT year FROM plan p WHERE p.county_code = t.county_code AND p.plan_id = t.plan_id)"), Total: -1,
 		Fields: []Field{f("direction", "方向（in 转进，out 转出）", "direction", Text), f("number", "申报编号", "number", Text),
 			f("township_code", "乡镇代码", "township_code", Text), f("chosen", "是否选用", "chosen", Boolean),
+			f("state", "状态（chosen 选用，not 未选，locked-in 锁定选用，locked-out 锁定不用，refused 未参与）", "state", Text),
 			area("net_m2", "净面积", "net_m2"), area("net_paddy_m2", "其中水田净面积", "net_paddy_m2"),
 			f("quality", "等别", "quality", Number), f("reason_zh", "理由", "reason_zh", Text)}}
 }

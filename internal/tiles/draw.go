@@ -25,7 +25,7 @@ const (
 // others are a click away, under the feature's id.
 var shown = []string{"BSM", "TBBH", "DLBM", "DLMC", "ZLDWDM", "ZLDWMC", "TBMJ", "code", "name", "level", "XZQDM", "XZQMC",
 	"year", "SBBH", "XZDM", "XZMC", "SBMJ", "NZDL", "seq", "direction", "number", "township_code", "clause", "check_no", "severity", "outcome", "layer_kind",
-	"verdict", "chosen", "area_m2", "usable_m2", "net_m2", "slope_class", "quality"}
+	"verdict", "chosen", "state", "area_m2", "usable_m2", "net_m2", "slope_class", "quality"}
 
 // fieldsOf are the fields of a collection's tiles.
 func fieldsOf(col *collection.Collection) []collection.Field {
@@ -255,18 +255,12 @@ func (o *overview) draw(col *collection.Collection, at address) *layer {
 			continue
 		}
 		l.tag("merged", true)
-		if field := groupOf[col.ID]; field != "" && name != "" {
-			l.tag(field, groupValue(field, name))
+		for i, value := range strings.Split(name, groupMark) {
+			if fields := groupsOf[col.ID]; i < len(fields) && value != "" {
+				l.tag(fields[i], value)
+			}
 		}
 		l.add(0, false, kindPolygon, parts[name])
 	}
 	return l
-}
-
-// groupValue is a group's name as the field's own type.
-func groupValue(field, name string) any {
-	if field == "chosen" {
-		return name == "true"
-	}
-	return name
 }

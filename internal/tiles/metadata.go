@@ -33,6 +33,8 @@ const (
 func (s *Service) Extension() ogc.Extension {
 	const tiles, tms = "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/", "http://www.opengis.net/spec/tms/2.0/conf/"
 	chosen := ogc.Parameter{Name: "collections", Text: "只要这些图层，逗号分隔 · only these collections", Schema: map[string]any{"type": "array", "items": map[string]any{"type": "string"}}}
+	run := ogc.Parameter{Name: "run", Text: "筛查发现与可用部分取这一次筛查的，不取工作年度现行的 · findings and remainders of this screening", Schema: map[string]any{"type": "string", "format": "uuid"}}
+	plan := ogc.Parameter{Name: "plan", Text: "方案地块取这一方案的，不取工作年度现行的 · parcels of this plan", Schema: map[string]any{"type": "string", "format": "uuid"}}
 	json := func(id, path, summary string, handle func(c *ogc.Call) error, takes ...ogc.Parameter) ogc.Route {
 		return ogc.NewRoute(id, path, summary, mediaJSON, nil, handle, takes...)
 	}
@@ -44,18 +46,18 @@ func (s *Service) Extension() ogc.Extension {
 			json("getTileMatrixSet", "/tileMatrixSets/{tileMatrixSetId}", "瓦片矩阵集 · a tile matrix set", s.matrixSet),
 			json("dataset.vector.getTileSetsList", "/tiles", "全县瓦片集清单 · the county's tilesets", s.tilesets, chosen),
 			json("dataset.vector.getTileSet", "/tiles/{tileMatrixSetId}", "全县瓦片集 · the county's tileset", s.tileset, chosen),
-			ogc.NewRoute("dataset.vector.getTile", "/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}", "全县瓦片，各图层在内 · a tile of all collections", mediaMVT, []string{"mvt"}, s.matrixTile, chosen),
+			ogc.NewRoute("dataset.vector.getTile", "/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}", "全县瓦片，各图层在内 · a tile of all collections", mediaMVT, []string{"mvt"}, s.matrixTile, chosen, run, plan),
 			json("collection.vector.getTileSetsList", "/collections/{collection}/tiles", "图层的瓦片集清单 · a collection's tilesets", s.tilesets),
 			json("collection.vector.getTileSet", "/collections/{collection}/tiles/{tileMatrixSetId}", "图层的瓦片集 · a collection's tileset", s.tileset),
-			ogc.NewRoute("collection.vector.getTile", "/collections/{collection}/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}", "图层的瓦片 · a tile of a collection", mediaMVT, []string{"mvt"}, s.matrixTile),
+			ogc.NewRoute("collection.vector.getTile", "/collections/{collection}/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}", "图层的瓦片 · a tile of a collection", mediaMVT, []string{"mvt"}, s.matrixTile, run, plan),
 			json("tileStyle", "/style.json", "MapLibre 图式 · a MapLibre style", s.styleJSON),
 			json("tileLegend", "/legend.json", "图例 · the legend", s.legend),
 			ogc.NewRoute("parcelsQML", "/style.qml", "地类图斑的 QGIS 图式 · a QGIS style for parcels", mediaXML, []string{"qml"}, document(mediaXML, "dlbm.qml", style.QML)),
 			ogc.NewRoute("parcelsSLD", "/style.sld", "地类图斑的 SLD · an SLD for parcels", mediaSLD, []string{"sld"}, document(mediaSLD, "dlbm.sld", style.SLD)),
 			json("tileJSON", "/tilejson.json", "全县瓦片的 TileJSON · TileJSON of the county", s.tileJSON),
 			json("collectionTileJSON", "/collections/{collection}/tilejson.json", "图层瓦片的 TileJSON · TileJSON of a collection", s.tileJSON),
-			ogc.NewRoute("xyzTile", "/xyz/{z}/{x}/{y}", "全县瓦片，XYZ 地址，y 后可加 .pbf · a tile by its XYZ address", mediaMVT, []string{"mvt"}, s.xyzTile, chosen),
-			ogc.NewRoute("collectionXYZTile", "/collections/{collection}/xyz/{z}/{x}/{y}", "图层的瓦片，XYZ 地址，y 后可加 .pbf · a collection's tile by its XYZ address", mediaMVT, []string{"mvt"}, s.xyzTile),
+			ogc.NewRoute("xyzTile", "/xyz/{z}/{x}/{y}", "全县瓦片，XYZ 地址，y 后可加 .pbf · a tile by its XYZ address", mediaMVT, []string{"mvt"}, s.xyzTile, chosen, run, plan),
+			ogc.NewRoute("collectionXYZTile", "/collections/{collection}/xyz/{z}/{x}/{y}", "图层的瓦片，XYZ 地址，y 后可加 .pbf · a collection's tile by its XYZ address", mediaMVT, []string{"mvt"}, s.xyzTile, run, plan),
 		},
 		Landing: func(root string) []ogc.Link {
 			return []ogc.Link{{Href: root + "/tiles", Rel: relTilesets, Type: mediaJSON, Title: "矢量瓦片 · vector tiles"},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/encoding/wkb"
@@ -150,9 +151,13 @@ func (o *overview) touch(poly orb.Polygon, value uint16) {
 	}
 }
 
-// groupOf is the field that an overview tells apart, by collection.
-var groupOf = map[string]string{"parcels": "DLBM", "findings": "severity", "candidates_in": "verdict", "candidates_out": "verdict",
-	"remainders": "verdict", "plan_parcels": "chosen"}
+// groupsOf are the fields that an overview tells apart, by collection: no more values
+// together than the sixteen that a cell has room for.
+var groupsOf = map[string][]string{"parcels": {"DLBM"}, "findings": {"severity"}, "candidates_in": {"verdict"}, "candidates_out": {"verdict"},
+	"remainders": {"verdict"}, "plan_parcels": {"state", "direction"}}
+
+// groupMark parts the values of a group's fields.
+const groupMark = "\x1f"
 
 // readOverview reads a whole collection, as the caller may see it, into a grid.
 func readOverview(ctx context.Context, q collection.Querier, col *collection.Collection, box [4]float64) (*overview, error) {
@@ -164,11 +169,19 @@ func readOverview(ctx context.Context, q collection.Querier, col *collection.Col
 	if err != nil {
 		return nil, err
 	}
-	group := "''"
-	for _, f := range col.Fields {
-		if f.Name == groupOf[col.ID] {
-			group = "coalesce((" + f.SQL + ")::text, '')"
+	values := []string{}
+	for _, name := range groupsOf[col.ID] {
+		value := "''"
+		for _, f := range col.Fields {
+			if f.Name == name {
+				value = "coalesce((" + f.SQL + ")::text, '')"
+			}
 		}
+		values = append(values, value)
+	}
+	group := "''"
+	if len(values) > 0 {
+		group = strings.Join(values, " || chr(31) || ")
 	}
 	// In the order of the keys, so that the same version gives the same bytes; by a
 	// cursor, so that the bound on a statement's time is one on each portion's.

@@ -85,18 +85,26 @@ type view struct {
 
 // look finds what there is now.
 func (s *Service) look(c *ogc.Call) (*view, error) {
-	key := c.County + "/" + c.Scope
+	at := versions(c)
+	key := strings.Join([]string{c.County, c.Scope, at.Run, at.Plan}, "/")
 	return s.catalogue.get(c.R.Context(), key, func(ctx context.Context) (v *view, err error) {
 		err = c.Read(ctx, func(q collection.Querier) error {
-			v, err = s.see(ctx, q, c.County)
+			v, err = s.see(ctx, q, c.County, at)
 			return err
 		})
 		return v, err
 	})
 }
 
-func (s *Service) see(ctx context.Context, q collection.Querier, county string) (*view, error) {
-	cat, err := s.registry.Catalogue(ctx, q, county)
+// versions are the screening and the plan that the address names, "" for those that the
+// working year stands by.
+func versions(c *ogc.Call) collection.Versions {
+	q := c.R.URL.Query()
+	return collection.Versions{Run: q.Get("run"), Plan: q.Get("plan")}
+}
+
+func (s *Service) see(ctx context.Context, q collection.Querier, county string, at collection.Versions) (*view, error) {
+	cat, err := s.registry.CatalogueAt(ctx, q, county, at)
 	if err != nil {
 		return nil, err
 	}
@@ -253,7 +261,7 @@ func (s *Service) make(ctx context.Context, c *ogc.Call, at address, named strin
 	var raw []byte
 	var key string
 	err := c.Read(ctx, func(q collection.Querier) error {
-		v, err := s.see(ctx, q, c.County)
+		v, err := s.see(ctx, q, c.County, versions(c))
 		if err != nil {
 			return err
 		}
