@@ -1,6 +1,6 @@
 /** Asking the service from a page: loading, the answer, or what went wrong. */
 import { onScopeDispose, ref, shallowRef, watch, type Ref, type ShallowRef, type WatchSource } from 'vue'
-import { faultOf, key, type Fault } from './api/client'
+import { admitted, faultOf, type Fault } from './api/client'
 
 export interface Asked<T> {
   /** The newest answer to the question as it stands; it stays while that is asked again. */
@@ -15,10 +15,10 @@ export interface Asked<T> {
 /**
  * ask calls the service now and whenever a source changes. What was answered to
  * another question is never shown under this one: a change of a source clears the
- * answer, and one that comes too late is dropped. A new login asks the same question
- * again and clears nothing.
+ * answer, and one that comes too late is dropped. What changes in renewed, a new login,
+ * asks the same question again and clears nothing.
  */
-export function ask<T>(sources: WatchSource[], call: (signal: AbortSignal) => Promise<T>): Asked<T> {
+export function ask<T>(sources: WatchSource[], call: (signal: AbortSignal) => Promise<T>, renewed: WatchSource = admitted): Asked<T> {
   const value = shallowRef<T>()
   const fault = shallowRef<Fault>()
   const busy = shallowRef(false)
@@ -41,7 +41,7 @@ export function ask<T>(sources: WatchSource[], call: (signal: AbortSignal) => Pr
       if (running === mine) busy.value = false
     }
   }
-  watch(key, () => void again())
+  watch(renewed, () => void again())
   if (sources.length > 0) {
     watch(sources, () => {
       value.value = undefined
@@ -109,6 +109,9 @@ export function askPages<T>(source: WatchSource, call: (after?: number) => Promi
     next.value = undefined
     void more()
   }, { immediate: true })
+  watch(admitted, () => {
+    if (fault.value) void more()
+  })
   onScopeDispose(() => turn++)
   return { items, total, next, fault, busy, at, more: () => void more() }
 }

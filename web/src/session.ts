@@ -1,6 +1,6 @@
 /** Who is here, in which role, which counties and years there are, and the townships. */
 import { computed, shallowRef, type ComputedRef } from 'vue'
-import { answer, api, fetchJSON, key, role, type Schemas } from './api/client'
+import { actIn, answer, api, fetchJSON, key, role, type Schemas } from './api/client'
 import { ask, type Asked } from './ask'
 
 /** 角色。The roles by the names a bureau uses. */
@@ -24,15 +24,33 @@ export const capacityText = (c: Schemas['Capacity']) => (c.township ? `${c.role}
 /** The township that is acted for; "" is the whole county. */
 export const ownTownship = computed(() => role.value.split('/')[1] ?? '')
 
-/** Who is here. A person with several roles begins with the first and may change. */
+/** What a person does, in words. */
+export const capacityName = (c: Schemas['Capacity'], towns: Map<string, Township> | undefined) => `${roleNames[c.role]}${c.township ? ` ${nameOf(towns, c.township)}` : ''}`
+
+// A person with several roles begins in the one of before, or else in the first, and may change.
+function takeRole(me: Schemas['Me']) {
+  const all = me.roles.map(capacityText)
+  if (me.via === 'open') actIn('')
+  else if (!all.includes(role.value)) actIn(all[0] ?? '')
+}
+
+/** Who is here. */
 export function useMe() {
   return ask([], async (signal) => {
     const me = await answer(api.GET('/me', { signal }))
-    const all = me.roles.map(capacityText)
-    if (me.via === 'open') role.value = ''
-    else if (!all.includes(role.value)) role.value = all[0] ?? ''
+    takeRole(me)
     return me
-  })
+  }, key)
+}
+
+/**
+ * logIn takes a key once the service has said whose it is: nothing is ever asked with a
+ * key and the role of whoever was here before. A key that is not accepted is a Fault.
+ */
+export async function logIn(typed: string): Promise<void> {
+  const me = await answer(api.GET('/me', { headers: { Authorization: `Bearer ${typed}` } }))
+  key.value = typed
+  takeRole(me)
 }
 
 /** The counties, asked for once it is known in which role; undefined until then. */

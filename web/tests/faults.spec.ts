@@ -1,3 +1,4 @@
+import { county, enter, hire } from './people'
 import { accessible, expect, pictured, test } from './watched'
 
 test('a service that is away is said, and asked again', async ({ page, watched }) => {
@@ -25,7 +26,8 @@ test('a login that has ended is asked for in place, and what was typed stays', a
   await page.unroute('**/findings?**')
   // A key that is not accepted is asked for again. Nothing of the page is lost by that.
   await page.getByLabel(/接口密钥/).fill('gh_synthetic')
-  await page.getByRole('button', { name: /登录/ }).click()
+  await page.getByRole('button', { name: '登录 · Log in' }).click()
+  await expect(page.getByRole('alert')).toContainText('密钥未被接受')
   await expect(page.getByRole('heading', { name: /请登录/ })).toBeVisible()
   // The service of the test is open and takes no key: here it stands for one that does.
   let sent = ''
@@ -34,7 +36,7 @@ test('a login that has ended is asked for in place, and what was typed stays', a
     return route.continue({ headers: { ...route.request().headers(), authorization: '' } })
   })
   await page.getByLabel(/接口密钥/).fill('gh_accepted')
-  await page.getByRole('button', { name: /登录/ }).click()
+  await page.getByRole('button', { name: '登录 · Log in' }).click()
   await expect.poll(() => sent).toBe('Bearer gh_accepted')
   await expect(page.getByLabel('申报编号')).toHaveValue('ZJ1499011000041')
   // Who leaves takes the key along.
@@ -68,6 +70,29 @@ test('an address of a year without data says so', async ({ page, watched }) => {
   await page.goto('/#/overlaps?county=149901&year=2031')
   await expect(page.getByText('2031 年度没有完成的筛查')).toBeVisible()
   await pictured(page, 'empty')
+})
+
+test('a page whose script cannot be fetched is said, and opened once it can', async ({ page, watched }) => {
+  watched.allowed.push(/ERR_CONNECTION_REFUSED|Failed to load resource|dynamically imported module/)
+  await page.goto(`/#/?county=${county}&year=2025`)
+  await expect(page.getByRole('heading', { level: 1, name: /总览/ })).toBeVisible()
+  await page.route('**/assets/LedgerPage-*.js', (route) => route.abort('connectionrefused'))
+  await page.getByRole('link', { name: /^台账/ }).click()
+  await expect(page.getByRole('alert')).toContainText('打不开“台账”')
+  await page.unroute('**/assets/LedgerPage-*.js')
+  await page.getByRole('button', { name: '重试' }).click()
+  await expect(page.getByRole('heading', { level: 1, name: /台账/ })).toBeVisible()
+  await expect(page.getByRole('alert')).toHaveCount(0)
+})
+
+test('a county that is not there leads to one that is, and nothing is asked of it', async ({ page }) => {
+  const asked: string[] = []
+  page.on('request', (r) => asked.push(r.url()))
+  await page.goto('/#/ledger?county=140000&year=2025')
+  await expect(page.getByText('没有代码为 140000 的县')).toBeVisible()
+  expect(asked.filter((u) => u.includes('/140000'))).toEqual([])
+  await page.getByRole('link', { name: /示例县（合成）（149901）/ }).click()
+  await expect(page.getByRole('heading', { level: 1, name: /台账/ })).toBeVisible()
 })
 
 test('a page whose script comes late is still the one that was asked for', async ({ page }) => {
@@ -107,18 +132,32 @@ test('findings of one filter never stand under another', async ({ page, watched 
   await expect(page.getByRole('list', { name: /发现/ }).getByRole('listitem').first()).toContainText('转出')
 })
 
-test('a person of two roles is asked as one of them from the first, and the figures follow the role', async ({ page }) => {
+test('a person of several roles is asked as one of them from the first, without one refused question, and the figures follow the role', async ({ page, request, watched }) => {
+  const person = await hire(request, '合成多角色', 'bureau_lead', 'township_clerk/149901100')
+  watched.allowed.push(/401/)
+  const refused: string[] = []
+  page.on('response', (r) => {
+    if (r.status() >= 400 && r.request().headers()['authorization']) refused.push(`${r.status()} ${r.url()}`)
+  })
+  await page.route(/\/api\/v1\/me$/, async (route) => {
+    await new Promise((r) => setTimeout(r, 500))
+    await route.fallback()
+  })
   const asked: (string | undefined)[] = []
-  await page.route('**/api/v1/me', (route) =>
-    route.fulfill({ json: { name: '合成人员', via: 'session', county: '149901', roles: [{ role: 'bureau', township: '' }, { role: 'township_clerk', township: '149901100' }] } }))
   await page.route('**/reconciliation', async (route) => {
     asked.push(route.request().headers()['gengheng-role'])
     await route.continue()
   })
-  await page.goto('/#/?county=149901&year=2025')
-  await expect(page.getByText(/全县验收合格不少于已实施/)).toBeVisible()
-  expect(new Set(asked)).toEqual(new Set(['bureau']))
+  await enter(page, person, `/#/?county=${county}&year=2025`)
+  await expect(page.getByRole('button', { name: /^合成五乡：结余/ })).toBeVisible()
+  const first = await page.getByLabel('角色').inputValue()
+  expect(new Set(asked)).toEqual(new Set([first]))
   await page.getByLabel('角色').selectOption('township_clerk/149901100')
-  await expect(page.getByText(/本乡镇.*(不少于|不平衡)/)).toBeVisible()
+  await expect(page.getByRole('button', { name: /^合成一镇：结余/ })).toBeVisible()
+  await expect(page.getByRole('button', { name: /^合成五乡：结余/ })).toHaveCount(0)
   expect(asked.at(-1)).toBe('township_clerk/149901100')
+  // The role that was chosen is kept over a reload, the key is not.
+  await page.reload()
+  await page.getByLabel('角色').waitFor({ state: 'hidden' })
+  expect(refused).toEqual([])
 })

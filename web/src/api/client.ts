@@ -12,10 +12,31 @@ export type Schemas = components['schemas']
 export const key = shallowRef('')
 
 /** 角色。The capacity to act in, where a person has several; "" leaves it to the service. */
-export const role = shallowRef('')
+export const role = shallowRef(remembered())
 
 /** Counts the requests that were refused for want of a login. */
 export const refused = shallowRef(0)
+
+/** Counts the logins that followed a refusal: what stands on the page is then asked again. */
+export const admitted = shallowRef(0)
+
+/** actIn chooses the capacity; this tab keeps it over a reload. It is no secret, unlike a key. */
+export function actIn(capacity: string) {
+  role.value = capacity
+  try {
+    sessionStorage.setItem('gengheng-role', capacity)
+  } catch {
+    // A browser that stores nothing forgets the choice at a reload.
+  }
+}
+
+function remembered(): string {
+  try {
+    return sessionStorage.getItem('gengheng-role') ?? ''
+  } catch {
+    return ''
+  }
+}
 
 /** What tells the service who asks, and in which role. */
 export function credentials(): Record<string, string> {
@@ -23,8 +44,12 @@ export function credentials(): Record<string, string> {
 }
 
 const door: Middleware = {
-  onRequest({ request }) {
-    for (const [name, value] of Object.entries(credentials())) request.headers.set(name, value)
+  onRequest({ request, schemaPath }) {
+    for (const [name, value] of Object.entries(credentials())) {
+      // Who one is does not hang on a role, and a key that is being tried stands for itself.
+      if (schemaPath === '/me' && (name === 'Gengheng-Role' || request.headers.has(name))) continue
+      request.headers.set(name, value)
+    }
     return request
   },
   onResponse({ response }) {
