@@ -28,6 +28,7 @@ type recordItem = struct {
 	ExecutedPaddyM2 *client.AreaM2   `json:"executed_paddy_m2,omitempty"`
 	Number          string           `json:"number"`
 	Rectify         *[]string        `json:"rectify,omitempty"`
+	RectifyBy       *string          `json:"rectify_by,omitempty"`
 	Revision        *int             `json:"revision,omitempty"`
 }
 

@@ -289,6 +289,7 @@ func (y *workedYear) act(ctx context.Context, capacity string, action client.Rec
 			item := itemOf(r)
 			if action == client.RecordActionRectify {
 				item.Rectify = &[]string{reason}
+				item.RectifyBy = ptr(time.Now().AddDate(0, 1, 0).Format(time.DateOnly))
 			}
 			body.Items = append(body.Items, item)
 		}

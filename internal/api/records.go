@@ -73,6 +73,9 @@ func recordsJSON(list []workflow.Record, actor access.Actor) []Record {
 			e := Exempt(r.Exempt)
 			out[i].Exempt = &e
 		}
+		if r.RectifyBy != "" {
+			out[i].RectifyBy = &r.RectifyBy
+		}
 		for _, a := range r.Next() {
 			out[i].Actions = append(out[i].Actions, string(a))
 		}
@@ -224,6 +227,7 @@ func (s *server) ActOnRecords(c echo.Context, county CountyPath, number YearPath
 		if p.Rectify != nil {
 			items[i].Rectify = *p.Rectify
 		}
+		items[i].RectifyBy = value(p.RectifyBy)
 		var err error
 		if items[i].Executed, err = executedOf(p.ExecutedM2, p.ExecutedPaddyM2); err != nil {
 			return err
@@ -373,15 +377,20 @@ func (s *server) countyYear(ctx context.Context, county string, number int) (any
 	if err != nil {
 		return nil, err
 	}
+	due, err := s.yearOf(county, number).Flow.Due(ctx, s.rows(ctx), county, number)
+	if err != nil {
+		return nil, err
+	}
 	lists := map[access.Role][]workflow.CheckItem{workflow.Township: workflow.Checklist(workflow.Township)}
 	for _, d := range set.Acceptors {
 		lists[d] = workflow.Checklist(d)
 	}
 	return struct {
 		workflow.CountyYear
-		Counts     map[string]int                       `json:"counts"`
-		Checklists map[access.Role][]workflow.CheckItem `json:"checklists"`
-	}{set, counts, lists}, nil
+		Counts        map[string]int                       `json:"counts"`
+		Rectification workflow.Due                         `json:"rectification"`
+		Checklists    map[access.Role][]workflow.CheckItem `json:"checklists"`
+	}{set, counts, due, lists}, nil
 }
 
 func (s *server) PutYear(c echo.Context, county CountyPath, number YearPath) error {

@@ -1462,12 +1462,27 @@ type CountyYear struct {
 	ContractActors []string `json:"contract_actors"`
 
 	// Counts 各方向、状态的地块数，如 {"in/approved": 3}
-	Counts     map[string]int `json:"counts"`
-	DeclareBy  string         `json:"declare_by"`
-	PlanBy     string         `json:"plan_by"`
-	Reviewers  []Department   `json:"reviewers"`
-	SurveyDate string         `json:"survey_date"`
-	Year       Year           `json:"year"`
+	Counts    map[string]int `json:"counts"`
+	DeclareBy string         `json:"declare_by"`
+	PlanBy    string         `json:"plan_by"`
+
+	// Rectification 整改中的地块 · Parcels that are being rectified
+	Rectification struct {
+		// Late 其中已过整改期限的 · past their day
+		Late int `json:"late"`
+
+		// Next 未过的期限中最近的一个 · the first day that has not passed
+		Next *string `json:"next,omitempty"`
+
+		// Open 整改中的块数
+		Open int `json:"open"`
+
+		// Undated 其中没有期限的（有期限以前提出的） · asked for before there were days
+		Undated int `json:"undated"`
+	} `json:"rectification"`
+	Reviewers  []Department `json:"reviewers"`
+	SurveyDate string       `json:"survey_date"`
+	Year       Year         `json:"year"`
 }
 
 // CountyYearInput defines model for CountyYearInput.
@@ -2875,8 +2890,11 @@ type Record struct {
 	Number     string `json:"number"`
 
 	// Purpose 用途
-	Purpose  string `json:"purpose"`
-	Revision int    `json:"revision"`
+	Purpose string `json:"purpose"`
+
+	// RectifyBy 整改期限，如 2027-09-30；只在整改中、且写明了期限时有 · By which day it has to be put right
+	RectifyBy *string `json:"rectify_by,omitempty"`
+	Revision  int     `json:"revision"`
 
 	// Round 会审轮次
 	Round int `json:"round"`
@@ -3008,7 +3026,10 @@ type RectificationItem struct {
 	DoneAt   *time.Time `json:"done_at,omitempty"`
 	DoneBy   *string    `json:"done_by,omitempty"`
 	DoneNote *string    `json:"done_note,omitempty"`
-	Item     int        `json:"item"`
+
+	// Due 整改期限；早先提出的没有 · By which day
+	Due  *string `json:"due,omitempty"`
+	Item int     `json:"item"`
 
 	// Seq 提出整改的一步
 	Seq  int    `json:"seq"`
@@ -3775,8 +3796,11 @@ type ActOnRecordsJSONBody struct {
 		Number          string  `json:"number"`
 
 		// Rectify 整改清单，rectify 时必填
-		Rectify  *[]string `json:"rectify,omitempty"`
-		Revision *int      `json:"revision,omitempty"`
+		Rectify *[]string `json:"rectify,omitempty"`
+
+		// RectifyBy 整改期限，如 2027-09-30（当天算按期，东八区），rectify 时必填；今天以前或一年以后的拒绝 · By which day, required by rectify; a past one, or one more than a year away, is refused
+		RectifyBy *string `json:"rectify_by,omitempty"`
+		Revision  *int    `json:"revision,omitempty"`
 	} `json:"items"`
 
 	// Reason 理由；逾期、退回、不予、整改等必填

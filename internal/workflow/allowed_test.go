@@ -39,7 +39,7 @@ func TestAllowed_IsWhatIsNotRefusedForStateOrRole(t *testing.T) {
 					continue
 				}
 				err := b.tx(func(ctx context.Context, tx pgx.Tx) error {
-					_, err := b.w.Apply(ctx, tx, who, key, s.Action, workflow.Input{Reason: "合成", Facts: b.facts(), Revision: record.Revision, Rectify: []string{"一"}})
+					_, err := b.w.Apply(ctx, tx, who, key, s.Action, workflow.Input{Reason: "合成", Facts: b.facts(), Revision: record.Revision, Rectify: []string{"一"}, RectifyBy: b.day(1)})
 					return errors.Join(refused, err)
 				})
 				var r *workflow.Refusal

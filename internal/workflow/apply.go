@@ -13,11 +13,18 @@ import (
 )
 
 const recordColumns = `r.county_code, r.year, r.direction, r.number, r.township_code, r.exempt, r.state, r.revision, r.round, r.applicant_id, r.applicant,
-	r.submitted_by, r.purpose, r.actor, r.dataset_id, r.declaration, r.run_id, r.verdict, r.net_m2, r.net_paddy_m2, r.grade, r.late, r.created_at, r.changed_at`
+	r.submitted_by, r.purpose, r.actor, r.dataset_id, r.declaration, r.run_id, r.verdict, r.net_m2, r.net_paddy_m2, r.grade, r.late, r.created_at, r.changed_at,
+	CASE WHEN r.state = 'rectifying' THEN (SELECT max(x.due)::text FROM workflow_rectification x
+		WHERE (x.county_code, x.year, x.direction, x.number, x.seq) = (r.county_code, r.year, r.direction, r.number, r.revision)) END`
 
 func scanRecord(row pgx.CollectableRow) (r Record, err error) {
-	return r, row.Scan(&r.County, &r.Year, &r.Direction, &r.Number, &r.Township, &r.Exempt, &r.State, &r.Revision, &r.Round, &r.ApplicantID, &r.Applicant,
-		&r.SubmittedBy, &r.Purpose, &r.Actor, &r.Dataset, &r.Declaration, &r.Run, &r.Verdict, &r.Net, &r.Paddy, &r.Grade, &r.Late, &r.CreatedAt, &r.ChangedAt)
+	var by *string
+	err = row.Scan(&r.County, &r.Year, &r.Direction, &r.Number, &r.Township, &r.Exempt, &r.State, &r.Revision, &r.Round, &r.ApplicantID, &r.Applicant,
+		&r.SubmittedBy, &r.Purpose, &r.Actor, &r.Dataset, &r.Declaration, &r.Run, &r.Verdict, &r.Net, &r.Paddy, &r.Grade, &r.Late, &r.CreatedAt, &r.ChangedAt, &by)
+	if by != nil {
+		r.RectifyBy = *by
+	}
+	return r, err
 }
 
 // subject names a record in the audit log.
@@ -70,6 +77,9 @@ func (w Workflow) Apply(ctx context.Context, tx pgx.Tx, actor access.Actor, key 
 	if err != nil {
 		return nil, err
 	}
+	if step.Lists {
+		in.Data = map[string]any{"rectify": in.Rectify, "rectify_by": in.RectifyBy}
+	}
 	before := *r
 	r.take(step, actor, in, late)
 	if err := write(ctx, tx, &before, r); err != nil {
@@ -86,7 +96,7 @@ func (w Workflow) Apply(ctx context.Context, tx pgx.Tx, actor access.Actor, key 
 		return nil, err
 	}
 	if step.Lists {
-		if err := r.ask(ctx, tx, in.Rectify); err != nil {
+		if err := r.ask(ctx, tx, in.Rectify, in.RectifyBy); err != nil {
 			return nil, err
 		}
 	}
@@ -118,7 +128,7 @@ func declared(key Key, in Input) (*Record, error) {
 
 // take moves the record in memory.
 func (r *Record) take(s Step, actor access.Actor, in Input, late bool) {
-	r.State, r.Revision, r.Late = s.To, r.Revision+1, r.Late || late
+	r.State, r.Revision, r.Late, r.RectifyBy = s.To, r.Revision+1, r.Late || late, ""
 	switch s.Action {
 	case Declare:
 		r.ApplicantID, r.Applicant, r.SubmittedBy, r.Exempt = actor.ID, signature(actor), nil, in.Exempt
@@ -127,6 +137,8 @@ func (r *Record) take(s Step, actor access.Actor, in Input, late bool) {
 		r.SubmittedBy = &id
 	case Review:
 		r.Round++
+	case Rectify:
+		r.RectifyBy = in.RectifyBy
 	}
 	if f := in.Facts; f != nil && (s.Stands || s.Verdict) {
 		r.Dataset, r.Declaration, r.Purpose, r.Actor = f.Dataset, f.Declaration, f.Purpose, f.Actor

@@ -65,6 +65,9 @@ func (b *bed) at(day string) {
 	b.w.Now = func() time.Time { return t }
 }
 
+// day is so many days from the test's today.
+func (b *bed) day(n int) string { return b.w.Now().AddDate(0, 0, n).Format(time.DateOnly) }
+
 func (b *bed) exec(sql string, args ...any) {
 	b.t.Helper()
 	if _, err := b.db.Pool.Exec(b.t.Context(), sql, args...); err != nil {
@@ -103,6 +106,9 @@ func (b *bed) as(actor access.Actor, key workflow.Key, action workflow.Action, i
 	}
 	if action == workflow.Rectify && input.Rectify == nil {
 		input.Rectify = []string{"石砾未清"}
+	}
+	if action == workflow.Rectify && input.RectifyBy == "" {
+		input.RectifyBy = b.day(30)
 	}
 	err = b.tx(func(ctx context.Context, tx pgx.Tx) error {
 		r, err = b.w.Apply(ctx, tx, actor, key, action, input)

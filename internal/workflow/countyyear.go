@@ -164,5 +164,8 @@ func (y *CountyYear) passed(d Deadline, now time.Time) (date string, late bool) 
 	default:
 		return "", false
 	}
-	return date, now.In(china).Format(time.DateOnly) > date
+	return date, today(now) > date
 }
+
+// today is the date by the clock that deadlines are held by.
+func today(now time.Time) string { return now.In(china).Format(time.DateOnly) }

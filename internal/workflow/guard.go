@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -43,7 +44,7 @@ func (g *guard) admit(ctx context.Context, action Action) (s Step, late bool, er
 	if (s.Reason || slices.Contains(s.ReasonFrom, g.r.State)) && g.in.Reason == "" {
 		return s, false, g.r.refuse(ReasonMissing, []string{"reason"}, "办理“%s”须说明理由（reason）。 Say why.", action.Chinese())
 	}
-	date, late := g.year.passed(s.Deadline, g.w.now())
+	date, late := g.passed(s.Deadline)
 	if late && g.in.Reason == "" {
 		return s, false, g.r.refuse(LateUnexplained, []string{"reason"}, "已过期限 %s，逾期办理“%s”须说明理由（reason），并记为逾期。 The deadline %s has passed; say why it is late.", date, action.Chinese(), date)
 	}
@@ -53,6 +54,15 @@ func (g *guard) admit(ctx context.Context, action Action) (s Step, late bool, er
 		}
 	}
 	return s, late, nil
+}
+
+// passed tells whether the deadline of a step has passed, and its date.
+func (g *guard) passed(d Deadline) (date string, late bool) {
+	if d == RectifyBy {
+		date = g.r.RectifyBy
+		return date, date != "" && today(g.w.now()) > date
+	}
+	return g.year.passed(d, g.w.now())
 }
 
 func (g *guard) fresh(action Action) error {
@@ -176,6 +186,11 @@ func (g *guard) field(ctx context.Context, s *Step) error {
 	if s.Lists && (len(g.in.Rectify) == 0 || slices.ContainsFunc(g.in.Rectify, func(what string) bool { return strings.TrimSpace(what) == "" })) {
 		return g.r.refuse(ReasonMissing, []string{"rectify"}, "整改须逐项列明（rectify）。 List what has to be put right.")
 	}
+	if s.Lists {
+		if err := g.due(); err != nil {
+			return err
+		}
+	}
 	if s.Rectified {
 		if err := g.r.rectified(ctx, g.tx); err != nil {
 			return err
@@ -198,4 +213,26 @@ func (g *guard) field(ctx context.Context, s *Step) error {
 // number.
 func Compare(a, b Key) int {
 	return cmp.Or(cmp.Compare(a.Direction, b.Direction), cmp.Compare(a.Number, b.Number))
+}
+
+// due checks the day by which a rectification is to be done: one that there is, not
+// past, and not so far off that the year must be a slip.
+func (g *guard) due() error {
+	now := g.w.now().In(china)
+	day, err := time.Parse(time.DateOnly, g.in.RectifyBy)
+	first, last := today(now), now.AddDate(1, 0, 0).Format(time.DateOnly)
+	bad := func(format string, args ...any) error {
+		return g.r.refuse(BadInput, []string{"rectify_by"}, format, args...)
+	}
+	switch {
+	case g.in.RectifyBy == "":
+		return g.r.refuse(ReasonMissing, []string{"rectify_by"}, "要求整改须写明整改期限（rectify_by），如 %s。 Say by which day it has to be put right.", now.AddDate(0, 1, 0).Format(time.DateOnly))
+	case err != nil:
+		return bad("整改期限 %[1]q 不是日期；请按年-月-日填写实有的一天，如 %[2]s。 %[1]q is no date; give a day that there is, like %[2]s.", g.in.RectifyBy, now.AddDate(0, 1, 0).Format(time.DateOnly))
+	case day.Format(time.DateOnly) < first:
+		return bad("整改期限 %[1]s 已经过去（今天是 %[2]s）；请填今天或以后的日期。 %[1]s is past, today is %[2]s; give today or a later day.", g.in.RectifyBy, first)
+	case day.Format(time.DateOnly) > last:
+		return bad("整改期限 %[1]s 在一年以后，请核对年份；最晚 %[2]s。 %[1]s is more than a year away; look at the year, %[2]s is the last.", g.in.RectifyBy, last)
+	}
+	return nil
 }

@@ -1,12 +1,16 @@
 package workflow_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/paulmach/orb"
 
@@ -221,6 +225,100 @@ func TestRectification_IsAListThatIsWorkedOff(t *testing.T) {
 	}
 }
 
+func TestRectification_IsDueOnADayThatThereIs(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	key, clerk, head := in("J1"), b.people[access.TownshipClerk], b.people[access.TownshipLead]
+	b.do(key, toExecuting...)
+	b.at("2025-08-01")
+	ask := func(by string) (*workflow.Record, error) {
+		var r *workflow.Record
+		err := b.tx(func(ctx context.Context, tx pgx.Tx) (err error) {
+			r, err = b.w.Apply(ctx, tx, head, key, workflow.Rectify, workflow.Input{Reason: "r", Rectify: []string{"石砾未清"}, RectifyBy: by})
+			return err
+		})
+		return r, err
+	}
+	for by, want := range map[string]struct {
+		code workflow.Code
+		says string
+	}{
+		"":           {workflow.ReasonMissing, "须写明整改期限"},
+		"2025-07-31": {workflow.BadInput, "已经过去（今天是 2025-08-01）"},
+		"2025-02-30": {workflow.BadInput, "不是日期"},
+		"明天":         {workflow.BadInput, "不是日期"},
+		"2026-08-02": {workflow.BadInput, "一年以后"},
+		"20250-09-1": {workflow.BadInput, "不是日期"},
+	} {
+		var refusal *workflow.Refusal
+		if _, err := ask(by); !asRefusal(err, &refusal) || refusal.Code != want.code || !strings.Contains(refusal.Detail, want.says) || strings.Join(refusal.Missing, "") != "rectify_by" {
+			t.Errorf("%q: %v", by, err)
+		}
+	}
+	r, err := ask("2025-08-10")
+	if err != nil || r.RectifyBy != "2025-08-10" {
+		t.Fatalf("%+v %v", r, err)
+	}
+	list, err := workflow.Rectifications(t.Context(), b.db.Pool, key)
+	if err != nil || len(list) != 1 || list[0].Due == nil || *list[0].Due != "2025-08-10" {
+		t.Errorf("%+v %v", list, err)
+	}
+	due := func() string {
+		d, err := b.w.Due(t.Context(), b.db.Pool, county, year)
+		b.must(err)
+		next := ""
+		if d.Next != nil {
+			next = *d.Next
+		}
+		return fmt.Sprintf("%d %d %d %s", d.Open, d.Late, d.Undated, next)
+	}
+	b.w.Now = func() time.Time { return time.Date(2025, 8, 10, 15, 59, 0, 0, time.UTC) } // 23:59 in China
+	if got := due(); got != "1 0 0 2025-08-10" {
+		t.Errorf("on the day: %s", got)
+	}
+	b.must(b.finish(key, 1))
+	b.file(key, workflow.RectificationReport, "")
+	b.w.Now = func() time.Time { return time.Date(2025, 8, 10, 16, 0, 0, 0, time.UTC) }
+	if got := due(); got != "1 1 0 " {
+		t.Errorf("after the day: %s", got)
+	}
+	var refusal *workflow.Refusal
+	if _, err := b.as(clerk, key, workflow.Rework, workflow.Input{}); !asRefusal(err, &refusal) || refusal.Code != workflow.LateUnexplained || !strings.Contains(refusal.Detail, "2025-08-10") {
+		t.Errorf("late without a word: %v", err)
+	}
+	if r, err := b.as(clerk, key, workflow.Rework, workflow.Input{Reason: "雨季，工期顺延"}); err != nil || !r.Late || r.RectifyBy != "" {
+		t.Errorf("%+v %v", r, err)
+	}
+	if got := due(); got != "0 0 0 " {
+		t.Errorf("put right: %s", got)
+	}
+	var said string
+	b.must(b.db.Pool.QueryRow(t.Context(), `SELECT after->'data'->>'rectify_by' FROM audit_log WHERE action = 'record.rectify'`).Scan(&said))
+	if said != "2025-08-10" {
+		t.Errorf("the audit log says %q", said)
+	}
+}
+
+// What was asked for before there were days goes on without one.
+func TestRectification_OfOldWasWithoutADay(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	key := in("J1")
+	b.do(key, append(slices.Clone(toExecuting), workflow.TownshipCheck, workflow.Rectify)...)
+	b.exec(`ALTER TABLE workflow_rectification DISABLE TRIGGER workflow_done_once`)
+	b.exec(`UPDATE workflow_rectification SET due = NULL`)
+	b.exec(`ALTER TABLE workflow_rectification ENABLE TRIGGER workflow_done_once`)
+	b.w.Now = func() time.Time { return time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC) }
+	if d, err := b.w.Due(t.Context(), b.db.Pool, county, year); err != nil || d != (workflow.Due{Open: 1, Undated: 1}) {
+		t.Errorf("%+v %v", d, err)
+	}
+	b.must(b.finish(key, 1))
+	b.file(key, workflow.RectificationReport, "")
+	if r, err := b.as(b.people[access.TownshipClerk], key, workflow.Rework, workflow.Input{}); err != nil || r.Late {
+		t.Errorf("%+v %v", r, err)
+	}
+}
+
 func TestTheDatabaseHoldsWhatWasSeenInTheField(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -229,7 +327,7 @@ func TestTheDatabaseHoldsWhatWasSeenInTheField(t *testing.T) {
 	for _, sql := range []string{
 		`UPDATE workflow_inspection SET net_m2 = net_m2 + 1`, `DELETE FROM workflow_inspection`, `UPDATE workflow_signature SET passed = true`,
 		`DELETE FROM workflow_signature`, `UPDATE workflow_photo SET findings = '[]'`, `DELETE FROM workflow_photo`, `DELETE FROM workflow_rectification`,
-		`UPDATE workflow_rectification SET done_note = 'x'`, `TRUNCATE workflow_photo`, `TRUNCATE workflow_signature`, `TRUNCATE workflow_rectification`,
+		`UPDATE workflow_rectification SET done_note = 'x'`, `UPDATE workflow_rectification SET due = due + 1`, `TRUNCATE workflow_photo`, `TRUNCATE workflow_signature`, `TRUNCATE workflow_rectification`,
 	} {
 		_, err := b.db.Pool.Exec(t.Context(), sql)
 		var pg *pgconn.PgError

@@ -106,9 +106,12 @@ func (r *Record) photographed(ctx context.Context, q Querier) error {
 
 // Rectification is one thing that has to be put right (整改清单).
 type Rectification struct {
-	Seq      int        `json:"seq"` // of the event that asked for it
-	Item     int        `json:"item"`
-	What     string     `json:"what"`
+	Seq  int    `json:"seq"` // of the event that asked for it
+	Item int    `json:"item"`
+	What string `json:"what"`
+	// Due is the day by which it has to be done, the day itself in time; nil for what
+	// was asked for before there was one.
+	Due      *string    `json:"due"`
 	DoneNote *string    `json:"done_note"`
 	DoneBy   *string    `json:"done_by"`
 	DoneAt   *time.Time `json:"done_at"`
@@ -116,13 +119,13 @@ type Rectification struct {
 
 // Rectifications lists what a record was sent back for, by step and item.
 func Rectifications(ctx context.Context, q Querier, key Key) ([]Rectification, error) {
-	rows, err := q.Query(ctx, `SELECT seq, item, what, done_note, done_as, done_at FROM workflow_rectification
+	rows, err := q.Query(ctx, `SELECT seq, item, what, due::text, done_note, done_as, done_at FROM workflow_rectification
 		WHERE county_code = $1 AND year = $2 AND direction = $3 AND number = $4 ORDER BY seq, item`, key.County, key.Year, key.Direction, key.Number)
 	if err != nil {
 		return nil, fmt.Errorf("rectification of %s: %w", key, err)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (x Rectification, err error) {
-		return x, row.Scan(&x.Seq, &x.Item, &x.What, &x.DoneNote, &x.DoneBy, &x.DoneAt)
+		return x, row.Scan(&x.Seq, &x.Item, &x.What, &x.Due, &x.DoneNote, &x.DoneBy, &x.DoneAt)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("rectification of %s: %w", key, err)
@@ -149,8 +152,8 @@ func (w Workflow) Done(ctx context.Context, tx pgx.Tx, actor access.Actor, key K
 	}
 	err = tx.QueryRow(ctx, `UPDATE workflow_rectification SET done_note = $7, done_as = $8, done_at = clock_timestamp()
 		WHERE county_code = $1 AND year = $2 AND direction = $3 AND number = $4 AND seq = $5 AND item = $6 AND done_at IS NULL
-		RETURNING seq, item, what, done_note, done_as, done_at`, key.County, key.Year, key.Direction, key.Number, r.Revision, item, note, signature(actor)).
-		Scan(&x.Seq, &x.Item, &x.What, &x.DoneNote, &x.DoneBy, &x.DoneAt)
+		RETURNING seq, item, what, due::text, done_note, done_as, done_at`, key.County, key.Year, key.Direction, key.Number, r.Revision, item, note, signature(actor)).
+		Scan(&x.Seq, &x.Item, &x.What, &x.Due, &x.DoneNote, &x.DoneBy, &x.DoneAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return x, r.refuse(BadInput, []string{"item"}, "整改清单没有第 %d 项，或已办结。 The list has no such item, or it is done.", item)
 	}
@@ -161,10 +164,10 @@ func (w Workflow) Done(ctx context.Context, tx pgx.Tx, actor access.Actor, key K
 }
 
 // ask writes the list of a rectification.
-func (r *Record) ask(ctx context.Context, tx pgx.Tx, list []string) error {
-	_, err := tx.Exec(ctx, `INSERT INTO workflow_rectification (county_code, year, direction, number, seq, item, township_code, what)
-		SELECT $1, $2, $3, $4, $5, n, $6, what FROM unnest($7::text[]) WITH ORDINALITY AS u (what, n)`,
-		r.County, r.Year, r.Direction, r.Number, r.Revision, r.Township, list)
+func (r *Record) ask(ctx context.Context, tx pgx.Tx, list []string, due string) error {
+	_, err := tx.Exec(ctx, `INSERT INTO workflow_rectification (county_code, year, direction, number, seq, item, township_code, what, due)
+		SELECT $1, $2, $3, $4, $5, n, $6, what, $8::text::date FROM unnest($7::text[]) WITH ORDINALITY AS u (what, n)`,
+		r.County, r.Year, r.Direction, r.Number, r.Revision, r.Township, list, due)
 	if err != nil {
 		return fmt.Errorf("rectification of %s: %w", r.Key, err)
 	}

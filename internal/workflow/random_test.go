@@ -171,7 +171,7 @@ func (b *bed) try(m move, taken *sync.Map) error {
 	if m.action == "" {
 		return b.everything(m.key)
 	}
-	input := workflow.Input{Reason: m.reason, Facts: b.facts(), Rectify: []string{"石砾未清"}}
+	input := workflow.Input{Reason: m.reason, Facts: b.facts(), Rectify: []string{"石砾未清"}, RectifyBy: b.day(30)}
 	if m.current {
 		r, err := workflow.Read(b.t.Context(), b.db.Pool, m.key)
 		if err != nil {

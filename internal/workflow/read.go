@@ -101,3 +101,28 @@ func Counts(ctx context.Context, q Querier, county string, year int) (map[string
 	}
 	return counts, nil
 }
+
+// Due is how the parcels of a year that are being rectified (整改) stand to the days
+// by which they were to be put right.
+type Due struct {
+	// Open is how many there are; Late of them are past their day, and Undated were
+	// asked for without one.
+	Open    int `json:"open"`
+	Late    int `json:"late"`
+	Undated int `json:"undated"`
+	// Next is the first day that has not passed; nil where there is none.
+	Next *string `json:"next"`
+}
+
+// Due counts what is being rectified in a year.
+func (w Workflow) Due(ctx context.Context, q Querier, county string, year int) (d Due, err error) {
+	err = q.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE due < $3::text::date), count(*) FILTER (WHERE due IS NULL), min(due) FILTER (WHERE due >= $3::text::date)::text
+		FROM (SELECT (SELECT max(x.due) FROM workflow_rectification x
+		        WHERE (x.county_code, x.year, x.direction, x.number, x.seq) = (r.county_code, r.year, r.direction, r.number, r.revision)) AS due
+		    FROM workflow_record r WHERE r.county_code = $1 AND r.year = $2 AND r.state = 'rectifying') AS open`,
+		county, year, today(w.now())).Scan(&d.Open, &d.Late, &d.Undated, &d.Next)
+	if err != nil {
+		return d, fmt.Errorf("count what is being rectified of %s in %d: %w", county, year, err)
+	}
+	return d, nil
+}

@@ -53,7 +53,7 @@ var actionZH = map[Action]string{
 // Chinese is the action's name for people.
 func (a Action) Chinese() string { return actionZH[a] }
 
-// Deadline of the county-year that a step is held against.
+// Deadline that a step is held against, of the county-year unless it is said otherwise.
 type Deadline string
 
 const (
@@ -61,6 +61,8 @@ const (
 	DeclareBy  Deadline = "declare_by"  // PRC-1
 	PlanBy     Deadline = "plan_by"     // PRC-2
 	SurveyDate Deadline = "survey_date" // PRC-6
+	// RectifyBy is the record's own, not the year's: what it was sent back with.
+	RectifyBy Deadline = "rectify_by"
 )
 
 // Need is a document that a step needs.
@@ -95,7 +97,7 @@ type Step struct {
 	Stands, Verdict bool
 	// Inspected: the measured boundary, its signatures and photos are complete.
 	Inspected InspectionKind
-	// Lists: it comes with a list of what to put right (整改清单). Rectified: all of
+	// Lists: it comes with a list of what to put right (整改清单), and by when. Rectified: all of
 	// that is done.
 	Lists, Rectified bool
 	// Composed: it follows from a decision on the plan or the year and is not
@@ -140,7 +142,7 @@ var steps = []Step{
 		Needs: []Need{{AcceptanceForm, true}}, Inspected: TownshipInspection, Deadline: SurveyDate},
 	{Action: Rectify, Tracks: inOnly, From: []State{Executing}, To: Rectifying, Roles: []access.Role{access.TownshipLead}, Reason: true, Lists: true},
 	{Action: Rectify, Tracks: inOnly, From: []State{TownshipChecked, Failed}, To: Rectifying, Roles: bureaus, Reason: true, Lists: true},
-	{Action: Rework, Tracks: inOnly, From: []State{Rectifying}, To: Executing, Roles: townships, Needs: []Need{{RectificationReport, true}}, Rectified: true},
+	{Action: Rework, Tracks: inOnly, From: []State{Rectifying}, To: Executing, Roles: townships, Needs: []Need{{RectificationReport, true}}, Rectified: true, Deadline: RectifyBy},
 	{Action: Accept, Tracks: inOnly, From: []State{TownshipChecked}, To: Accepted, Roles: lead, Signs: true,
 		Needs: []Need{{AcceptanceForm, true}}, Inspected: CountyInspection, Deadline: SurveyDate},
 	{Action: Fail, Tracks: inOnly, From: []State{TownshipChecked}, To: Failed, Roles: lead, Reason: true},

@@ -131,6 +131,9 @@ type Input struct {
 	Facts *Facts
 	// Rectify is what has to be put right, one by one: for rectify.
 	Rectify []string
+	// RectifyBy is the day by which that has to be done, 2027-09-30, the day itself
+	// in time: for rectify.
+	RectifyBy string
 	// Data goes into the event: measured and recognised amounts, say.
 	Data any
 }
@@ -155,8 +158,11 @@ type Record struct {
 	Net, Paddy  land.Area
 	Grade       *int64 // 等别 in thousandths
 	Late        bool
-	CreatedAt   time.Time
-	ChangedAt   time.Time
+	// RectifyBy is the day by which what is being rectified has to be put right; ""
+	// in other states, and for what was asked for without one.
+	RectifyBy string
+	CreatedAt time.Time
+	ChangedAt time.Time
 }
 
 // Track is which way the record goes.

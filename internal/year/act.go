@@ -28,6 +28,8 @@ type Item struct {
 	Executed *ledger.Amounts
 	// Rectify is what has to be put right: for rectify.
 	Rectify []string
+	// RectifyBy is the day by which that has to be done, as 2027-09-30.
+	RectifyBy string
 }
 
 // Act takes one step for one parcel or many: all or none. What the step means
@@ -154,7 +156,7 @@ func (y Year) step(ctx context.Context, tx pgx.Tx, a access.Actor, action workfl
 		return nil, &workflow.Refusal{Code: workflow.IllegalStep, Record: key.String(),
 			Detail: fmt.Sprintf("“%s”不能单独办理：它随方案报批与决定、年度变更认定或年度结转而来。 This step follows from the plan's decision, the survey or the year's end.", action.Chinese())}
 	}
-	in := workflow.Input{Revision: item.Revision, Reason: reason, Documents: item.Documents, Exempt: exempt, Rectify: item.Rectify}
+	in := workflow.Input{Revision: item.Revision, Reason: reason, Documents: item.Documents, Exempt: exempt, Rectify: item.Rectify, RectifyBy: item.RectifyBy}
 	var err error
 	switch action {
 	case workflow.Declare, workflow.Submit, workflow.Check:

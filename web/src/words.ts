@@ -57,3 +57,9 @@ export const documentNames: Record<Schemas['DocumentKind'], string> = {
   consent: '权利人同意书', contract: '合同', approval: '批准文件', opinion: '部门意见书', acceptance_form: '验收表', photo: '现场照片',
   rectification: '整改报告', evidence: '举证材料', change_batch: '日常变更批次', result: '验收成果',
 }
+
+/** 1.5 MB: sizes of files, as people read them. */
+export function sizeText(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`
+  return bytes < 1 << 20 ? `${(bytes / 1024).toFixed(1)} KB` : `${(bytes / (1 << 20)).toFixed(1)} MB`
+}

@@ -7,6 +7,8 @@ import { call, county, enter, hire, type Person } from './people'
 const year = 2027
 const town = '149901100'
 const at = (more = '') => `/#/acceptance?county=${county}&year=${year}&unit=m2${more}`
+/** So many days from today in China, as the service counts them. */
+const day = (n: number) => new Date(Date.now() + n * 86_400_000).toLocaleDateString('sv-SE', { timeZone: 'Asia/Shanghai' })
 
 let clerk: Person // declares; as it should not be, the same person leads the township
 let lead: Person
@@ -119,10 +121,19 @@ test('县级验收: failed, put right, measured again and accepted', async ({ pa
   await expect(page.getByText(/现为“验收不合格”/)).toBeVisible()
   await step.getByLabel('要求整改').check()
   await step.getByLabel(/整改清单/).fill('清除石砾（合成）\n培肥（合成）')
-  await step.getByLabel(/整改期限/).fill('2027-09-30')
   await step.getByLabel(/理由/).fill('合成：耕作层不足')
+  // Without a day, and with one that is past, it is refused and nothing typed is lost.
   await step.getByRole('button', { name: /办理：/ }).click()
-  await expect(page.getByText(/耕作层不足；整改期限 2027-09-30/).first()).toBeVisible()
+  await expect(step.getByRole('alert')).toContainText('须写明整改期限')
+  await step.getByLabel(/整改期限/).fill(day(-1))
+  await step.getByRole('button', { name: /办理：/ }).click()
+  await expect(step.getByRole('alert')).toContainText(`整改期限 ${day(-1)} 已经过去`)
+  await expect(step.getByLabel(/整改清单/)).toHaveValue('清除石砾（合成）\n培肥（合成）')
+  await step.getByLabel(/整改期限/).fill(day(10))
+  await step.getByRole('button', { name: /办理：/ }).click()
+  await expect(page.getByText(`整改期限 ${day(10)}，还有 10 天`).first()).toBeVisible()
+  await page.goto(`/#/?county=${county}&year=${year}`)
+  await expect(page.getByRole('listitem').filter({ hasText: '整改中 1 块' })).toContainText(`最近的整改期限 ${day(10)} 还有 10 天`)
 
   await enter(page, lead, at(`&turn=rectify&record=in/${plot.number}`))
   for (const n of [1, 2]) {

@@ -14,34 +14,6 @@ export const turns: Record<string, { zh: string; en: string; states: State[] }> 
   done: { zh: '已认定、结转、核销', en: 'done', states: ['recognised', 'carried', 'written_off'] },
 }
 
-interface StepWords {
-  zh: string
-  /** What the service asks for, as far as a person fills it in: a reason, or a list. */
-  reason?: true
-  list?: true
-  area?: true
-}
-
-/** 从开工到认定的各步。Steps of this page; those before the approval are another's. */
-export const steps: Partial<Record<Schemas['RecordAction'], StepWords>> = {
-  start: { zh: '开始实施' },
-  township_check: { zh: '乡镇初验合格' },
-  rectify: { zh: '要求整改', reason: true, list: true },
-  rework: { zh: '整改完成，重新初验' },
-  accept: { zh: '县级验收合格' },
-  fail: { zh: '验收不合格', reason: true },
-  evidence: { zh: '举证上报' },
-  evidence_return: { zh: '举证退回', reason: true },
-  change_approve: { zh: '日常变更通过' },
-  lock: { zh: '指标锁定' },
-  unlock: { zh: '解锁', reason: true },
-  release: { zh: '准予实施' },
-  recall: { zh: '收回准予', reason: true },
-  execute: { zh: '已实施', area: true },
-  revoke: { zh: '撤销（冲销上一步）', reason: true },
-  write_off: { zh: '核销', reason: true },
-}
-
 /** Percent of the plan, two decimals, of two areas in hundredths of a square metre; "—" without a plan. */
 export function percent(difference: bigint, planned: bigint): string {
   if (planned === 0n) return '—'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { sameAs, type Unfinished } from './upload'
-import { sizeText } from './words'
+import { sizeText } from '../words'
 
 const of = (name: string, size: number, sha256: string): Unfinished => ({ upload_id: name, file_name: name, size, offset: 1, sha256, expires_at: '' })
 
