@@ -73,7 +73,7 @@ func (s *server) ogcHandler(r ogc.Route) echo.HandlerFunc {
 		// the county as the door has checked it
 		call := &ogc.Call{W: c.Response(), R: c.Request(), County: c.Param("county"), Collection: named["collection"], Feature: named["feature"], Params: named,
 			Runner: runner{s, c.Param("county")},
-			Root:   s.addressOf(c) + ogcBase + "/" + url.PathEscape(c.Param("county")), Scope: actor.Township, Child: s.child, Editor: permits(policy["ogcCreate"], actor), Read: s.readSnapshot,
+			Root:   s.addressOf(c) + ogcBase + "/" + url.PathEscape(c.Param("county")), Scope: actor.Township, Child: s.child, Editor: permits(policy["ogcCreate"], actor), Read: s.readSnapshot, Moment: s.moment,
 			Edit: func(ctx context.Context, list []collection.Change) error { return s.edit(ctx, c.Param("county"), list) }}
 		return s.gisProblem(c, r.Handle(call))
 	}
@@ -123,6 +123,22 @@ func (s *server) readSnapshot(ctx context.Context, fn func(q ogc.Querier) error)
 		return bounded(ctx, tx, fn)
 	}
 	return snapshot(ctx, s.db, fn)
+}
+
+// moment names the state that a statement of now would see: which transactions have
+// ended. Two that are the same see the same rows. It costs one round trip and no
+// transaction, where finding out what a county has takes many.
+func (s *server) moment(ctx context.Context) (name string, err error) {
+	const sql = `SELECT pg_current_snapshot()::text`
+	if tx, ok := ctx.Value(txKey{}).(pgx.Tx); ok {
+		err = tx.QueryRow(ctx, sql).Scan(&name)
+	} else {
+		err = s.db.Pool.QueryRow(ctx, sql).Scan(&name)
+	}
+	if err != nil {
+		return "", fmt.Errorf("the state of the data: %w", err)
+	}
+	return name, nil
 }
 
 // snapshot is readSnapshot with a transaction of its own.

@@ -45,22 +45,27 @@ const candidateVersion = `(SELECT candidate_version(c) FROM candidate c WHERE c.
 
 // candidates are the declared parcels of a direction: what desktop GIS edit. They
 // are there before anything is declared, so that the first can be drawn.
-func candidates(kind, id, title, direction, english string) *Collection {
+func candidates(book *vocabulary, kind, id, title, direction, english string) *Collection {
 	return &Collection{ID: id, Title: title, Text: title + "：各年度、各乡镇现行版本，可编辑；结论由筛查给出。 " + english,
 		Kind: kind, Direction: direction, Version: candidateVersion, From: candidateRows,
 		// the direction follows from the declaration's kind; it is said for the reader
 		Where: ownRows + "dataset_id = ANY ($2::uuid[]) AND t.direction = '" + direction + "'",
 		Geom:  "t.geom", Keys: []Key{{"t.year", true}, {"t.number", false}}, Object: objectOf("t.year"), Total: -1,
-		Fields: append(declaration(), verdictFields()...)}
+		Fields: append(declaration(book, direction), verdictFields()...)}
 }
 
-// declaration are the fields that people fill in.
-func declaration() []Field {
+// declaration are the fields that people fill in. What becomes cultivated land has
+// one purpose, so that the rulebook's words for it are asked of the other direction
+// alone, as of a file.
+func declaration(book *vocabulary, direction string) []Field {
 	year := f(YearField, "年度", "year", Integer)
 	year.Fixed = true
 	out := []Field{year}
 	for _, v := range standard(fields.Declaration, func(n string) string { return declared[n] }) {
 		v.Declared, v.Fixed = v.Name, v.Name == NumberField
+		if direction == "out" || v.Name != fields.Declaration[fields.YT].Name {
+			v.Words = book.words[v.Name]
+		}
 		out = append(out, v)
 	}
 	// what has no column of its own: references of documents, and remarks

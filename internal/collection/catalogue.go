@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"gengheng/internal/intake/fields"
 	"gengheng/internal/rulebook"
 )
 
@@ -141,9 +142,11 @@ const (
 
 // What is in force: of every layer the newest committed version, of declarations that
 // of each year and township, and of the year that the county works on (working_year,
-// which no single township moves) the screening that finished last and the plan that
-// it stands by: approved, else proposed, else the newest feasible one. The year is
-// looked up once, and by none of the statements that do without it.
+// which no single township moves), or else of the newest before it that has one, the
+// screening that finished last and the plan that it stands by: approved, else proposed,
+// else the newest feasible one. When a year has just begun, the last year's plan is what
+// is carried out. The year is looked up once, and by none of the statements that do
+// without it.
 const (
 	sqlYear   = `WITH working AS MATERIALIZED (SELECT working_year($1) AS year) `
 	sqlLayers = `
@@ -156,12 +159,12 @@ const (
 	ORDER BY kind, year, scope, commit_seq DESC)`
 	sqlRun = `
 	(SELECT 'RUN', r.run_id, r.run_id::text, r.year, -1 FROM screening_run r
-	WHERE r.county_code = $1 AND r.year = (SELECT year FROM working) AND r.status = 'done' ORDER BY r.finished_at DESC, r.run_id LIMIT 1)`
+	WHERE r.county_code = $1 AND r.year <= (SELECT year FROM working) AND r.status = 'done' ORDER BY r.year DESC, r.finished_at DESC, r.run_id LIMIT 1)`
 	sqlPlan = `
 	(SELECT 'PLAN', p.plan_id, p.plan_id::text, p.year, -1 FROM plan p
 	LEFT JOIN plan_publication u ON u.county_code = p.county_code AND u.plan_id = p.plan_id AND u.status <> 'rejected'
-	WHERE p.county_code = $1 AND p.year = (SELECT year FROM working) AND p.status = 'done' AND p.certificate->>'status' IN ('optimal', 'feasible')
-	ORDER BY CASE u.status WHEN 'approved' THEN 0 WHEN 'proposed' THEN 1 ELSE 2 END, u.number DESC, p.finished_at DESC, p.plan_id
+	WHERE p.county_code = $1 AND p.year <= (SELECT year FROM working) AND p.status = 'done' AND p.certificate->>'status' IN ('optimal', 'feasible')
+	ORDER BY p.year DESC, CASE u.status WHEN 'approved' THEN 0 WHEN 'proposed' THEN 1 ELSE 2 END, u.number DESC, p.finished_at DESC, p.plan_id
 	LIMIT 1)`
 	sqlSources = sqlYear + sqlLayers + " UNION ALL " + sqlDeclarations + " UNION ALL " + sqlRun + " UNION ALL " + sqlPlan
 )
@@ -194,16 +197,23 @@ type Catalogue struct {
 	Collections []*Collection
 }
 
-// Registry keeps what never changes of a version: extents, the layers of a rulebook.
+// Registry keeps what never changes of a version: extents, what a rulebook calls things.
 type Registry struct {
 	mu      sync.Mutex
 	extents map[string]*Bounds
-	layers  map[string]map[string]rulebook.Layer
+	books   map[string]*vocabulary
+}
+
+// vocabulary is what a rulebook calls things: its layers by their kind, and the words
+// that it knows in fields of a declaration, by the fields' names.
+type vocabulary struct {
+	layers map[string]rulebook.Layer
+	words  map[string][]string
 }
 
 // NewRegistry makes an empty one.
 func NewRegistry() *Registry {
-	return &Registry{extents: map[string]*Bounds{}, layers: map[string]map[string]rulebook.Layer{}}
+	return &Registry{extents: map[string]*Bounds{}, books: map[string]*vocabulary{}}
 }
 
 // Catalogue finds what a county has now.
@@ -227,17 +237,17 @@ func (s *Registry) read(ctx context.Context, q Querier, code, sources string) (*
 	if err != nil {
 		return nil, fmt.Errorf("sources of %s: %w", code, err)
 	}
-	layers, err := s.layersOf(ctx, q, county.Rulebook)
+	book, err := s.bookOf(ctx, q, county.Rulebook)
 	if err != nil {
 		return nil, err
 	}
 	cat := &Catalogue{County: county}
 	for _, v := range list {
-		cat.add(v, layers)
+		cat.add(v, book)
 	}
 	for _, kind := range []string{kindIn, kindOut} {
 		if !slices.ContainsFunc(cat.Collections, func(c *Collection) bool { return c.Kind == kind }) {
-			col := collectionsOf(Source{Kind: kind}, layers)[0]
+			col := collectionsOf(Source{Kind: kind}, book)[0]
 			col.County, col.Sources = county, []uuid.UUID{}
 			cat.Collections = append(cat.Collections, col)
 		}
@@ -248,14 +258,14 @@ func (s *Registry) read(ctx context.Context, q Querier, code, sources string) (*
 
 // add makes the collections of a source; a further declaration joins its
 // direction's collection.
-func (c *Catalogue) add(v Source, layers map[string]rulebook.Layer) {
+func (c *Catalogue) add(v Source, book *vocabulary) {
 	for _, col := range c.Collections {
 		if col.Kind == v.Kind && (v.Kind == kindIn || v.Kind == kindOut) {
 			col.Sources = append(col.Sources, v.ID)
 			return
 		}
 	}
-	for _, col := range collectionsOf(v, layers) {
+	for _, col := range collectionsOf(v, book) {
 		col.County, col.Kind, col.Sources = c.County, v.Kind, []uuid.UUID{v.ID}
 		c.Collections = append(c.Collections, col)
 	}
@@ -283,9 +293,9 @@ func (c *Catalogue) Find(id string) (*Collection, error) {
 	case "parcels", "townships":
 		detail = "该县尚未载入这一图层。"
 	case "findings", "remainders":
-		detail = "该县当前工作年度尚无完成的筛查。"
+		detail = "该县当前工作年度和以前年度都还没有完成的筛查。"
 	case "plan_parcels":
-		detail = "该县当前工作年度尚无可行的方案。"
+		detail = "该县当前工作年度和以前年度都还没有可行的方案。"
 	}
 	return nil, Missing("collection", detail+"现有："+strings.Join(ids, "、")+"。 No such collection now.")
 }
@@ -335,32 +345,32 @@ func (c *Collection) Repin(ctx context.Context, q Querier, pin string) (bool, er
 	return true, nil
 }
 
-// layersOf are the kinds of layers in a rulebook. A version of a rulebook never
-// changes.
-func (s *Registry) layersOf(ctx context.Context, q Querier, version string) (map[string]rulebook.Layer, error) {
+// bookOf is the vocabulary of a rulebook. A version of a rulebook never changes.
+func (s *Registry) bookOf(ctx context.Context, q Querier, version string) (*vocabulary, error) {
 	s.mu.Lock()
-	layers, ok := s.layers[version]
+	known, ok := s.books[version]
 	s.mu.Unlock()
 	if ok {
-		return layers, nil
+		return known, nil
 	}
 	var document string
 	if err := q.QueryRow(ctx, `SELECT document FROM rulebook WHERE version = $1`, version).Scan(&document); err != nil {
 		return nil, fmt.Errorf("rulebook %s: %w", version, err)
 	}
-	layers = map[string]rulebook.Layer{}
+	known = &vocabulary{layers: map[string]rulebook.Layer{}}
 	// a document that an older program took and this one does not leaves the
-	// layers with their codes for names
+	// layers with their codes for names, and any word to a declaration
 	if book, err := rulebook.Parse("rulebook", []byte(document)); err == nil {
 		for _, l := range book.Layers {
-			layers[l.Kind] = l
+			known.layers[l.Kind] = l
 		}
+		known.words = map[string][]string{fields.Declaration[fields.YT].Name: book.Purposes, fields.Declaration[fields.ZTLX].Name: book.Actors}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.layers) >= 256 {
-		clear(s.layers)
+	if len(s.books) >= 256 {
+		clear(s.books)
 	}
-	s.layers[version] = layers
-	return layers, nil
+	s.books[version] = known
+	return known, nil
 }

@@ -187,14 +187,17 @@ func wrongType(name, title, want string, v any) *Problem {
 	return Unprocessable("field-type", fmt.Sprintf("字段 %s（%s）的值 %s 应为%s。 The value is of the wrong type.", name, title, Excerpt(string(raw)), want))
 }
 
-// means refuses a text that stands for nothing: a code that the field's code table
-// lacks, a day that no calendar has. Names are taken for their codes, as in a file.
+// means refuses a text that stands for nothing: a word that the rulebook does not
+// know, a code that the field's code table lacks, a day that no calendar has. Names are taken for their codes, as in a file.
 func (f Field) means(text string) error {
 	if text == "" {
 		return nil
 	}
 	if fields.NoDate(f.Declared, text) {
 		return Unprocessable("date", fmt.Sprintf("字段 %s（%s）的值 %s 不是日期；应如 2026-03-15 或 2026年3月。 There is no such day.", f.Name, f.Title, Excerpt(text)))
+	}
+	if len(f.Words) > 0 && !slices.Contains(f.Words, text) {
+		return Unprocessable("word", fmt.Sprintf("字段 %s（%s）的值 %s 不在规则库中，以它为条件的条款无法判断；可用：%s。 The rulebook does not know the word; use one of these.", f.Name, f.Title, Excerpt(text), strings.Join(f.Words, "、")))
 	}
 	codes := land.CodesOf(f.Declared)
 	if codes == nil || slices.ContainsFunc(codes, func(c land.Code) bool { return strings.EqualFold(c.Code, text) || c.Name == text }) {

@@ -34,6 +34,8 @@ type Field struct {
 	Declared string
 	// Fixed: given when a feature is made, and never changed.
 	Fixed bool
+	// Words are those that the rulebook knows in the field; nil: any will do.
+	Words []string
 }
 
 const squareMetres = "m2"
@@ -79,22 +81,22 @@ func objectOf(year string) string {
 }
 
 // collectionsOf makes the collections that a source gives.
-func collectionsOf(v Source, layers map[string]rulebook.Layer) []*Collection {
+func collectionsOf(v Source, book *vocabulary) []*Collection {
 	switch v.Kind {
 	case kindSurvey:
 		return []*Collection{{ID: "parcels", Title: "地类图斑 DLTB", Text: fmt.Sprintf("%d 年国土变更调查地类图斑，版本 %s。 Parcels of the land survey.", v.Year, v.Version),
 			Pin: v.Version, From: "parcel t", Where: ownRows + "dataset_id = $2", Geom: "t.geom", Keys: []Key{{"t.fid", true}}, Object: "t.fid", Total: v.Features,
 			Fields: append(standard(fields.DLTB, strings.ToLower), area("area_m2", "椭球面积", "area_m2"))}}
 	case kindIn:
-		return []*Collection{candidates(v.Kind, "candidates_in", "转进申报地块", "in", "Declared parcels to become cultivated land, versions in force.")}
+		return []*Collection{candidates(book, v.Kind, "candidates_in", "转进申报地块", "in", "Declared parcels to become cultivated land, versions in force.")}
 	case kindOut:
-		return []*Collection{candidates(v.Kind, "candidates_out", "转出申报地块", "out", "Declared parcels to leave cultivated land, versions in force.")}
+		return []*Collection{candidates(book, v.Kind, "candidates_out", "转出申报地块", "out", "Declared parcels to leave cultivated land, versions in force.")}
 	case kindRun:
 		return ofRun(v)
 	case kindPlan:
 		return []*Collection{ofPlan(v)}
 	}
-	return []*Collection{layer(v, layers[v.Kind])}
+	return []*Collection{layer(v, book.layers[v.Kind])}
 }
 
 // findingRows are the findings as the caller may see them: the database withholds
@@ -109,14 +111,14 @@ func ofRun(v Source) []*Collection {
 	township := f("township_code", "乡镇代码", "township_code", Text)
 	where := ownRows + "run_id = $2"
 	return []*Collection{
-		{ID: "findings", Title: "筛查发现", Text: fmt.Sprintf("%d 年最近一次筛查的发现；没有图形的发现（缺图层、坡度等）几何为空。 Findings of the newest finished screening.", v.Year),
+		{ID: "findings", Title: fmt.Sprintf("筛查发现（%d 年度）", v.Year), Text: fmt.Sprintf("%d 年最近一次筛查的发现；没有图形的发现（缺图层、坡度等）几何为空。 Findings of the newest finished screening.", v.Year),
 			Pin: v.Version, From: findingRows, Where: where, Geom: "t.geom", Keys: []Key{{"t.seq", true}}, Object: "t.seq", Total: -1,
 			Fields: []Field{f("seq", "序号", "seq", Integer), direction, no, township, f("clause", "条款", "clause", Text),
 				f("check_no", "检查号", "check_no", Integer), f("severity", "程度", "severity", Text), f("outcome", "结果", "outcome", Text),
 				f("layer_kind", "图层代码", "layer_kind", Text), f("layer_version", "图层版本", "layer_version", Text),
 				area("overlap_m2", "重叠面积", "overlap_m2"), f("share", "占比", "share", Number),
 				f("message_zh", "说明", "message_zh", Text), f("message_en", "说明（英文）", "message_en", Text)}},
-		{ID: "remainders", Title: "可用部分", Text: fmt.Sprintf("%d 年最近一次筛查中申报地块扣除禁止部分后的范围。 What of each candidate remains usable.", v.Year),
+		{ID: "remainders", Title: fmt.Sprintf("可用部分（%d 年度）", v.Year), Text: fmt.Sprintf("%d 年最近一次筛查中申报地块扣除禁止部分后的范围。 What of each candidate remains usable.", v.Year),
 			Pin: v.Version, From: "verdict t", Where: where + " AND t.remainder IS NOT NULL", Geom: "t.remainder",
 			Keys: []Key{{"t.direction", false}, {"t.number", false}}, Object: objectOf("(SELECT year FROM screening_run r WHERE r.county_code = t.county_code AND r.run_id = t.run_id)"), Total: -1,
 			Fields: []Field{direction, no, township, f("verdict", "结论", "verdict", Text), area("area_m2", "申报面积（椭球）", "area_m2"),
@@ -137,7 +139,7 @@ const planRows = `(SELECT p.*, CASE WHEN held.key IS NOT NULL THEN 'locked-in' W
 		ON barred.county_code = p.county_code AND barred.plan_id = p.plan_id AND barred.key = p.direction || '/' || p.number) t`
 
 func ofPlan(v Source) *Collection {
-	return &Collection{ID: "plan_parcels", Title: "年度方案地块", Text: fmt.Sprintf("%d 年方案的地块：已批准的，否则报批中的，否则最近一个可行方案。 Parcels of the year's plan.", v.Year),
+	return &Collection{ID: "plan_parcels", Title: fmt.Sprintf("方案地块（%d 年度）", v.Year), Text: fmt.Sprintf("%d 年方案的地块：已批准的，否则报批中的，否则最近一个可行方案。 Parcels of the year's plan.", v.Year),
 		Pin: v.Version, From: planRows, Where: ownRows + "plan_id = $2", Geom: "t.geom",
 		Keys: []Key{{"t.direction", false}, {"t.number", false}}, Object: objectOf("(SELECT year FROM plan p WHERE p.county_code = t.county_code AND p.plan_id = t.plan_id)"), Total: -1,
 		Fields: []Field{f("direction", "方向（in 转进，out 转出）", "direction", Text), f("number", "申报编号", "number", Text),

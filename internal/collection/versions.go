@@ -21,7 +21,7 @@ func (s *Registry) CatalogueAt(ctx context.Context, q Querier, code string, at V
 	if err != nil {
 		return nil, err
 	}
-	layers, err := s.layersOf(ctx, q, cat.County.Rulebook)
+	book, err := s.bookOf(ctx, q, cat.County.Rulebook)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (s *Registry) CatalogueAt(ctx context.Context, q Querier, code string, at V
 			return nil, fmt.Errorf("%s %s: %w", one.kind, one.id, err)
 		}
 		cat.Collections = slices.DeleteFunc(cat.Collections, func(c *Collection) bool { return c.Kind == one.kind })
-		cat.add(v, layers)
+		cat.add(v, book)
 	}
 	slices.SortStableFunc(cat.Collections, func(a, b *Collection) int { return rank(a) - rank(b) })
 	return cat, nil

@@ -37,7 +37,8 @@ func slopes() [][2]string {
 }
 
 // domainOf is the domain of a field; nil if it has none.
-func domainOf(name string, kind collection.Kind) *domain {
+func domainOf(f collection.Field) *domain {
+	name, kind := f.Name, f.Kind
 	d := &domain{Type: "codedValue", Name: name, Merge: "esriMPTDefaultValue", Split: "esriSPTDuplicate"}
 	if kind == collection.Boolean {
 		d.Name, d.Values = "是否", []codedValue{{"是", 1}, {"否", 0}}
@@ -48,6 +49,9 @@ func domainOf(name string, kind collection.Kind) *domain {
 	}
 	for _, c := range land.CodesOf(name) {
 		d.Values = append(d.Values, codedValue{c.Code + " " + c.Name, c.Code})
+	}
+	for _, word := range f.Words {
+		d.Values = append(d.Values, codedValue{word, word})
 	}
 	if kind != collection.Text || d.Values == nil {
 		return nil

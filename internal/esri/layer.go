@@ -53,7 +53,7 @@ func fieldOf(f collection.Field, editor bool) map[string]any {
 	if v["type"] == "esriFieldTypeString" {
 		v["length"] = longText
 	}
-	if d := domainOf(f.Name, f.Kind); d != nil {
+	if d := domainOf(f); d != nil {
 		v["domain"] = d
 	}
 	return v

@@ -129,7 +129,7 @@ func TestItems_Select(t *testing.T) {
 		{"parcels", url.Values{"filter": {`BSM IN ('000000000000000001','000000000000000002')`}}, 2},
 		{"parcels", url.Values{"filter": {`BZ IS NULL`}, "DLBM": {"0305"}}, 250},
 		{"parcels", url.Values{"filter": {fmt.Sprintf("S_INTERSECTS(geom,POINT(%f %f))", c[0]+1e-4, c[1]+1e-4)}}, 1},
-		{"parcels", url.Values{"filter": {fmt.Sprintf("S_INTERSECTS(geom,POINT(%f %f))", c[1]+1e-4, c[0]+1e-4)}, "filter-crs": {epsg + "4490"}, "filter-lang": {"cql2-text"}}, 1},
+		{"parcels", url.Values{"filter": {fmt.Sprintf("S_INTERSECTS(geometry,POINT(%f %f))", c[1]+1e-4, c[0]+1e-4)}, "filter-crs": {epsg + "4490"}, "filter-lang": {"cql2-text"}}, 1},
 		{"parcels", url.Values{"filter": {"S_INTERSECTS(geom,BBOX(4000010,510010,4000090,510190))"}, "filter-crs": {epsg + "4546"}}, 2},
 		{"parcels", url.Values{"filter": {"S_INTERSECTS(geom,BBOX(4000010,37510010,4000090,37510190))"}, "filter-crs": {epsg + "4525"}}, 2},
 		{"findings", url.Values{"filter": {"clause = 'IN-01' AND direction = 'in'"}}, 2},

@@ -77,6 +77,8 @@ func TestEdit_BadInput(t *testing.T) {
 		"in another county":         {"POST", in, geo, feature(`{"type":"Polygon","coordinates":[[[110.5,30.1],[110.51,30.1],[110.51,30.11],[110.5,30.1]]]}`, named), 422, "不在本县附近", nil},
 		"a class that is not":       {"POST", in, geo, feature(plot(10, 10, 5), named+`,"DLBM":"9999"`), 422, "DLBM（", zone},
 		"a target that is not":      {"PATCH", own, patch, `{"properties":{"NZDL":"0199"}}`, 422, "代码表", nil},
+		"an actor of another book":  {"PATCH", own, patch, `{"properties":{"ZTLX":"企业"}}`, 422, "农户、村集体、工商企业", nil},
+		"a purpose of another book": {"POST", strings.Replace(in, "candidates_in", "candidates_out", 1), geo, feature(plot(10, 10, 5), named+`,"YT":"种粮"`), 422, "规则库", zone},
 		"a recovery that is not":    {"PATCH", own, patch, `{"properties":{"HFFS":"XXXX"}}`, 422, "JKHF 即可恢复", nil},
 		"a terrace that is not":     {"PATCH", own, patch, `{"properties":{"GDLX":"ZZ"}}`, 422, "TT ", nil},
 		"a day that is not":         {"PATCH", own, patch, `{"properties":{"KSSJ":"2026-13-45"}}`, 422, "不是日期", nil},

@@ -40,7 +40,8 @@ func filter() class {
 var cqlKinds = map[collection.Kind]cql.Kind{collection.Text: cql.Text, collection.Integer: cql.Integer, collection.Number: cql.Number, collection.Boolean: cql.Boolean}
 
 func setFilter(q *query, value string) error {
-	list := []cql.Queryable{{Name: geometryName, Kind: cql.Geometry, Column: q.col.Geom}}
+	// geometry is what a feature and its schema call it
+	list := []cql.Queryable{{Name: geometryName, Kind: cql.Geometry, Column: q.col.Geom}, {Name: "geometry", Kind: cql.Geometry, Column: q.col.Geom}}
 	for _, f := range q.col.Fields {
 		if k, ok := cqlKinds[f.Kind]; ok {
 			list = append(list, cql.Queryable{Name: f.Name, Kind: k, Column: f.SQL})

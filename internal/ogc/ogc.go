@@ -62,6 +62,9 @@ type Call struct {
 	// Read runs fn in a transaction that sees one state of the data, and of it what
 	// the caller may see.
 	Read func(ctx context.Context, fn func(q Querier) error) error
+	// Moment names the state of the data: where it is the same, so is all that a Read
+	// sees. "" is no state in particular.
+	Moment func(ctx context.Context) (string, error)
 }
 
 // Route is one address: Path is below the landing page, with {collection} and
@@ -75,6 +78,7 @@ type Route struct {
 	items   bool // takes the parameters of a collection's items
 	feature bool // takes those of one feature
 	file    bool // takes those of a download
+	results bool // answers with what a job made, which may be a file
 	media   string
 	takes   string   // the type of the body
 	query   []param  // parameters of this address alone

@@ -124,6 +124,14 @@ func (s *Service) references(r Route, col *collection.Collection, components tre
 	return list
 }
 
+// files adds every type that a download can have to the content of an answer.
+func files(content tree) tree {
+	for _, f := range download.Formats() {
+		content[f.Media] = tree{"schema": tree{"type": "string", "format": "binary"}}
+	}
+	return content
+}
+
 func operation(r Route, id, summary string, parameters []any) tree {
 	content := func(media string) tree { return tree{media: tree{"schema": tree{"type": "object"}}} }
 	answers := tree{}
@@ -131,12 +139,13 @@ func operation(r Route, id, summary string, parameters []any) tree {
 	switch r.Method {
 	case "":
 		answers["200"] = tree{"description": "成功 · the answer", "content": content(r.media)}
+		if r.results {
+			answers["200"] = tree{"description": "结果，或下载任务的文件 · the results, or a download's file", "content": files(content(r.media))}
+			refusals["410"], refusals["422"] = "文件已过期 · the file has expired", "任务没有做成 · the job failed"
+			break
+		}
 		if r.file {
-			files := tree{}
-			for _, f := range download.Formats() {
-				files[f.Media] = tree{"schema": tree{"type": "string", "format": "binary"}}
-			}
-			answers["200"] = tree{"description": "文件 · the file", "content": files}
+			answers["200"] = tree{"description": "文件 · the file", "content": files(tree{})}
 			answers["202"] = tree{"description": "已排成任务，地址在 Location；结果是文件 · begun as a job, whose result is the file", "content": content(mediaJSON)}
 			refusals["422"] = "写不成这种文件 · cannot be written so"
 			break

@@ -109,7 +109,8 @@ func (s *Service) processes() class {
 			{ID: "ogcExecute", Method: http.MethodPost, Path: "/processes/{process}/execution", Handle: s.execute, summary: "执行 · execute", media: mediaJSON, takes: mediaJSON,
 				statuses: map[string]string{"200": "结果 · the result", "201": "已开始，任务地址在 Location · begun as a job"}},
 			{ID: "ogcJob", Path: "/jobs/{job}", Handle: s.showJob, summary: "任务状态 · status of a job", media: mediaJSON},
-			{ID: "ogcResults", Path: "/jobs/{job}/results", Handle: s.showResults, summary: "任务结果 · results of a job", media: mediaJSON},
+			{ID: "ogcResults", Path: "/jobs/{job}/results", Handle: s.showResults, results: true,
+				summary: "任务结果；下载任务的是文件 · results of a job; of a download, the file", media: mediaJSON},
 		},
 		landing: func(root string) []link {
 			return []link{{root + "/processes", processesRel + "processes", mediaJSON, "过程清单 · processes"}}

@@ -60,6 +60,9 @@ func TestProcesses_AreDescribed(t *testing.T) {
 			t.Errorf("%s is not described", path)
 		}
 	}
+	if r := spec.Paths.Value("/jobs/{job}/results").Get.Responses; r.Value("410") == nil || r.Value("200").Value.Content["application/geopackage+sqlite3"] == nil || r.Value("200").Value.Content["application/json"] == nil {
+		t.Error("the results of a download are not described")
+	}
 	if p := spec.Paths.Value("/processes/{process}/execution"); p == nil || p.Post == nil || p.Post.Responses.Value("201") == nil {
 		t.Error("execution is not described")
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,6 +41,8 @@ func opensWithQGIS(t *testing.T, q desktoptest.QGIS) {
 			Valid                         bool
 			Read, Values, Classes         int
 			Place                         [2]float64
+			Fixed                         []string
+			Words                         []string
 		}
 	}
 	if err := json.Unmarshal(out[bytes.LastIndexByte(bytes.TrimSpace(out), '\n')+1:], &v); err != nil {
@@ -59,6 +62,22 @@ func opensWithQGIS(t *testing.T, q desktoptest.QGIS) {
 		if l.Place[0] < x0-10000 || l.Place[0] > x0+20000 || l.Place[1] < y0-10000 || l.Place[1] > y0+20000 {
 			t.Errorf("%s is drawn at %v, not in the county", id, l.Place)
 		}
+	}
+	// what the program writes cannot be written in a form, what people declare can, the
+	// purpose and the actor in the rulebook's words
+	l := v.Layers["gengheng_candidates_out"]
+	for _, name := range []string{"id", "verdict", "reasons", "usable_m2", "net_m2", "state", "area_m2"} {
+		if !slices.Contains(l.Fixed, name) {
+			t.Errorf("%s can be written: only %v cannot", name, l.Fixed)
+		}
+	}
+	for _, name := range []string{"SBBH", "NZDL", "YT", "ZTLX", "CUN", "year"} {
+		if slices.Contains(l.Fixed, name) {
+			t.Errorf("%s cannot be written", name)
+		}
+	}
+	if !slices.Contains(l.Words, "园地") || !slices.Contains(l.Words, "村集体") {
+		t.Errorf("there is no choice of words: %v", l.Words)
 	}
 	if l := v.Layers["gengheng_parcels"]; l.Alias != "地类编码" || l.Widget != "ValueMap" || l.Values != len(land.Classes()) || l.Renderer != "categorizedSymbol" || l.Classes < 50 {
 		t.Errorf("parcels: %+v", l)

@@ -2,6 +2,7 @@ package ogc_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -47,5 +48,12 @@ func TestWorkingYear_IsNotMovedByOneTownship(t *testing.T) {
 	made := s.post("balancing", `{"inputs":{}}`) // the queue does no jobs
 	if got := s.text(`SELECT run_id::text FROM plan WHERE status = 'queued'`); got != s.Run.String() {
 		t.Errorf("balanced from the screening %s, not %s: %s", got, s.Run, made.text)
+	}
+	// a year that has begun, and has nothing of its own yet, leaves what is carried out
+	s.Exec(`INSERT INTO county_year (county_code, year, declare_by, plan_by, survey_date, reviewers, acceptors, approval_purposes, contract_actors) VALUES ($1, 2027, '2027-06-15', '2027-07-15', '2027-12-31', '{}', '{}', '{}', '{}')`, county)
+	for _, id := range []string{"findings", "remainders", "plan_parcels"} {
+		if title := s.must("/collections/" + id).text; !strings.Contains(title, "（2026 年度）") {
+			t.Errorf("%s of a new year: %.200s", id, title)
+		}
 	}
 }

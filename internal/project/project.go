@@ -102,6 +102,10 @@ type (
 		Field string `xml:"field,attr"`
 		Name  string `xml:"name,attr"`
 	}
+	writing struct {
+		Name     string `xml:"name,attr"`
+		Editable int    `xml:"editable,attr"`
+	}
 	system struct {
 		// ID is any of QGIS's own, for without one it does not look at the code
 		ID     int    `xml:"spatialrefsys>srsid"`
@@ -123,6 +127,8 @@ type (
 		Style   string  `xml:",innerxml"`
 		Fields  []field `xml:"fieldConfiguration>field"`
 		Aliases []alias `xml:"aliases>alias"`
+		// Editable are the fields that a form does not let people write
+		Editable []writing `xml:"editable>field"`
 	}
 	treeLayer struct {
 		ID       string `xml:"id,attr"`
@@ -195,13 +201,32 @@ func layerOf(root string, col *collection.Collection, year int) mapLayer {
 	}
 	l := mapLayer{Type: "vector", Geometry: "Polygon", ID: "gengheng_" + col.ID, Source: source, Name: col.Title, Provider: provider{"UTF-8", "OAPIF"}}
 	l.SRS = system{1, "OGC:CRS84"}
+	if col.Editable() {
+		l.Editable = append(l.Editable, writing{Name: "id"})
+	}
 	for i, f := range col.Fields {
+		if col.Editable() && !f.Writable() {
+			l.Editable = append(l.Editable, writing{Name: f.Name})
+		}
 		l.Aliases = append(l.Aliases, alias{i, f.Name, f.Title})
 		if codes := land.CodesOf(f.Name); codes != nil && f.Kind == collection.Text {
 			l.Fields = append(l.Fields, choice(f.Name, codes))
 		}
+		if f.Words != nil {
+			l.Fields = append(l.Fields, choice(f.Name, wordsOf(f)))
+		}
 	}
 	return l
+}
+
+// wordsOf are the rulebook's words of a field as codes of their own, and none: what
+// is not said yet must be shown as such.
+func wordsOf(f collection.Field) []land.Code {
+	list := []land.Code{{}}
+	for _, word := range f.Words {
+		list = append(list, land.Code{Name: word, Code: word})
+	}
+	return list
 }
 
 // choice lets people choose a field's value by its name.
@@ -210,7 +235,11 @@ func choice(name string, codes []land.Code) field {
 	f.Widget.Type = "ValueMap"
 	list := option{Type: "List", Name: "map"}
 	for _, c := range codes {
-		list.Options = append(list.Options, option{Type: "Map", Options: []option{{Type: "QString", Name: c.Code + " " + c.Name, Value: c.Code}}})
+		name := c.Code + " " + c.Name
+		if c.Code == c.Name {
+			name = c.Name
+		}
+		list.Options = append(list.Options, option{Type: "Map", Options: []option{{Type: "QString", Name: name, Value: c.Code}}})
 	}
 	f.Widget.Options = option{Type: "Map", Options: []option{list}}
 	return f

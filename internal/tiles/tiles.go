@@ -57,6 +57,7 @@ type Service struct {
 	flight    singleflight.Group // of tiles
 	reading   singleflight.Group // of overviews
 	catalogue *joined[*view]
+	seen      *seen
 }
 
 // New makes a service that keeps nothing yet.
@@ -73,7 +74,7 @@ func New(cfg Config) *Service {
 	if cfg.Wait == 0 {
 		cfg.Wait = 5 * time.Second
 	}
-	return &Service{registry: collection.NewRegistry(), cache: newCache(cfg.CacheBytes), gate: newGate(cfg.Slots, cfg.Queue, cfg.Wait), catalogue: newJoined[*view]()}
+	return &Service{registry: collection.NewRegistry(), cache: newCache(cfg.CacheBytes), gate: newGate(cfg.Slots, cfg.Queue, cfg.Wait), catalogue: newJoined[*view](), seen: newSeen()}
 }
 
 // view is what a caller sees of a county at a moment.
@@ -88,10 +89,22 @@ func (s *Service) look(c *ogc.Call) (*view, error) {
 	at := versions(c)
 	key := strings.Join([]string{c.County, c.Scope, at.Run, at.Plan}, "/")
 	return s.catalogue.get(c.R.Context(), key, func(ctx context.Context) (v *view, err error) {
+		moment := ""
+		if c.Moment != nil {
+			if moment, err = c.Moment(ctx); err != nil {
+				return nil, err
+			}
+		}
+		if v := s.seen.get(key, moment); v != nil {
+			return v, nil
+		}
 		err = c.Read(ctx, func(q collection.Querier) error {
 			v, err = s.see(ctx, q, c.County, at)
 			return err
 		})
+		if err == nil {
+			s.seen.put(key, moment, v)
+		}
 		return v, err
 	})
 }

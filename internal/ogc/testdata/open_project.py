@@ -32,6 +32,9 @@ for layer in project.mapLayers().values():
         "alias": fields[at].alias() if at >= 0 else "",
         "widget": layer.editorWidgetSetup(at).type() if at >= 0 else "",
         "values": len(layer.editorWidgetSetup(at).config().get("map", [])) if at >= 0 else 0,
+        "words": [v for name in ("YT", "ZTLX") if fields.indexOf(name) >= 0
+                  for one in layer.editorWidgetSetup(fields.indexOf(name)).config().get("map", []) for v in one.values() if isinstance(v, str)],
+        "fixed": [f.name() for i, f in enumerate(fields) if layer.editFormConfig().readOnly(i)],
         "renderer": layer.renderer().type() if layer.renderer() else "",
         "classes": len(layer.renderer().categories()) if layer.renderer() and layer.renderer().type() == "categorizedSymbol" else 0,
     }
