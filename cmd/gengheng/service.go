@@ -17,6 +17,7 @@ import (
 	"gengheng/internal/api"
 	"gengheng/internal/jobs"
 	"gengheng/internal/metrics"
+	"gengheng/internal/planning"
 	"gengheng/internal/screening"
 	"gengheng/internal/store"
 )
@@ -93,7 +94,8 @@ func openService(ctx context.Context, f serviceFlags, log *slog.Logger) (_ *serv
 	if err != nil {
 		return nil, err
 	}
-	handlers := jobs.Rooms(db, screener, files.Path, f.GDALChild)
+	drafts := planning.NewSessions(db, planning.Limits{})
+	handlers := jobs.Rooms(db, screener, drafts, files.Path, f.GDALChild)
 	handlers[jobs.Download] = downloads.Work
 	s.queue, err = jobs.New(jobs.Config{DB: db, Workers: f.Workers, Log: log, Handlers: handlers, Tidy: downloads.Sweep})
 	if err != nil {
@@ -104,7 +106,7 @@ func openService(ctx context.Context, f serviceFlags, log *slog.Logger) (_ *serv
 	if err := metrics.Register(registry, screener, db, log); err != nil {
 		return nil, err
 	}
-	s.handler, err = api.New(api.Config{DB: db, Queue: s.queue, Files: files, Downloads: downloads, Screener: screener, GDALChild: f.GDALChild, Log: log, Metrics: registry,
+	s.handler, err = api.New(api.Config{DB: db, Queue: s.queue, Files: files, Downloads: downloads, Screener: screener, Drafts: drafts, GDALChild: f.GDALChild, Log: log, Metrics: registry,
 		Open: f.door.open, OIDC: f.door.oidc, PublicURL: f.door.publicURL})
 	if err != nil {
 		return nil, err

@@ -21,6 +21,7 @@ import (
 	"gengheng/internal/api"
 	"gengheng/internal/jobs"
 	"gengheng/internal/metrics"
+	"gengheng/internal/planning"
 	"gengheng/internal/rulebook"
 	"gengheng/internal/screening"
 	"gengheng/internal/store"
@@ -48,7 +49,8 @@ func newService(t *testing.T, workers int, child string) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q, err := jobs.New(jobs.Config{DB: db, Workers: workers, Handlers: jobs.Rooms(db, screener, files.Path, child), Log: log})
+	drafts := planning.NewSessions(db, planning.Limits{})
+	q, err := jobs.New(jobs.Config{DB: db, Workers: workers, Handlers: jobs.Rooms(db, screener, drafts, files.Path, child), Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +61,7 @@ func newService(t *testing.T, workers int, child string) *service {
 	if err := metrics.Register(registry, screener, db, log); err != nil {
 		t.Fatal(err)
 	}
-	h, err := api.New(api.Config{DB: db, Queue: q, Files: files, Screener: screener, GDALChild: child, Log: log, Open: true, Metrics: registry})
+	h, err := api.New(api.Config{DB: db, Queue: q, Files: files, Screener: screener, Drafts: drafts, GDALChild: child, Log: log, Open: true, Metrics: registry})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,8 +52,9 @@ type Config struct {
 	JudgeWithin time.Duration
 	// Screener judges what-ifs; nil makes one of its own.
 	Screener *screening.Screener
-	// Drafts bounds the interactive planning sessions; the zero value will do.
-	Drafts planning.Limits
+	// Drafts are the interactive planning sessions; nil makes a place of its own for
+	// them.
+	Drafts *planning.Sessions
 	// GDALChild is the path of gengheng-gdal, for downloads; empty finds it.
 	GDALChild string
 	Log       *slog.Logger
@@ -113,7 +114,9 @@ func New(cfg Config) (http.Handler, error) {
 	}
 	log = slog.New(access.Scrub(log.Handler()))
 	s := &server{gis: gis, features: features, extents: collection.NewRegistry(), publicURL: cfg.PublicURL, door: newDoorkeeper(cfg.Open, cfg.OIDC), db: cfg.DB, queue: cfg.Queue, files: cfg.Files, downloads: cfg.Downloads, child: cfg.GDALChild, log: log, doc: doc}
-	s.drafts = planning.NewSessions(cfg.DB, cfg.Drafts)
+	if s.drafts = cfg.Drafts; s.drafts == nil {
+		s.drafts = planning.NewSessions(cfg.DB, planning.Limits{})
+	}
 	s.patience = cmp.Or(cfg.JudgeWithin, judgeWithin)
 	if s.screener = cfg.Screener; s.screener == nil {
 		if s.screener, err = screening.New(cfg.DB, screening.Config{Log: log}); err != nil {

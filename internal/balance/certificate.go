@@ -47,7 +47,11 @@ type Solution struct {
 	Multipliers   []float64
 	EdgeFlows     []float64
 	Infeasibility *Infeasibility
-	root          *rootFixing
+	// OutOfTime says that some part of the search was ended by the time limit, or
+	// by its context: with more time there may be more to find. Otherwise the
+	// search had come to its end.
+	OutOfTime bool
+	root      *rootFixing
 }
 
 // Infeasibility is infeasibility.json: the plan of least total shortfall, what it

@@ -24,6 +24,7 @@ func (e *engine) infeasible() *Solution {
 	inner := newEngine(ctx, elastic, opt, started)
 	inner.run()
 	least := inner.solution()
+	e.cut = e.cut || least.OutOfTime
 	if least.Selected == nil {
 		return e.byConflict(sides)
 	}
@@ -168,7 +169,7 @@ func (e *engine) contradiction(least *Solution, sides []side, proof string) *Sol
 		inf.Flows = append(inf.Flows, FlowAmount{e.p.Flows[z].ID, flows[z]})
 	}
 	s := &Solution{Infeasibility: inf}
-	s.Status, s.Version, s.Seed = Infeasible, Version, e.opt.Seed
+	s.Status, s.Version, s.Seed, s.OutOfTime = Infeasible, Version, e.opt.Seed, e.cut || e.stop()
 	s.Iterations = e.dual.flowRuns + e.nodes + least.Iterations
 	s.Seconds = time.Since(e.started).Seconds()
 	return s

@@ -79,6 +79,7 @@ func SolvePatches(ctx context.Context, p *Problem, rule PatchRule, opt Options) 
 	ps.tighten(ctx, opt, without, part)
 	ps.repair(ctx, opt, part)
 	report.Inequalities, report.NoPlanObeys = ps.added, ps.impossible
+	ps.cut = ps.cut || ctx.Err() != nil
 	s := ps.solution(without, report)
 	s.Seconds = time.Since(started).Seconds()
 	return s, report, nil
@@ -118,6 +119,7 @@ type patchSearch struct {
 	objective  float64
 	bound      float64 // with the rule
 	impossible bool
+	cut        bool // time ended one of its searches
 }
 
 func newPatchSearch(p *Problem, rule PatchRule) *patchSearch {
@@ -255,6 +257,7 @@ func (ps *patchSearch) tighten(ctx context.Context, opt Options, without *Soluti
 			ps.impossible = true
 			return
 		}
+		ps.cut = ps.cut || s.OutOfTime
 		if s.Selected == nil {
 			return
 		}
@@ -364,6 +367,7 @@ func (ps *patchSearch) solution(without *Solution, report *PatchReport) *Solutio
 	}
 	s.Selected, s.FlowValues, s.Objective, s.Gap, s.GapNet, s.BoundStronger = nil, nil, nil, nil, nil, nil
 	s.Status, report.Status = Unknown, Unknown
+	s.OutOfTime = s.OutOfTime || ps.cut
 	if ps.best == nil {
 		return &s
 	}

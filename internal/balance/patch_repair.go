@@ -36,6 +36,7 @@ func (ps *patchSearch) repair(ctx context.Context, opt Options, part func(float6
 		limit := opt
 		limit.Progress, limit.TimeLimit = nil, max(part(1)/3, time.Millisecond)
 		s := solveWarm(ctx, &h, limit, prices, plan)
+		ps.cut = ps.cut || s.OutOfTime
 		if s.Selected == nil {
 			return
 		}

@@ -24,6 +24,8 @@ type Replacement struct {
 	AtMost     *float64 `json:"at_most"`   // Objective − objective at hand
 	// Changes are the units that plan B decides otherwise, the unit itself first.
 	Changes []string `json:"changes"`
+	// OutOfTime: with more time there may be a plan B, or a better one.
+	OutOfTime bool `json:"out_of_time,omitempty"`
 }
 
 func (x *Replacement) compare(objective float64) {
@@ -60,7 +62,7 @@ func (s *Session) Replacement(ctx context.Context, id string, limit time.Duratio
 		opt.TimeLimit = limit
 	}
 	solved := solveWarm(ctx, &forced, opt, s.prices, s.last.Selected)
-	x := &Replacement{Unit: id, Selected: now, Bound: solved.Bound, Objective: solved.Objective, Impossible: solved.Status == Infeasible}
+	x := &Replacement{Unit: id, Selected: now, Bound: solved.Bound, Objective: solved.Objective, Impossible: solved.Status == Infeasible, OutOfTime: solved.OutOfTime}
 	if strong := solved.BoundStronger; strong != nil && (x.Bound == nil || strong.Value > *x.Bound) {
 		x.Bound = &strong.Value
 	}

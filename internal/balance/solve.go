@@ -73,6 +73,7 @@ type engine struct {
 	flips       []flip         // of the free units; nil where there are no blocks
 	root        *rootFixing
 	nodes       int64
+	cut         bool // time ended one of the stages
 	lastReport  time.Time
 }
 
@@ -247,6 +248,7 @@ func (e *engine) run() {
 		start = e.dual.bestAt
 	}
 	e.dual.maximise(start, 1e-8, maxDualSteps, hurry, func() { e.report("bound") })
+	e.cut = e.cut || hurry()
 	e.certify(e.dual.bestAt)
 	e.report("bound")
 	if e.finished() {
@@ -372,6 +374,7 @@ func (e *engine) solution() *Solution {
 	if e.pl.best != nil {
 		e.fillPlan(s)
 	}
+	s.OutOfTime = e.cut || e.stop()
 	s.Seconds = time.Since(e.started).Seconds()
 	return s
 }

@@ -2499,7 +2499,10 @@ type PlanSession struct {
 		Township *string `json:"township,omitempty"`
 	} `json:"shortfalls"`
 
-	// Status infeasible 时所示为缺口最小的安排；unknown 为限时内没有找到 · unknown: nothing was found in time
+	// SmallPatches 会话不守连片规则；此为所在片块小于 min_patch_m2 的选入地块 · A session does not keep the patch rule; these parcels that come in lie in patches below min_patch_m2
+	SmallPatches []ParcelKey `json:"small_patches"`
+
+	// Status infeasible 时所示为缺口最小的安排；unknown 为没有找到方案，原因见 message_zh · unknown: no plan was found, message_zh says why
 	Status    Provenness `json:"status"`
 	Synthetic bool       `json:"synthetic"`
 	Timing    struct {

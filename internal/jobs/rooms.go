@@ -21,8 +21,8 @@ import (
 // Rooms are the handlers of the program: each calls the room that does the
 // work. file gives the path of an upload by its SHA-256; child is the path of
 // gengheng-gdal, empty to find it. The screener keeps layers in memory between
-// jobs.
-func Rooms(db *store.DB, screener *screening.Screener, file func(sha256 string) string, child string) map[Kind]Handler {
+// jobs, the drafts what plans are laid on.
+func Rooms(db *store.DB, screener *screening.Screener, drafts *planning.Sessions, file func(sha256 string) string, child string) map[Kind]Handler {
 	return map[Kind]Handler{
 		Load: func(ctx context.Context, county string, id uuid.UUID, progress func(string, int64, int64)) error {
 			req, err := loadRequest(ctx, db, county, id, file, child)
@@ -42,7 +42,7 @@ func Rooms(db *store.DB, screener *screening.Screener, file func(sha256 string) 
 			if err := begin(ctx, db, Plan, county, id); err != nil {
 				return err
 			}
-			return final(planning.Run(ctx, db, county, id, progress))
+			return final(drafts.Run(ctx, county, id, progress))
 		},
 	}
 }

@@ -9,7 +9,8 @@ import (
 )
 
 // conclude turns the engine's answer into what will be stored.
-func conclude(s *survey, f *fields, m *model, o Options, solution *balance.Solution) (*outcome, error) {
+// patches is what the patch rule costs; nil where it is not asked for.
+func conclude(s *survey, f *fields, m *model, o Options, solution *balance.Solution, patches *balance.PatchReport) (*outcome, error) {
 	var out *outcome
 	switch solution.Status {
 	case balance.Optimal, balance.Feasible:
@@ -25,9 +26,10 @@ func conclude(s *survey, f *fields, m *model, o Options, solution *balance.Solut
 		out = unbalanced(s, f, m, o, solution.Infeasibility)
 		out.summary.Status = string(solution.Status)
 	default:
-		return nil, refuse("plan-not-found", "限时内没有找到方案 · No plan was found in time",
-			"%g 秒内没有找到满足全部平衡要求的方案；请加大 time_limit_s 后重新编制。 No plan that keeps all balances was found in %g s; raise time_limit_s and plan again.",
-			o.TimeLimit, o.TimeLimit)
+		zh, en := unfound(solution, patches, m.sayConflicts(s, balance.CheckLocks(m.problem), o.locks()))
+		return nil, refuse("plan-not-found", "没有找到方案 · No plan was found",
+			"%s（限时 time_limit_s = %g 秒，用时 %.1f 秒。） %s (The limit time_limit_s was %g s, the search took %.1f s.)",
+			zh, o.TimeLimit, solution.Seconds, en, o.TimeLimit, solution.Seconds)
 	}
 	return out, nil
 }
@@ -72,18 +74,28 @@ func unbalanced(s *survey, f *fields, m *model, o Options, why *balance.Infeasib
 	}
 	out.summarise(s, f, o, f.before())
 	out.summary.Shortfalls = m.shortfalls(s, why)
-	out.summary.Message = infeasibleZH(out.summary.Shortfalls)
+	out.summary.Message = infeasibleZH(out.summary.Shortfalls, why)
 	return out
 }
 
-func infeasibleZH(shortfalls []Shortfall) string {
+// missesLeast says whether it is proved that no plan misses less than the one that
+// was found. Both are sums over rows, in the rows' own units.
+func missesLeast(why *balance.Infeasibility) bool {
+	return why != nil && why.Shortfall <= why.ShortfallBound*(1+1e-6)+1e-6
+}
+
+func infeasibleZH(shortfalls []Shortfall, why *balance.Infeasibility) string {
 	texts := make([]string, 0, len(shortfalls))
 	for _, sf := range shortfalls {
 		texts = append(texts, sf.Message)
 	}
 	message := "在所列规则和已指定的地块下没有可行方案。"
 	if len(texts) > 0 {
-		message += "缺口最小的安排仍有：" + strings.Join(texts, "；") + "。"
+		plan := "缺口最小的安排仍有："
+		if !missesLeast(why) {
+			plan = "目前找到的安排（未证明缺口最小）仍有："
+		}
+		message += plan + strings.Join(texts, "；") + "。"
 	}
 	return message
 }

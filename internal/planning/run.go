@@ -26,7 +26,19 @@ import (
 // of what was given, Run says so on the row (status failed) and returns a
 // *Refusal; any other error leaves the row for another attempt.
 func Run(ctx context.Context, db *store.DB, county string, planID uuid.UUID, progress Progress) error {
-	err := run(ctx, db, county, planID, progress)
+	return finish(ctx, db, county, planID, run(ctx, db, nil, county, planID, progress))
+}
+
+// Run makes the plan of a plan row as the package's Run does, with what sessions
+// on its screening run are laid on; where there is none it is kept for them.
+func (l *Sessions) Run(ctx context.Context, county string, planID uuid.UUID, progress Progress) error {
+	err := run(ctx, l.db, l.desk.bases, county, planID, progress)
+	l.keepWithin()
+	return finish(ctx, l.db, county, planID, err)
+}
+
+// finish says a refusal on the plan's row.
+func finish(ctx context.Context, db *store.DB, county string, planID uuid.UUID, err error) error {
 	var refusal *Refusal
 	if errors.As(err, &refusal) {
 		return errors.Join(err, fail(ctx, db, county, planID, refusal))
@@ -34,7 +46,7 @@ func Run(ctx context.Context, db *store.DB, county string, planID uuid.UUID, pro
 	return err
 }
 
-func run(ctx context.Context, db *store.DB, county string, planID uuid.UUID, progress Progress) error {
+func run(ctx context.Context, db *store.DB, kept *bases, county string, planID uuid.UUID, progress Progress) error {
 	progress.report("读取筛查结果 · read the screening", 0, 4)
 	s, err := loadPlan(ctx, db, county, planID)
 	if errors.Is(err, errPlanDone) {
@@ -43,18 +55,15 @@ func run(ctx context.Context, db *store.DB, county string, planID uuid.UUID, pro
 	if err != nil {
 		return err
 	}
-	_, o, err := s.takeOptions(ctx, db)
+	standard, o, err := s.takeOptions(ctx, db)
 	if err != nil {
 		return err
 	}
-	if err := s.load(ctx, db, o.takesPart, minOverlap); err != nil {
-		return err
-	}
-	progress.report("计算地块相邻关系 · adjacency", 1, 4)
-	f, err := lay(ctx, s, o)
+	b, err := kept.of(ctx, db, s, standard, o, func() { progress.report("计算地块相邻关系 · adjacency", 1, 4) })
 	if err != nil {
 		return err
 	}
+	s, f := b.s, b.f
 	m, err := write(s.problemName(), f, s, o)
 	if err != nil {
 		return err
@@ -74,7 +83,7 @@ func run(ctx context.Context, db *store.DB, county string, planID uuid.UUID, pro
 			"已证明：没有方案既满足全部平衡要求，又使每个转进地块所在耕地片块不小于 %.2f m²。请放宽 min_patch_m2，或取消已指定的地块。 Proved: no plan keeps all balances with every incoming parcel in a patch of at least %.2f m²; lower min_patch_m2 or release decisions.",
 			o.MinPatch, o.MinPatch)
 	}
-	out, err := conclude(s, f, m, o, solution)
+	out, err := conclude(s, f, m, o, solution, patches)
 	if err != nil {
 		return err
 	}

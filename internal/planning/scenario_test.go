@@ -3,6 +3,7 @@ package planning_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -131,6 +132,19 @@ func TestPatchRuleKeepsSmallPatchesOut(t *testing.T) {
 	}
 	if s.Patches == nil || s.Patches.Loss == nil || *s.Patches.Loss <= 0 {
 		t.Errorf("the rule's loss is not reported: %+v", s.Patches)
+	}
+	// A session begins with that plan, but neither keeps the rule nor claims the
+	// bound that holds with it, and names what the rule would not let in.
+	session := f.open(planning.NewSessions(f.db, planning.Limits{}), owner, planning.Opening{PlanID: &id, Options: raw(t, map[string]any{"patch_rule": false})})
+	d := session.Draft()
+	if !d.Timing.Resumed || len(d.SmallPatches) > 0 || d.Certificate.BoundStronger != nil || *d.Certificate.Objective != *s.Objective {
+		t.Errorf("resumed %v with %v in small patches and the certificate %+v", d.Timing.Resumed, d.SmallPatches, d.Certificate)
+	}
+	if d = f.change(session, planning.Adjustment{}); *d.Certificate.Objective >= *s.Objective || !slices.Equal(d.SmallPatches, []string{"in/alone"}) {
+		t.Errorf("without the rule it costs %v, and %v are in small patches", *d.Certificate.Objective, d.SmallPatches)
+	}
+	if d = f.change(session, planning.Adjustment{NotChosen: d.SmallPatches}); len(d.SmallPatches) > 0 || *d.Certificate.Objective > *s.Objective {
+		t.Errorf("with that one held out it costs %v, the plan with the rule %v; %v are in small patches", *d.Certificate.Objective, *s.Objective, d.SmallPatches)
 	}
 }
 

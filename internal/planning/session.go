@@ -51,7 +51,7 @@ type revision struct {
 	m         *model
 	solution  *balance.Solution
 	conflicts []balance.Conflict
-	out       *outcome // nil where no plan was found in time
+	out       *outcome // nil where no plan was found
 	parcels   []DraftParcel
 	// plan and prices are the newest there are, to start from: by unit, and by
 	// the name of the constraint.
@@ -119,6 +119,11 @@ func open(ctx context.Context, db *store.DB, d *desk, in Opening) (*Session, err
 		if r.solution, err = storedSolution(ctx, db, in.County, *in.PlanID, r.m.problem); err != nil {
 			return nil, err
 		}
+		if r.solution != nil && ruled(own) {
+			// It holds for the plans that keep the patch rule, not for those that a
+			// session may find.
+			r.solution.BoundStronger = nil
+		}
 	}
 	if r.solution == nil {
 		err = r.solve(ctx, nil, in.Limit)
@@ -154,6 +159,14 @@ func planToOpen(ctx context.Context, db *store.DB, county string, id uuid.UUID) 
 		return run, nil, refuse("plan-not-done", "方案尚未完成 · The plan is not done", "方案 %s 的状态是 %s；请待其完成后再打开。 Plan %s is %s; open it when it is done.", id, status, id, status)
 	}
 	return run, options, nil
+}
+
+// ruled says whether options ask for the patch rule.
+func ruled(given json.RawMessage) bool {
+	var o struct {
+		PatchRule bool `json:"patch_rule"`
+	}
+	return json.Unmarshal(given, &o) == nil && o.PatchRule
 }
 
 // Change makes the next revision and gives it as it differs from the one before.

@@ -32,7 +32,7 @@ type base struct {
 }
 
 // lay reads a screening run and lays its units by the given options, or takes
-// them from those that are kept.
+// them from those that are kept. What takes too long for a session is refused.
 func (k *bases) lay(ctx context.Context, db *store.DB, county string, run uuid.UUID, given json.RawMessage) (*base, Options, error) {
 	s, err := loadRun(ctx, db, county, run)
 	if err != nil {
@@ -46,19 +46,32 @@ func (k *bases) lay(ctx context.Context, db *store.DB, county string, run uuid.U
 	if err := interactive(o); err != nil {
 		return nil, o, err
 	}
-	key := baseKey{county: county, run: run, rulebook: s.rulebook, review: o.IncludeReview, track: o.TrackWidth}
-	if key.state, err = runState(ctx, db, county, run); err != nil {
-		return nil, o, err
-	}
-	if b := k.get(key); b != nil {
-		return b.as(o), o, nil
+	b, err := k.of(ctx, db, s, standard, o, nil)
+	return b, o, err
+}
+
+// of is lay where the run's row and the options are read. k may be nil, then
+// nothing is kept; read is told when the reading is over.
+func (k *bases) of(ctx context.Context, db *store.DB, s *survey, standard, o Options, read func()) (*base, error) {
+	key := baseKey{county: s.county, run: s.runID, rulebook: s.rulebook, review: o.IncludeReview, track: o.TrackWidth}
+	var err error
+	if k != nil {
+		if key.state, err = runState(ctx, db, s.county, s.runID); err != nil {
+			return nil, err
+		}
+		if b := k.get(key); b != nil {
+			return b.as(o), nil
+		}
 	}
 	if err := s.load(ctx, db, o.takesPart, minOverlap); err != nil {
-		return nil, o, err
+		return nil, err
+	}
+	if read != nil {
+		read()
 	}
 	f, err := lay(ctx, s, o)
 	if err != nil {
-		return nil, o, err
+		return nil, err
 	}
 	// From here on boundaries count, not shapes; those of the candidates are
 	// stored with a plan.
@@ -67,12 +80,14 @@ func (k *bases) lay(ctx context.Context, db *store.DB, county string, run uuid.U
 		f.units[i].geom = nil
 	}
 	b := &base{s: s, f: f, standard: standard, by: o}
-	k.put(key, b)
-	return b, o, nil
+	if k != nil {
+		k.put(key, b)
+	}
+	return b, nil
 }
 
-// bases are kept for whoever opens a session on the same run again: reading and
-// laying a county of 100,000 parcels takes seconds.
+// bases are kept for whoever makes a plan or opens a session on the same run
+// again: reading and laying a county of 100,000 parcels takes seconds.
 type bases struct {
 	mu   sync.Mutex
 	now  func() time.Time

@@ -57,8 +57,8 @@ func (s *Session) Explain(ctx context.Context, direction, number string, limit t
 	r := s.now.Load()
 	i := slices.IndexFunc(r.parcels, func(p DraftParcel) bool { return p.Direction == direction && p.Number == number })
 	if r.out == nil {
-		return nil, refuse("plan-session-no-plan", "没有方案可供说明 · There is no plan to explain",
-			"限时内没有找到方案；请加大限时后再求解。 No plan was found in time; search on with a longer limit.")
+		zh, en := unfound(r.solution, nil, r.m.sayConflicts(r.base.s, r.conflicts, r.o.locks()))
+		return nil, refuse("plan-session-no-plan", "没有方案可供说明 · There is no plan to explain", "%s %s", zh, en)
 	}
 	if i < 0 {
 		return nil, refuse("candidate-not-found", "没有这个申报地块 · No such candidate",
@@ -145,12 +145,12 @@ func (r *revision) replace(ctx context.Context, unit *unit, chosen bool, limit t
 	case x.Objective != nil:
 		out.Possible = "yes"
 	}
-	out.say(unit, chosen)
+	out.say(unit, chosen, x.OutOfTime)
 	out.Seconds = time.Since(began).Seconds()
 	return out, nil
 }
 
-func (x *Replacement) say(unit *unit, chosen bool) {
+func (x *Replacement) say(unit *unit, chosen, outOfTime bool) {
 	does := map[bool]map[bool][2]string{
 		true:  {true: {"不选入", "not bringing it in"}, false: {"选入", "bringing it in"}},
 		false: {true: {"不同意转出", "refusing it"}, false: {"同意转出", "letting it go"}},
@@ -170,8 +170,13 @@ func (x *Replacement) say(unit *unit, chosen bool) {
 		x.MessageEN += ", it may cost no more"
 	}
 	if x.AtMost == nil {
-		x.MessageZH += "；限时内没有找到替代方案。"
-		x.MessageEN += "; no such plan was found in time."
+		if outOfTime {
+			x.MessageZH += "；限时内没有找到替代方案，也没有证明不存在。"
+			x.MessageEN += "; within the time limit no such plan was found, nor was it proved that there is none."
+			return
+		}
+		x.MessageZH += "；没有找到替代方案，也没有证明不存在（搜索已尽，并非时间不够）。"
+		x.MessageEN += "; no such plan was found, nor was it proved that there is none (the search had come to its end)."
 		return
 	}
 	more := "增加 " + points(*x.AtMost)

@@ -159,7 +159,7 @@ func (g *grid) checkSession(t *rapid.T, ctx context.Context, s *Session, d *Draf
 	if math.Abs(*d.Certificate.Objective-*want.Objective) > 1e-3 {
 		t.Fatalf("objective %v, the best plan costs %v", *d.Certificate.Objective, *want.Objective)
 	}
-	saved, err := conclude(g.survey, r.base.f, r.m, r.o, r.solution) // as Save does
+	saved, err := conclude(g.survey, r.base.f, r.m, r.o, r.solution, nil) // as Save does
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ func (s *Session) Save(ctx context.Context, rev int, name, note string, record f
 		return uuid.Nil, refuse("plan-session-no-plan", "没有可保存的方案 · There is no plan to save",
 			"现状（%s）不是可行方案；请放宽约束或继续求解后再保存。 The session's state is %s; ease the rules or search on first.", r.solution.Status, r.solution.Status)
 	}
-	out, err := conclude(r.base.s, r.base.f, r.m, r.o, r.solution)
+	out, err := conclude(r.base.s, r.base.f, r.m, r.o, r.solution, nil)
 	if err != nil {
 		return uuid.Nil, err
 	}

@@ -309,6 +309,27 @@ func TestAClosedSessionSweepsNoMore(t *testing.T) {
 	}
 }
 
+// What a plan was laid on is there for the sessions on it, as long as the verdicts
+// are those that it was read with.
+func TestASessionOpensOnWhatItsPlanWasLaidOn(t *testing.T) {
+	f := newCounty(t)
+	fourParcels(f)
+	l := planning.NewSessions(f.db, planning.Limits{})
+	id := f.plan("plan", map[string]any{})
+	if err := l.Run(t.Context(), county, id, nil); err != nil {
+		t.Fatal(err)
+	}
+	want := f.summary(id)
+	f.exec(`DELETE FROM parcel`)
+	if d := f.open(l, owner, planning.Opening{PlanID: &id}).Draft(); !d.Timing.Resumed || want.PerimeterBefore == 0 || d.PerimeterBefore != want.PerimeterBefore || *d.Certificate.Objective != *want.Objective {
+		t.Errorf("it was read anew: resumed %v, boundary %v m, the plan's %v m", d.Timing.Resumed, d.PerimeterBefore, want.PerimeterBefore)
+	}
+	f.exec(`UPDATE verdict SET scores = scores WHERE county_code = $1`, county)
+	if d := f.open(l, owner, planning.Opening{PlanID: &id}).Draft(); d.PerimeterBefore == want.PerimeterBefore {
+		t.Error("verdicts that were written since are answered from what was kept")
+	}
+}
+
 // What a county's units are laid on is read once and kept a while, whoever opens
 // a session on the run; options on which it depends are read for themselves.
 func TestWhatSessionsAreLaidOnIsKept(t *testing.T) {

@@ -225,6 +225,21 @@ func (l *Sessions) expire() {
 	l.desk.bases.forget(l.limits.Now().Add(-l.limits.Idle))
 }
 
+// keepWithin gives up what no session uses where all together take too much, and
+// sees to it that it does not stay for ever.
+func (l *Sessions) keepWithin() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	total := l.desk.bases.size()
+	for _, h := range l.held {
+		total += h.bytes
+	}
+	if total > l.limits.Bytes {
+		l.desk.bases.forget(l.limits.Now())
+	}
+	l.watch()
+}
+
 // watch sees to it that memory is given back though nobody asks for anything. l.mu
 // is held.
 func (l *Sessions) watch() {

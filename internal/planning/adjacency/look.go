@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"github.com/paulmach/orb"
 )
 
 // share is what one unit sees of another.
@@ -119,7 +121,12 @@ func (l *looker) gather(i int32, length float64) {
 	l.round++
 	l.stamp[i] = l.round
 	l.pieces = l.pieces[:0]
-	l.ix.cells(from, to, l.width, func(cell int) {
+	// The strip lies on one side: what is as far from its middle line as half its
+	// breadth. Looking as far on the other side would be to look at most segments
+	// in vain.
+	middle, half := (l.width-l.touch)/2, (l.width+l.touch)/2
+	aside := orb.Point{uy * middle, -ux * middle}
+	l.ix.cells(orb.Point{from[0] + aside[0], from[1] + aside[1]}, orb.Point{to[0] + aside[0], to[1] + aside[1]}, half+1e-6, func(cell int) {
 		for _, j := range l.ix.ids[l.ix.start[cell]:l.ix.start[cell+1]] {
 			if l.stamp[j] == l.round {
 				continue

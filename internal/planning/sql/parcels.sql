@@ -1,14 +1,19 @@
 -- Which land is cultivated, outside of what might leave? The rest of a parcel
 -- that outgoing candidates cut stays a parcel, without scraps: what half a
 -- metre of erosion and growth does not bring back. Overlays are on the grid on
--- which the county's coordinates lie, 0.0001 m.
-WITH cut AS (
+-- which the county's coordinates lie, 0.0001 m. A parcel that a candidate only
+-- touches, to a millimetre, is not cut: three in five that meet one only touch,
+-- and the overlays are what takes the time.
+WITH inside AS MATERIALIZED (
+    SELECT number, geom, ST_Buffer(geom, -0.001, 'join=mitre') AS core
+    FROM usable
+    WHERE county_code = $1 AND direction = 'out'
+), cut AS (
     SELECT p.fid, p.geom AS whole, ST_Union(o.geom ORDER BY o.number COLLATE "C") AS geom,
            array_agg(o.number ORDER BY o.number COLLATE "C") AS numbers
-    FROM usable o
-    JOIN parcel p ON p.county_code = o.county_code AND p.dataset_id = ANY($2) AND p.geom && o.geom
-    WHERE o.county_code = $1 AND o.direction = 'out'
-      AND p.dlbm IN ('0101', '0102', '0103') AND ST_Intersects(p.geom, o.geom)
+    FROM inside o
+    JOIN parcel p ON p.county_code = $1 AND p.dataset_id = ANY($2) AND p.geom && o.core
+    WHERE p.dlbm IN ('0101', '0102', '0103') AND ST_Intersects(p.geom, o.core)
     GROUP BY p.county_code, p.dataset_id, p.fid
 ), rest AS (
     SELECT fid, numbers, ST_CollectionExtract(ST_Difference(whole, geom, 0.0001), 3) AS geom

@@ -76,7 +76,7 @@ export const solvedStates: Record<'optimal' | 'feasible' | 'infeasible' | 'unkno
   optimal: { zh: '最优', en: 'optimal', mark: '✔', tone: 'good' },
   feasible: { zh: '可行', en: 'feasible', mark: '✔', tone: 'good' },
   infeasible: { zh: '不可行', en: 'infeasible', mark: '✘', tone: 'bad' },
-  unknown: { zh: '限时内未得出', en: 'not found in time', mark: '⚠', tone: 'warn' },
+  unknown: { zh: '没有找到方案', en: 'no plan found', mark: '⚠', tone: 'warn' },
 }
 
 /** Whether the plan can be proposed or compared: it is done and keeps the rules. */

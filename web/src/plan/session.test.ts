@@ -27,6 +27,7 @@ describe('applied', () => {
 })
 
 describe('given', () => {
+  it('leaves the patch rule, which a session refuses', () => expect(given({ ...options, patch_rule: true }).patch_rule).toBe(false))
   it('says the empty lists as well, and nothing that only the rulebook says', () => {
     const o = given(options)
     expect(o).not.toHaveProperty('balance')

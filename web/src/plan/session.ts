@@ -37,10 +37,10 @@ export function merged(a: Pending, b: Pending): Pending {
   return out
 }
 
-/** Options as a plan or a session may be given them: without what only the rulebook says. */
+/** Options as a session may be given them: without what only the rulebook says, and without the patch rule, which takes too long to be answered at once. */
 export function given(o: SessionOptions): Patch {
   const { balance: _, ...rest } = o
-  return { ...rest, chosen: o.chosen ?? [], not_chosen: o.not_chosen ?? [], quotas: o.quotas ?? [] }
+  return { ...rest, patch_rule: false, chosen: o.chosen ?? [], not_chosen: o.not_chosen ?? [], quotas: o.quotas ?? [] }
 }
 
 /** The options with a change laid over them, as they will be when it is made. */
@@ -64,7 +64,8 @@ function locksOf(locks: Map<string, Lock> | undefined) {
 /** What a plan was being changed to, for who comes back to it: by county, role and plan. */
 const left = new Map<string, SessionOptions>()
 
-export function usePlanSession(county: string, plan: string) {
+/** A session on a plan; ruled says that the plan was made with the patch rule, which the session has to leave. */
+export function usePlanSession(county: string, plan: string, ruled: boolean) {
   const place = `${county} ${role.value} ${plan}`
   const at = { county }
   const now = shallowRef<Session>()
@@ -93,8 +94,9 @@ export function usePlanSession(county: string, plan: string) {
   }
 
   async function open(options: SessionOptions | undefined) {
+    const own: Patch | undefined = options ? given(options) : ruled ? { patch_rule: false } : undefined
     take(await answer(api.POST('/counties/{county}/plan-sessions', {
-      params: { path: at }, body: { plan_id: plan, limit_ms: 5000, ...(options ? { options: given(options) as Schemas['PlanOptions'] } : {}) }, signal: aborts.signal,
+      params: { path: at }, body: { plan_id: plan, limit_ms: 5000, ...(own ? { options: own as Schemas['PlanOptions'] } : {}) }, signal: aborts.signal,
     })))
   }
 
