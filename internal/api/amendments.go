@@ -184,7 +184,7 @@ func drawnIn(county countyRow, geometry *GeoJSON, crs *string) (orb.MultiPolygon
 	}
 	mp, fault := collection.PolygonsOf(raw, systemOf(from))
 	if fault == "" {
-		fault = collection.Misplaced(mp, project)
+		fault = collection.Misplaced(mp, project, collection.EastFirst)
 	}
 	if fault != "" {
 		p := badRequest("geometry", "geometry："+fault)

@@ -99,7 +99,7 @@ func (s *server) creditedLand(c echo.Context, srid int, crs string, geometry Geo
 	if fault != "" {
 		return nil, bad(fault)
 	}
-	if detail := collection.Misplaced(shape, project); detail != "" {
+	if detail := collection.Misplaced(shape, project, collection.EastFirst); detail != "" {
 		return nil, bad(detail)
 	}
 	prepared, err := polygon.Prepare(shape)

@@ -117,7 +117,7 @@ func (s *server) outline(ctx context.Context, field string, shape orb.MultiPolyg
 	if fault != "" {
 		return bad(fault)
 	}
-	if detail := collection.Misplaced(shape, project); detail != "" {
+	if detail := collection.Misplaced(shape, project, collection.EastFirst); detail != "" {
 		return bad(detail)
 	}
 	prepared, err := polygon.Prepare(shape)

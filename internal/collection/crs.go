@@ -30,6 +30,20 @@ func (c CRS) Name() string {
 	return fmt.Sprint("EPSG:", c.SRID)
 }
 
+// How coordinates are ordered, for people.
+const (
+	EastFirst  = "经度在前"
+	northFirst = "纬度或北坐标在前"
+)
+
+// Order is how the system has its coordinates.
+func (c CRS) Order() string {
+	if c.Inverted {
+		return northFirst
+	}
+	return EastFirst
+}
+
 const epsg = "http://www.opengis.net/def/crs/EPSG/0/"
 
 // Degrees of CGCS2000 (4490) stand for CRS84: the two agree to a few centimetres.

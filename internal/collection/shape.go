@@ -111,8 +111,8 @@ func OtherSystem(crs json.RawMessage, system string) string {
 }
 
 // Misplaced closes the rings, brings them to the plane, and says what is wrong
-// with where they lie, if anything.
-func Misplaced(mp orb.MultiPolygon, project func(orb.Point) orb.Point) string {
+// with where they lie, if anything; order is how the request has its coordinates.
+func Misplaced(mp orb.MultiPolygon, project func(orb.Point) orb.Point, order string) string {
 	for _, poly := range mp {
 		for r := range poly {
 			ring := poly[r]
@@ -125,7 +125,7 @@ func Misplaced(mp orb.MultiPolygon, project func(orb.Point) orb.Point) string {
 			for k, p := range ring {
 				q := project(p)
 				if !(math.Abs(q[0]-500e3) < 300e3 && q[1] > 1.6e6 && q[1] < 6.2e6) { // as a file's rows
-					return fmt.Sprintf("顶点 (%g, %g) 不在本县坐标系的范围内，请核对 crs 与坐标次序（经度在前）。 This vertex lies outside the county's zone; check crs and the order of coordinates.", p[0], p[1])
+					return fmt.Sprintf("顶点 (%g, %g) 不在本县坐标系的范围内，请核对 crs 与坐标次序（%s）。 This vertex lies outside the county's zone; check crs and the order of coordinates.", p[0], p[1], order)
 				}
 				ring[k] = q
 			}

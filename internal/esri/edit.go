@@ -337,7 +337,7 @@ func (b *batch) drawn(g *esriGeometry) (orb.MultiPolygon, error) {
 	if err != nil {
 		return nil, err
 	}
-	if fault := collection.Misplaced(mp, project); fault != "" {
+	if fault := collection.Misplaced(mp, project, collection.EastFirst); fault != "" {
 		return nil, collection.Unprocessable("geometry", "图形（geometry）："+fault)
 	}
 	return mp, nil

@@ -287,7 +287,7 @@ func readGeometry(c *Call, col *collection.Collection, in *feature, change *coll
 	}
 	mp, fault := collection.PolygonsOf(in.Geometry, system.Name())
 	if fault == "" {
-		fault = collection.Misplaced(mp, project)
+		fault = collection.Misplaced(mp, project, system.Order())
 	}
 	if fault != "" {
 		return collection.Unprocessable("geometry", "图形（geometry）："+fault)

@@ -67,6 +67,7 @@ func TestEdit_BadInput(t *testing.T) {
 		"a hole of two":             {"POST", in, geo, feature(strings.TrimSuffix(plot(10, 10, 5), "]}")+","+strings.TrimPrefix(ring([2]float64{1030, 1030}, [2]float64{1040, 1030}, [2]float64{1030, 1030}), ringStart), named), 422, fewVertices, zone},
 		"a patch to two vertices":   {"PATCH", own, patch, `{"geometry":` + ring([2]float64{0, 0}, [2]float64{90, 0}, [2]float64{0, 0}) + `}`, 422, fewVertices, zone},
 		"no area":                   {"POST", in, geo, feature(ring([2]float64{0, 0}, [2]float64{90, 0}, [2]float64{40, 0}), named), 422, "", zone},
+		"the easting first":         {"POST", in, geo, feature(fmt.Sprintf(`{"type":"Polygon","coordinates":[[[%[1]v,%[2]v],[%[3]v,%[2]v],[%[3]v,%[4]v],[%[1]v,%[2]v]]]}`, x0, y0, x0+90, y0+90), named), 422, "北坐标在前", zone},
 		"a null coordinate":         {"POST", in, geo, feature(strings.Replace(plot(10, 10, 5), "[[[", "[[[null,", 1), named), 422, "null", zone},
 		"a ring left open":          {"POST", in, geo, feature(ring([2]float64{0, 0}, [2]float64{90, 0}, [2]float64{90, 90}), named), 422, "没有闭合", zone},
 		"a patch left open":         {"PATCH", own, patch, `{"geometry":` + ring([2]float64{0, 0}, [2]float64{90, 0}, [2]float64{90, 90}) + `}`, 422, "没有闭合", zone},
