@@ -344,6 +344,11 @@ func TestRole_OneOfSeveralIsNamed(t *testing.T) {
 	if got, _ := s.as(t, "", "GET", path, func(r *http.Request) { r.SetBasicAuth("auditor", key) }); got != 404 {
 		t.Errorf("the role in the user name of a desktop GIS: %d", got)
 	}
+	for carried, want := range map[string]int{key: 404, key + "x": 401} {
+		if got, _ := s.as(t, "", "GET", path, header("X-API-Key", carried), header("Gengheng-Role", "auditor")); got != want {
+			t.Errorf("a key in a header of its own: %d, want %d", got, want)
+		}
+	}
 }
 
 func TestOpen_HoldsToTheRoleItIsGiven(t *testing.T) {

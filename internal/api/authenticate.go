@@ -210,10 +210,17 @@ func openActor(county, wanted string) (access.Actor, error) {
 	return a, nil
 }
 
+// keyHeader carries a key from programs that send it by a header of its own, as QGIS
+// can, where there is no Authorization.
+const keyHeader = "X-Api-Key"
+
 // identify checks the request's credentials. wanted is the capacity that the
 // user name of HTTP Basic may carry, or the one that a token is held to.
 func (s *server) identify(c echo.Context) (p access.Identity, via, wanted string, err error) {
 	req := c.Request()
+	if key := req.Header.Get(keyHeader); key != "" && req.Header.Get(echo.HeaderAuthorization) == "" {
+		req.Header.Set(echo.HeaderAuthorization, "Bearer "+key)
+	}
 	header := req.Header.Get(echo.HeaderAuthorization)
 	cookie, cookieErr := req.Cookie(sessionCookie)
 	token, carried := c.Get(tokenKey).(string)
