@@ -93,7 +93,9 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	if c.Once {
 		return nil
 	}
-	fmt.Printf("\n服务继续运行 · still serving at http://%s （工作台 · dashboard: /，接口说明 · contract: /docs，Ctrl-C 结束）\n", addr)
+	// the whole address of a picture that needs no choosing: the county and its year are in it
+	fmt.Printf("\n服务继续运行 · still serving at http://%[1]s （接口说明 · contract: /docs，Ctrl-C 结束）\n工作台 · dashboard: http://%[1]s/#/?county=%[2]s&year=%[3]d\n",
+		addr, fixture.County.Code, demoYear)
 	return s.wait(ctx)
 }
 

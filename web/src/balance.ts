@@ -9,17 +9,17 @@ export type Measure = Schemas['LedgerSide']['measure']
 export type Stage = 'planned' | 'accepted' | 'recognised'
 
 /** 计量。The three measures that are balanced (docs/ledger.md). */
-export const measures: Record<Measure, { zh: string; en: string }> = {
-  area: { zh: '数量', en: 'area' },
-  paddy: { zh: '水田', en: 'paddy' },
-  quality: { zh: '质量（折合 1 等）', en: 'quality, as grade 1' },
+export const measures: Record<Measure, { zh: string; short: string; en: string }> = {
+  area: { zh: '数量', short: '数量', en: 'area' },
+  paddy: { zh: '水田', short: '水田', en: 'paddy' },
+  quality: { zh: '质量（折合 1 等）', short: '质量', en: 'quality, as grade 1' },
 }
 
 /** The stages, by what each says of land that comes in and of land that goes out. */
-export const stages: Record<Stage, { in: string; out: string; en: string }> = {
-  planned: { in: '计划转进', out: '计划转出', en: 'planned' },
-  accepted: { in: '验收合格', out: '已实施', en: 'accepted / executed' },
-  recognised: { in: '认定转进', out: '认定转出', en: 'recognised' },
+export const stages: Record<Stage, { zh: string; in: string; out: string; en: string }> = {
+  planned: { zh: '计划', in: '计划转进', out: '计划转出', en: 'planned' },
+  accepted: { zh: '验收、实施', in: '验收合格', out: '已实施', en: 'accepted / executed' },
+  recognised: { zh: '认定', in: '认定转进', out: '认定转出', en: 'recognised' },
 }
 
 /** One township's figures of one measure, or the county's. */
@@ -57,4 +57,43 @@ export function sideOf(s: Schemas['LedgerSide']): Side {
  */
 export function left(side: Side, stage: Stage): bigint {
   return side.in[stage] - side.out[stage] + side.transferredIn - side.transferredOut + side.carriedIn
+}
+
+/** The furthest stage that anything has reached: what a year is judged by. */
+export function furthest(totals: Side[]): Stage {
+  const reached = (stage: Stage) => totals.some((t) => t.in[stage] !== 0n || t.out[stage] !== 0n)
+  return reached('recognised') ? 'recognised' : reached('accepted') ? 'accepted' : 'planned'
+}
+
+/** The townships that a stage leaves short of a measure that is enforced, the worst first. */
+export function shortOf(sides: Side[], stage: Stage, enforced: readonly Measure[]): { township: string; measure: Measure; left: bigint }[] {
+  return sides
+    .filter((s) => enforced.includes(s.measure))
+    .map((s) => ({ township: s.township, measure: s.measure, left: left(s, stage) }))
+    .filter((s) => s.left < 0n)
+    .sort((a, b) => (a.left < b.left ? -1 : 1))
+}
+
+interface Version {
+  dataset_id: string
+  kind: string
+  scope?: string
+  year: number
+}
+
+/**
+ * What a screening of the year would read now and the run has not read: the kinds of data
+ * with a version that came after it. The newest version of the year or before counts; a
+ * declaration is of its own year.
+ */
+export function laterThan(run: { year: number; datasets: Record<string, unknown>[] }, current: Version[]): Version[] {
+  const newest = new Map<string, Version>()
+  for (const d of current) {
+    const declared = d.kind.startsWith('CANDIDATE_')
+    if (declared ? d.year !== run.year : d.year > run.year) continue
+    const key = `${d.kind} ${d.scope ?? ''}`
+    if ((newest.get(key)?.year ?? -1) < d.year) newest.set(key, d)
+  }
+  const read = new Set(run.datasets.map((d) => d['dataset_id']))
+  return [...newest.values()].filter((d) => !read.has(d.dataset_id))
 }

@@ -16,6 +16,7 @@ test('a service that is away is said, and asked again', async ({ page, watched }
 test('a login that has ended is asked for in place, and what was typed stays', async ({ page, watched }) => {
   watched.allowed.push(/401/)
   await page.goto('/#/overlaps?county=149901&year=2025')
+  await expect(page.getByText(/已读 100 条/)).toBeVisible()
   await page.getByLabel('申报编号').fill('ZJ1499011000041')
   await page.route('**/findings?**', (route) =>
     route.fulfill({ status: 401, contentType: 'application/problem+json', body: JSON.stringify({ type: 'about:blank', title: '未登录 · Not logged in', status: 401 }) }))
@@ -60,13 +61,15 @@ test('a slow network shows that it is loading', async ({ page }) => {
   })
   await page.goto('/#/?year=2025')
   await expect(page.getByText('正在读取台账…')).toBeVisible()
-  await expect(page.getByText(/全县验收合格不少于已实施/)).toBeVisible()
+  await expect(page.getByText(/全县认定转进不少于认定转出/)).toBeVisible()
 })
 
 test('an address of a year without data says so', async ({ page, watched }) => {
   watched.allowed.push(/404|409/)
   await page.goto('/#/?county=149901&year=2031')
   await expect(page.getByText('本年度还没有台账')).toBeVisible()
+  await expect(page.getByText('不知有无冲突')).toBeVisible()
+  await expect(page.getByText('没有新的冲突')).toHaveCount(0)
   await page.goto('/#/overlaps?county=149901&year=2031')
   await expect(page.getByText('2031 年度没有完成的筛查')).toBeVisible()
   await pictured(page, 'empty')

@@ -14,19 +14,29 @@ test('总览: the year in figures, by township, with deadlines, alerts and layer
   const books = await (await request.get(`/api/v1/counties/${county}/years/2025/ledger/reconciliation`)).json()
   const area = books.totals.find((t: { measure: string }) => t.measure === 'area')
   const mu = (m2: string) => ((Math.round(Number(m2) * 100) * 3) / 2000 / 100).toLocaleString('en', { minimumFractionDigits: 2, maximumFractionDigits: 2 })
-  const card = page.locator('section.card', { has: page.getByRole('heading', { name: /^数量/ }) })
-  await expect(card).toContainText(mu(area.accepted_in_m2))
-  await expect(card).toContainText(mu(area.executed_out_m2))
+  const row = page.getByRole('row', { name: /^数量/ })
+  const cell = row.getByRole('cell').nth(1)
+  await expect(cell).toContainText(`进 ${mu(area.accepted_in_m2)}`)
+  await expect(cell).toContainText(`出 ${mu(area.executed_out_m2)}`)
   await page.getByLabel('面积单位').selectOption('m2')
-  await expect(card).toContainText(Number(area.accepted_in_m2).toLocaleString('en', { minimumFractionDigits: 2 }))
+  await expect(cell).toContainText(Number(area.accepted_in_m2).toLocaleString('en', { minimumFractionDigits: 2 }))
   await page.getByLabel('面积单位').selectOption('mu')
 
-  // One township recognised less than it had used: it is said in words, not by colour alone.
-  await page.getByLabel('阶段 Stage').selectOption('recognised')
-  await expect(page.getByText(/结余为负：.*合成六乡/)).toBeVisible()
+  // One township recognised less than it had used. The year is past that stage, so it is
+  // said at once, in words and not by colour alone, though the county is in balance.
+  await expect(page.getByText('全县认定转进不少于认定转出')).toBeVisible()
+  await expect(page.getByText(/✘ 1 个乡镇结余为负：合成六乡/)).toBeVisible()
+  await expect(page.getByRole('row', { name: /^不足的乡镇/ }).getByRole('cell').nth(2)).toContainText(/✘ 合成六乡 数量 −/)
   const six = page.getByRole('button', { name: /合成六乡：结余 −/ })
   await expect(six).toBeVisible()
   await expect(page.getByRole('img', { name: /各乡镇认定转进/ })).toBeVisible()
+  // All of that is in the first view.
+  for (const seen of [six, row, page.getByRole('img', { name: /各乡镇认定转进/ })]) {
+    const box = (await seen.boundingBox())!
+    expect(box.y + box.height).toBeLessThanOrEqual(768)
+  }
+  await expect(page.getByText('方案中的地块没有新的冲突')).toBeVisible()
+  await expect(page.getByRole('link', { name: /IN-03a 不得在生态保护红线内转进/ })).toBeVisible()
   await expect(page.getByText('必需的图层齐全')).toBeVisible()
   await expect(page.getByText('乡镇申报期限')).toBeVisible()
   await accessible(page)
@@ -37,6 +47,17 @@ test('总览: the year in figures, by township, with deadlines, alerts and layer
   await page.keyboard.press('Enter')
   await expect(page).toHaveURL(/#\/ledger.*township=149901105/)
   await expect(page.getByRole('heading', { name: /合成六乡 的分录/ })).toBeVisible()
+})
+
+test('总览: a layer that came after the screening makes its answer worth nothing, and that is said', async ({ page }) => {
+  await page.route('**/datasets?current=true', async (route) => {
+    const list = (await (await route.fetch()).json()) as { kind: string; dataset_id: string }[]
+    await route.fulfill({ json: list.map((d) => (d.kind === 'STBHHX' ? { ...d, dataset_id: '00000000-0000-4000-8000-000000000000' } : d)) })
+  })
+  await page.goto(`/#/?county=${county}&year=2025`)
+  await expect(page.getByText(/筛查之后又有新数据：生态保护红线。/)).toBeVisible()
+  await expect(page.getByRole('link', { name: '⚠ 须重新筛查' })).toBeVisible()
+  await expect(page.getByText('✔ 没有新冲突')).toHaveCount(0)
 })
 
 test('台账: planned, accepted, recognised by township, entries, and a file that adds up', async ({ page }) => {
