@@ -136,16 +136,8 @@ func (t *dbfTable) close() error { return t.file.Close() }
 // columns.
 func (t *dbfTable) settle(option, cpg string) ([]Notice, error) {
 	var e evidence
-	for rows := newRecordReader(t); rows.row < t.records; {
-		record, err := rows.next()
-		if err != nil {
-			return nil, err
-		}
-		for i := range t.columns {
-			if c := &t.columns[i]; c.kind == 'C' {
-				e.add(trimText(record[c.offset : c.offset+c.length]))
-			}
-		}
+	if err := t.gather(&e); err != nil {
+		return nil, err
 	}
 	for _, c := range t.columns { // last, as samples of values tell people more
 		e.add(c.rawName)
@@ -162,6 +154,34 @@ func (t *dbfTable) settle(option, cpg string) ([]Notice, error) {
 		notices = append(notices, notice...)
 	}
 	return notices, nil
+}
+
+// gather asks every text. One that stands in the record before too, as most do,
+// tells the same again.
+func (t *dbfTable) gather(e *evidence) error {
+	last := make([]struct {
+		raw, text []byte
+		tells     tells
+	}, len(t.columns))
+	for rows := newRecordReader(t); rows.row < t.records; {
+		record, err := rows.next()
+		if err != nil {
+			return err
+		}
+		for i := range t.columns {
+			c, l := &t.columns[i], &last[i]
+			if c.kind != 'C' {
+				continue
+			}
+			if raw := record[c.offset : c.offset+c.length]; l.raw == nil || !bytes.Equal(l.raw, raw) {
+				l.raw = append(l.raw[:0], raw...)
+				l.text = trimText(l.raw)
+				l.tells = tell(l.text)
+			}
+			e.count(l.text, l.tells)
+		}
+	}
+	return nil
 }
 
 func (t *dbfTable) field(c *dbfColumn, names *fieldNames) (Field, []Notice) {
@@ -304,6 +324,11 @@ func number(kind FieldType, raw []byte) (any, *Issue) {
 	if len(raw) == 0 || raw[0] == '*' {
 		return nil, nil
 	}
+	if kind == FieldFloat {
+		if v, ok := plainDecimal(raw); ok {
+			return v, nil
+		}
+	}
 	text := string(raw)
 	if kind == FieldInt {
 		if v, err := strconv.ParseInt(strings.TrimPrefix(text, "+"), 10, 64); err == nil {
@@ -327,6 +352,40 @@ func number(kind FieldType, raw []byte) (any, *Issue) {
 			MessageZH: "整数字段里有小数：" + printable(text), MessageEN: "a fraction in a column of whole numbers: " + printable(text)}
 	}
 	return v, nil
+}
+
+// plainDecimal reads digits with a point in them, 15 at most: both the digits as
+// a whole number and the power of ten are exact then, and their quotient is the
+// nearest float64 (Clinger 1990), as strconv would find with more work.
+func plainDecimal(raw []byte) (v float64, ok bool) {
+	units, scale, digits, point := int64(0), 1.0, 0, false
+	negative := len(raw) > 0 && raw[0] == '-'
+	if negative {
+		raw = raw[1:]
+	}
+	for _, c := range raw {
+		switch {
+		case c >= '0' && c <= '9':
+			units, digits = 10*units+int64(c-'0'), digits+1
+			if point {
+				scale *= 10
+			}
+		case c == '.' && !point:
+			point = true
+		default:
+			return 0, false
+		}
+		if digits > 15 {
+			return 0, false
+		}
+	}
+	if digits == 0 || negative && units == 0 {
+		return 0, false
+	}
+	if negative {
+		units = -units
+	}
+	return float64(units) / scale, true
 }
 
 func dbfDate(raw []byte) (any, *Issue) {

@@ -137,25 +137,40 @@ const (
 	maxSampleBytes = 256
 )
 
-func (e *evidence) add(raw []byte) {
-	if isASCII(raw) {
+func (e *evidence) add(raw []byte) { e.count(raw, tell(raw)) }
+
+// count takes what tell says of a text, so that one that recurs need not be asked
+// again.
+func (e *evidence) count(raw []byte, t tells) {
+	if t.nonASCII == 0 {
 		return
 	}
-	e.nonASCII++
 	e.sample(raw)
+	e.nonASCII, e.notUTF8, e.notGB, e.wide = e.nonASCII+t.nonASCII, e.notUTF8+t.notUTF8, e.notGB+t.notGB, e.wide+t.wide
+}
+
+// tells is what one text adds to the evidence.
+type tells struct{ nonASCII, notUTF8, notGB, wide int }
+
+func tell(raw []byte) (t tells) {
+	if isASCII(raw) {
+		return t
+	}
+	t.nonASCII = 1
 	text, _, bad := decodeUTF8(raw)
 	if bad {
-		e.notUTF8++
+		t.notUTF8 = 1
 	} else {
 		for _, r := range text {
 			if r >= 0x800 {
-				e.wide++
+				t.wide++
 			}
 		}
 	}
 	if !structureGB18030(raw) {
-		e.notGB++
+		t.notGB = 1
 	}
+	return t
 }
 
 func (e *evidence) sample(raw []byte) {

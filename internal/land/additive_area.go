@@ -66,7 +66,7 @@ func additiveEdge(y1, n1, y2, n2, y0 float64) float64 {
 		return 0
 	}
 	if math.Abs(dn) <= panel && math.Abs(dy) <= panel {
-		return dn * 0.5 * (strip(y1+gaussNode*dy, n1+gaussNode*dn, y0) + strip(y2-gaussNode*dy, n2-gaussNode*dn, y0))
+		return dn * 0.5 * strips(y1+gaussNode*dy, n1+gaussNode*dn, y2-gaussNode*dy, n2-gaussNode*dn, y0)
 	}
 	panels := int(math.Max(math.Abs(dn), math.Abs(dy))/panel) + 1
 	h := 1 / float64(panels)
@@ -81,6 +81,28 @@ func additiveEdge(y1, n1, y2, n2, y0 float64) float64 {
 // strip is F(y, N) − y0.
 func strip(y, n, y0 float64) float64 {
 	curvature, quartic := stripSeries(n)
+	return stripOf(y, y0, curvature, quartic)
+}
+
+// strips is strip(y1, n1, y0) + strip(y2, n2, y0), to the last bit. Its four
+// polynomials are computed beside each other: each by itself waits for its own
+// last step, and the edges of a survey are millions.
+func strips(y1, n1, y2, n2, y0 float64) float64 {
+	x1, x2 := n1*(2/seriesSpan)-1, n2*(2/seriesSpan)-1
+	if !(x1 >= -1 && x1 <= 1 && x2 >= -1 && x2 <= 1) {
+		return strip(y1, n1, y0) + strip(y2, n2, y0)
+	}
+	c, q := &seriesCurvature, &seriesQuartic
+	c1, q1 := c[seriesDegree], q[seriesDegree]
+	c2, q2 := c1, q1
+	for i := seriesDegree - 1; i >= 0; i-- {
+		c1, c2 = c1*x1+c[i], c2*x2+c[i]
+		q1, q2 = q1*x1+q[i], q2*x2+q[i]
+	}
+	return stripOf(y1, y0, c1, q1) + stripOf(y2, y0, c2, q2)
+}
+
+func stripOf(y, y0, curvature, quartic float64) float64 {
 	s := y * y
 	ks := curvature * s
 	return (y - y0) + y*s*(quartic*s-curvature/3-ks*ks*curvature*(17.0/315-ks*(62.0/2835)))

@@ -2,6 +2,7 @@ package land
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/paulmach/orb"
@@ -166,6 +167,19 @@ func TestAdditiveAreaShape(t *testing.T) {
 	for _, empty := range []orb.MultiPolygon{nil, {}, {{}}, {{orb.Ring{}}}, {{{{1, 2}}}}} {
 		if got := AdditiveArea(empty, zone37); got != 0 {
 			t.Errorf("area of %v is %v", empty, got)
+		}
+	}
+}
+
+// Ensure that two strips at once are what each is alone, to the last bit, also
+// beyond the series' span.
+func TestStripsEqualEachAlone(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 12))
+	for range 100_000 {
+		y1, n1 := 5e5*(rng.Float64()-0.5), 7.5e6*rng.Float64()-2e5
+		y2, n2, y0 := y1+2000*(rng.Float64()-0.5), n1+2000*(rng.Float64()-0.5), y1+1e4*rng.Float64()
+		if got, want := strips(y1, n1, y2, n2, y0), strip(y1, n1, y0)+strip(y2, n2, y0); got != want {
+			t.Fatalf("strips at %v %v and %v %v give %v, want %v", y1, n1, y2, n2, got, want)
 		}
 	}
 }

@@ -156,64 +156,33 @@ func (b *Bench) features(ctx context.Context, folder string, take func(geodata.F
 }
 
 // ownLoad reads the shapefile by the program's own reader and copies it into a
-// logged table on two connections; then come index and ANALYZE.
+// logged table on two connections, which are made while the reader looks at the
+// file; then come index and ANALYZE.
 func (b *Bench) ownLoad(ctx context.Context, folder string) (float64, error) {
 	begin := time.Now()
+	outer := ctx
+	group, ctx := errgroup.WithContext(ctx)
+	// batches lets the reader go ahead of those who encode and send.
+	batches := make(chan []geodata.Feature, 16)
+	group.Go(func() error { return b.readBatches(ctx, folder, batches) })
 	sessions, end, err := connect(ctx, b.Pool, 2)
-	if err != nil {
-		return 0, err
+	if err == nil {
+		defer end()
+		err = sessions[0].exec(ctx, createSurvey())
 	}
-	defer end()
-	if err := sessions[0].exec(ctx, createSurvey()); err != nil {
-		return 0, err
+	if err != nil {
+		group.Go(func() error { return err }) // stops the reader
+		return 0, group.Wait()
 	}
 	var names []string
 	for _, f := range dltbFields {
 		names = append(names, strings.ToLower(f.Name))
 	}
 	into := "COPY dltb_own (fid, " + strings.Join(names, ", ") + ", geom) FROM STDIN (FORMAT binary)"
-	// batches lets one goroutine read while two encode and send.
-	batches := make(chan []geodata.Feature, 8)
-	outer := ctx
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		defer close(batches)
-		batch := make([]geodata.Feature, 0, 256)
-		send := func() error {
-			select {
-			case batches <- batch:
-				batch = make([]geodata.Feature, 0, 256)
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-		err := b.features(ctx, folder, func(f geodata.Feature) error {
-			if batch = append(batch, f); len(batch) < 256 {
-				return nil
-			}
-			return send()
-		})
-		if err == nil {
-			err = send()
-		}
-		return err
-	})
 	for _, s := range sessions {
 		group.Go(func() error {
-			return s.copyIn(ctx, into, func(w io.Writer) error {
-				var row copyrow.Row
-				for batch := range batches {
-					for i := range batch {
-						if row, err := surveyRow(row[:0], &batch[i]); err != nil {
-							return err
-						} else if _, err := w.Write(row); err != nil {
-							return err
-						}
-					}
-				}
-				return nil
-			})
+			_, err := s.PgConn().CopyFrom(ctx, &surveyStream{batches: batches, unread: copyrow.Header}, into)
+			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -221,6 +190,74 @@ func (b *Bench) ownLoad(ctx context.Context, folder string) (float64, error) {
 	}
 	err = finishSurvey(outer, sessions[0])
 	return time.Since(begin).Seconds(), err
+}
+
+// readBatches sends the features of a shapefile and closes batches.
+func (b *Bench) readBatches(ctx context.Context, folder string, batches chan<- []geodata.Feature) error {
+	defer close(batches)
+	const size = 128
+	batch := make([]geodata.Feature, 0, size)
+	send := func() error {
+		select {
+		case batches <- batch:
+			batch = make([]geodata.Feature, 0, size)
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	err := b.features(ctx, folder, func(f geodata.Feature) error {
+		if batch = append(batch, f); len(batch) < size {
+			return nil
+		}
+		return send()
+	})
+	if err == nil {
+		err = send()
+	}
+	return err
+}
+
+// surveyStream is the stream of a binary COPY: each batch is encoded when the
+// connection asks for more, without a pipe and its goroutine between them.
+type surveyStream struct {
+	batches <-chan []geodata.Feature
+	rows    copyrow.Row
+	unread  []byte
+	ended   bool
+}
+
+// Read implements io.Reader.
+func (s *surveyStream) Read(p []byte) (n int, err error) {
+	for n < len(p) {
+		if len(s.unread) == 0 {
+			if s.ended {
+				return n, io.EOF
+			}
+			if err := s.next(); err != nil {
+				return n, err
+			}
+		}
+		k := copy(p[n:], s.unread)
+		n, s.unread = n+k, s.unread[k:]
+	}
+	return n, nil
+}
+
+func (s *surveyStream) next() (err error) {
+	batch, more := <-s.batches
+	if !more {
+		s.unread, s.ended = copyrow.Trailer, true
+		return nil
+	}
+	s.rows = s.rows[:0]
+	for i := range batch {
+		if s.rows, err = surveyRow(s.rows, &batch[i]); err != nil {
+			return err
+		}
+	}
+	s.unread = s.rows
+	return nil
 }
 
 // finishSurvey builds the spatial index, and then gathers the statistics. The
@@ -247,6 +284,7 @@ func createSurvey() string {
 	return sql.String()
 }
 
+// surveyRow appends a row.
 func surveyRow(row copyrow.Row, f *geodata.Feature) (copyrow.Row, error) {
 	if f.Geom == nil {
 		return nil, fmt.Errorf("row %d has no geometry: %v", f.Row, f.Issues)
