@@ -206,6 +206,34 @@ test('互动调整: λ, locks in the table and on the map, an expired session, a
   await accessible(page)
   await pictured(page, 'plans-adjust')
 
+  // A quota of a township: what is no number is said at its field and not sent; with a number comes the next plan.
+  await page.getByText('乡镇指标', { exact: true }).click()
+  const quotas = page.getByRole('region', { name: /乡镇指标表/ })
+  const town = (session.townships as Json[]).find((t) => Number(t.out_m2) > 3000 && ![free.township_code, held.township_code].includes(t.code))!
+  const most = quotas.getByLabel(`${town.name}转出数量不多于（平方米）`)
+  await most.fill('一千')
+  await most.press('Tab')
+  await expect(most).toHaveAttribute('aria-invalid', 'true')
+  await expect(most).toHaveAccessibleDescription(/“一千”应为不小于 0 的数/)
+  const asked = changed('options')
+  await most.fill('3,000')
+  await most.press('Tab')
+  const bounded = await (await asked).json()
+  expect(bounded.options.quotas).toEqual([{ township: town.code, direction: 'out', measure: 'area', max_m2: '3000.00' }])
+  const goes = bounded.townships.find((t: Json) => t.code === town.code).out_m2
+  expect([bounded.status, Number(goes) <= 3000]).not.toContain(false)
+  expect(bounded.certificate.objective).toBeGreaterThan(0)
+  await expect(quotas.getByRole('row', { name: town.name }).getByText(m2(goes), { exact: true })).toBeVisible()
+  const least = quotas.getByLabel(`${town.name}转出数量不少于（平方米）`)
+  await least.fill('3000.01')
+  await least.press('Tab')
+  await expect(least).toHaveAccessibleDescription(/“不少于”大于“不多于”（3,000.00 平方米）/)
+  await accessible(page)
+  const cleared = changed('options')
+  await page.getByRole('button', { name: /清除全部指标/ }).click()
+  expect((await (await cleared).json()).options.quotas ?? []).toEqual([])
+  await expect(least).toHaveValue('')
+
   // The session ends; the next change opens another with the same options, and nothing is lost.
   const gone = await request.delete(`${api}/plan-sessions/${session.session_id}`)
   expect(gone.status()).toBe(204)
@@ -252,6 +280,26 @@ test('互动调整: λ, locks in the table and on the map, an expired session, a
   for (let i = 0; i < 5; i++) await curtain.press('PageUp')
   await accessible(page)
   await pictured(page, 'plans-compare')
+})
+
+test('a plan made with the patch rule is worked on without it, and the page says what that means', async ({ page, request }) => {
+  const { run_id } = await approved(request)
+  const plan = await scenario(request, run_id, '合成：连片规则', { patch_rule: true, min_patch_m2: 60_000, time_limit_s: 2 })
+  const opened = page.waitForResponse((r) => r.url().endsWith('/plan-sessions') && r.request().method() === 'POST')
+  await page.goto(at({ plan: plan.plan_id, tab: 'adjust' }))
+  const session = await (await opened).json()
+  expect([session.options.patch_rule, session.certificate.objective, session.small_patches]).toEqual([false, plan.certificate.objective, []])
+  const note = page.getByRole('region', { name: /连片规则/ })
+  await expect(note).toContainText('互动调整不守连片规则')
+  await expect(note).toContainText('60,000 m²')
+  // Bringing land in for nothing, it takes what the rule would keep out, and says which.
+  const changed = page.waitForResponse((r) => r.request().method() === 'PATCH' && r.ok() && r.request().postDataJSON().options !== undefined)
+  await page.getByLabel(/连片 λ 数值/).fill('0')
+  await page.getByLabel(/连片 λ 数值/).press('Enter')
+  const small = (await (await changed).json()).small_patches as string[]
+  expect(small.length).toBeGreaterThan(0)
+  await expect(note.getByRole('button', { name: /锁定不用/ })).toBeVisible()
+  await expect(note).toContainText(small[0]!.slice(3))
 })
 
 /** The first parcel of which the middle of its box lies in it: the map, when it has gone there, has it under its cross. */
