@@ -231,6 +231,10 @@ func missingFields(missing []fields.Field, columns []string) *Problem {
 			p.Errors = append(p.Errors, fmt.Sprintf("%s：是否为 %s？ · is it %s?", f.Name, strings.Join(near, "、"), strings.Join(near, ", ")))
 		}
 	}
+	if len(columns) == 0 {
+		p.detail("缺少：%s。文件里一个字段也没有，多半是没有导出任何要素。", "Missing: %s. The file has no field at all; most likely no feature was exported.", strings.Join(names, "、"))
+		return p.hint("请核对是否导出了要素；确实没有可申报的，用空白申报表以 confirm_empty 装载。", "Check that the features were exported; if there truly are none to declare, load the blank form with confirm_empty.")
+	}
 	shown := slices.Clone(columns)
 	if len(shown) > 60 {
 		shown = append(shown[:60], "…")

@@ -89,7 +89,7 @@ async function plain(page: Page) {
 
 test('who declared a parcel is not let sign for it', async ({ page, request, watched }) => {
   watched.allowed.push(/400|401|409/) // 400: of several roles none is named in the first questions
-  const plot = plots[1]!
+  const plot = plots[2]!
   await fileDocument(request, year, plot, `township_clerk/${town}`, 'consent')
   await act(request, year, `township_clerk/${town}`, 'start', [plot.number])
   await call(request, 'POST', `/years/${year}/records/in/${plot.number}/inspections`, { kind: 'township', geometry: { type: 'Polygon', coordinates: plot.rings } }, undefined, `township_lead/${town}`)
@@ -110,8 +110,9 @@ test('who declared a parcel is not let sign for it', async ({ page, request, wat
 })
 
 test('县级验收: failed, put right, measured again and accepted', async ({ page, request, watched }) => {
+  test.setTimeout(120_000)
   watched.allowed.push(/401|409/)
-  const plot = plots[2]!
+  const plot = plots[1]!
   await townshipChecked(request, page, year, plot)
   await enter(page, head, at(`&turn=county&record=in/${plot.number}`))
   const step = page.locator('form', { has: page.getByRole('button', { name: /办理：/ }) })
@@ -172,6 +173,46 @@ test('县级验收: failed, put right, measured again and accepted', async ({ pa
   watched.allowed.push(/400/)
   await page.getByRole('button', { name: /试算 · Try/ }).click()
   await expect(page.getByRole('alert').filter({ hasText: '2028' })).toContainText('没有 2028 年的地类图斑')
+})
+
+test('转出 after what was accepted: locked, released, carried out, revoked and carried out again', async ({ page, request, watched }) => {
+  test.setTimeout(120_000)
+  watched.allowed.push(/401|409/)
+  const out = plots.find((p) => p.direction === 'out')!
+  await enter(page, head, at(`&turn=begin&record=out/${out.number}`))
+  const step = page.locator('form', { has: page.getByRole('button', { name: /办理：/ }) })
+  const take = async (name: RegExp, now: string, reason = '') => {
+    await step.getByLabel(name).check()
+    if (reason) await step.getByLabel(/理由/).fill(reason)
+    await step.getByRole('button', { name: /办理：/ }).click()
+    await expect(page.getByText(`现为“${now}”`)).toBeVisible()
+  }
+  await take(/指标锁定/, '指标锁定')
+  await step.getByLabel('准予实施').check()
+  await step.getByRole('button', { name: /办理：/ }).click()
+  await expect(step.getByRole('alert')).toContainText('缺少材料')
+  await fileDocument(request, year, out, `township_clerk/${town}`, 'consent')
+  await take(/准予实施/, '准予实施')
+  // More than was released is refused, and what was typed stays.
+  await step.getByLabel('已实施').check()
+  await step.getByLabel(/实际面积/).fill('999999')
+  await step.getByRole('button', { name: /办理：/ }).click()
+  await expect(step.getByRole('alert')).toContainText('台账不允许')
+  await expect(step.getByLabel(/实际面积/)).toHaveValue('999999')
+  await step.getByLabel(/实际面积/).fill('')
+  await take(/已实施/, '已实施')
+  // Taken back on the page of declarations, and done again there.
+  await page.goto(`/#/declarations?county=${county}&year=${year}&tab=candidates&parcel=out/${out.number}`)
+  const panel = page.locator('section[aria-labelledby=parcel]')
+  await panel.getByRole('button', { name: /^撤销上一步/ }).click()
+  await panel.getByRole('button', { name: /确认办理/ }).click()
+  await expect(panel.getByRole('alert')).toContainText('须说明理由')
+  await panel.getByLabel(/说明、理由/).fill('合成：面积填错')
+  await panel.getByRole('button', { name: /确认办理/ }).click()
+  await expect(panel.locator('h2 .state')).toHaveText('准予实施')
+  await panel.getByRole('button', { name: /^已实施/ }).click()
+  await panel.getByRole('button', { name: /确认办理/ }).click()
+  await expect(panel.locator('h2 .state')).toHaveText('已实施')
 })
 
 test('the list by keyboard, on paper and on a tablet; a year without settings', async ({ page, watched }) => {

@@ -6,6 +6,7 @@ import { accessible, expect, pictured, test } from './watched'
 const year = 2026
 const town = '149901103' // 合成四乡
 const other = '149901101' // where files are spoilt
+const third = '149901100' // where single parcels come and go
 // Numbers of this run: the year may have been worked in before.
 const run = `HZ${Date.now().toString(36).toUpperCase()}`
 const at = (query: string) => `/#/declarations?county=${county}&year=${year}&${query}`
@@ -195,6 +196,49 @@ test('an upload goes on after a cut, and after a reload with the same file', asy
   await expect(report(page)).toContainText('✔ 已生效：1 块')
   expect(after).toEqual([8 << 20])
   await expect(waiting).toHaveCount(0)
+})
+
+test('one parcel is drawn in and taken out again; a township says that it declares nothing, and takes that back', async ({ page, request, watched }) => {
+  watched.allowed.push(/404|422/)
+  const [one] = await declared(request, third, `${run}D`, 1)
+  const number = String(one!.properties['SBBH'])
+  await page.goto(at(`tab=candidates&township=${third}`))
+  await page.getByRole('button', { name: /画一块新地块/ }).click()
+  const form = page.locator('.adding')
+  await form.getByLabel(/申报编号/).fill(number)
+  await form.getByLabel(/拟转地类/).fill(String(one!.properties['NZDL']))
+  await form.getByLabel(/主体类型/).fill('农户')
+  await form.getByLabel(/改动的原因/).fill('合成：补画')
+  // In another county it is refused, and nothing typed is lost.
+  const moved = one!.geometry.coordinates.map((p) => p.map((r) => r.map(([x, y]) => [x! + 0.4, y])))
+  await form.getByLabel(/坐标 Coordinates/).fill(JSON.stringify({ type: 'MultiPolygon', coordinates: moved }))
+  await form.getByRole('button', { name: /确认画入/ }).click()
+  await expect(form.getByRole('alert')).toBeVisible()
+  await expect(form.getByLabel(/改动的原因/)).toHaveValue('合成：补画')
+  await form.getByLabel(/坐标 Coordinates/).fill(JSON.stringify(one!.geometry))
+  await form.getByRole('button', { name: /确认画入/ }).click()
+  await expect(form.getByRole('status').last()).toContainText('已改：画入新地块')
+  const panel = page.locator('section[aria-labelledby=parcel]')
+  await expect(panel.getByRole('heading', { level: 2 })).toContainText(number)
+  const listed = async () => (await call<{ items: unknown[] }>(request, 'GET', `/candidates?year=${year}&search=${number}`)).items.length
+  expect(await listed()).toBe(1)
+  await panel.getByRole('button', { name: /撤出申报/ }).click()
+  await panel.getByLabel(/改动的原因/).fill('合成：不再申报')
+  await panel.getByRole('button', { name: /确认撤出申报/ }).click()
+  await expect(panel).toContainText('现行申报中没有这一块')
+  expect(await listed()).toBe(0)
+
+  await page.goto(at(`tab=upload&township=${third}`))
+  await page.getByRole('button', { name: /本乡镇没有转进地块/ }).click()
+  await page.getByRole('button', { name: /确认没有转进地块/ }).click()
+  await expect(report(page)).toContainText('✔ 已生效：0 块')
+  const name = (await report(page).locator('strong').first().textContent())!
+  expect(name).toContain('无申报')
+  await page.getByRole('button', { name: `停用 ${name}` }).click()
+  await page.getByLabel(/停用的原因/).fill('合成：又有了')
+  await page.getByRole('button', { name: /确认停用/ }).click()
+  await expect(page.getByText(`已停用 ${name}`)).toBeVisible()
+  await expect(page.getByRole('row', { name: new RegExp(name) }).first()).toContainText('已停用')
 })
 
 test('by keyboard from the tabs to a parcel and back, and nothing is cut off on a tablet', async ({ page }) => {

@@ -9,49 +9,58 @@ import { call, type Person } from './people'
 export type Position = [number, number]
 
 export interface Plot {
+  direction: 'in' | 'out'
   number: string
   township: string
   /** Of the planned boundary, in degrees. */
   rings: Position[][]
 }
 
-interface RecordRow { direction: string; number: string; township_code: string; revision: number; state: string; verdict: string; actor: string }
+interface RecordRow { direction: string; number: string; township_code: string; revision: number; state: string; verdict: string; actor: string; purpose: string; net_m2: string }
 
 const as = (request: APIRequestContext, role: string) => <T = unknown>(method: string, path: string, body?: unknown) => call<T>(request, method, path, body, undefined, role)
 
-async function waitFor(request: APIRequestContext, job: string) {
+export async function waitFor(request: APIRequestContext, job: string) {
   let last = { status: '', problem: {} as unknown }
   await expect.poll(async () => (last = await call(request, 'GET', `/jobs/${job}`)).status, { timeout: 60_000, intervals: [200] }).toMatch(/done|failed/)
   expect(last.status, JSON.stringify(last.problem)).toBe('done')
 }
 
-/** Steps for parcels in the name of a role, each at the revision that it has. */
+/** Steps for parcels in the name of a role, each at the revision that it has; a number alone is of a 转进, "out/…" of a 转出. */
 export async function act(request: APIRequestContext, year: number, role: string | Person, action: string, numbers: string[], more: Record<string, unknown> = {}, item: Record<string, unknown> = {}) {
   const items = []
-  for (const number of numbers) {
-    const revision = action === 'declare' ? undefined : (await call<{ record: RecordRow }>(request, 'GET', `/years/${year}/records/in/${number}`)).record.revision
-    items.push({ direction: 'in', number, ...(revision ? { revision } : {}), ...item })
+  for (const named of numbers) {
+    const [direction, number] = named.includes('/') ? named.split('/') : ['in', named]
+    const revision = action === 'declare' ? undefined : (await call<{ record: RecordRow }>(request, 'GET', `/years/${year}/records/${direction}/${number}`)).record.revision
+    items.push({ direction, number, ...(revision ? { revision } : {}), ...item })
   }
   const body = { action, items, ...more }
   return typeof role === 'string' ? as(request, role)('POST', `/years/${year}/actions`, body) : call(request, 'POST', `/years/${year}/actions`, body, role)
 }
 
-/** Opens the year with parcels of one township that are newly approved; clerk declares and submits them. */
+/** Opens the year with parcels of one township that are newly approved, and with a small 转出 behind them; clerk declares and submits them. */
 export async function approvedPlots(request: APIRequestContext, year: number, township: string, count: number, clerk: Person): Promise<Plot[]> {
   const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10)
   await as(request, 'bureau_lead')('PUT', `/years/${year}`, { declare_by: day(60), plan_by: day(90), survey_date: day(300), reason: '合成' })
-  const left = await call<{ items: RecordRow[] }>(request, 'GET', `/years/2025/records?state=written_off&direction=in&township=${township}&limit=1000`)
-  const before = (await call<{ items: RecordRow[] }>(request, 'GET', `/years/${year}/records?direction=in&township=${township}&limit=1000`)).items
-  const taken = new Set(before.map((r) => r.number))
-  const rows = left.items.filter((r) => r.verdict === 'eligible' && r.actor !== '工商企业' && !taken.has(r.number)).slice(0, count)
-  expect(rows.length).toBe(count)
-  const numbers = rows.map((r) => r.number)
-  let dataset = (await call<{ dataset_id: string; year: number; scope: string }[]>(request, 'GET', '/datasets?kind=CANDIDATE_IN&current=true&status=committed')).find((d) => d.year === year && d.scope === township)?.dataset_id
-  for (const number of numbers) {
-    const { candidate: c, geometry } = await call<{ candidate: Record<string, unknown>; geometry: unknown }>(request, 'GET', `/candidates/in/${number}?year=2025`)
+  const left = await call<{ items: RecordRow[] }>(request, 'GET', `/years/2025/records?state=written_off&township=${township}&limit=1000`)
+  const before = (await call<{ items: RecordRow[] }>(request, 'GET', `/years/${year}/records?township=${township}&limit=1000`)).items
+  const keyOf = (r: RecordRow) => `${r.direction}/${r.number}`
+  const taken = new Set(before.map(keyOf))
+  const free = left.items.filter((r) => r.verdict === 'eligible' && r.actor !== '工商企业' && !taken.has(keyOf(r)))
+  // A use that needs no approval of its own, and less land than any of the 转进 brings.
+  const out = free.filter((r) => r.direction === 'out' && /^[园林草]地$/.test(r.purpose)).sort((a, b) => Number(a.net_m2) - Number(b.net_m2)).slice(0, 1)
+  const rows = [...free.filter((r) => r.direction === 'in').slice(0, count), ...out]
+  expect(rows.length).toBe(count + 1)
+  const numbers = rows.map(keyOf)
+  const current = await call<{ dataset_id: string; kind: string; year: number; scope: string }[]>(request, 'GET', '/datasets?current=true&status=committed')
+  const versions = new Map(current.filter((d) => d.year === year && d.scope === township).map((d) => [d.kind, d.dataset_id]))
+  for (const { direction, number } of rows) {
+    const kind = `CANDIDATE_${direction.toUpperCase()}`
+    const dataset = versions.get(kind)
+    const { candidate: c, geometry } = await call<{ candidate: Record<string, unknown>; geometry: unknown }>(request, 'GET', `/candidates/${direction}/${number}?year=2025`)
     const kept = Object.fromEntries(['township_code', 'township_name', 'village', 'base_bsm', 'base_dlbm', 'target_dlbm', 'purpose', 'method', 'actor', 'documents'].map((k) => [k, c[k]]))
-    const put = await call<{ dataset: { dataset_id: string } }>(request, 'PUT', `/years/${year}/candidates/in/${number}`, { ...kept, geometry, reason: '合成', screen: false, ...(dataset ? { dataset_id: dataset } : {}) })
-    dataset = put.dataset.dataset_id
+    const put = await call<{ dataset: { dataset_id: string } }>(request, 'PUT', `/years/${year}/candidates/${direction}/${number}`, { ...kept, geometry, reason: '合成', screen: false, ...(dataset ? { dataset_id: dataset } : {}) })
+    versions.set(kind, put.dataset.dataset_id)
   }
   const { screening, job } = await call<{ screening: { run_id: string }; job: { job_id: string } }>(request, 'POST', '/screenings', { year })
   await waitFor(request, job.job_id)
@@ -60,9 +69,9 @@ export async function approvedPlots(request: APIRequestContext, year: number, to
   await act(request, year, 'bureau', 'check', numbers, { reason: '已核查（合成）' })
   await act(request, year, 'bureau', 'review', numbers)
   for (const role of ['bureau', 'agriculture', 'forestry', 'water', 'environment']) {
-    await as(request, role)('POST', `/years/${year}/opinions`, { opinion: 'agree', items: numbers.map((number) => ({ direction: 'in', number })) })
+    await as(request, role)('POST', `/years/${year}/opinions`, { opinion: 'agree', items: rows.map(({ direction, number }) => ({ direction, number })) })
   }
-  const made = await call<{ plan: { plan_id: string }; job: { job_id: string } }>(request, 'POST', '/plans', { run_id: screening.run_id, options: { chosen: [...taken, ...numbers].map((n) => `in/${n}`), include_review: true } })
+  const made = await call<{ plan: { plan_id: string }; job: { job_id: string } }>(request, 'POST', '/plans', { run_id: screening.run_id, options: { chosen: [...taken, ...numbers], include_review: true } })
   await waitFor(request, made.job.job_id)
   await as(request, 'bureau')('POST', `/plans/${made.plan.plan_id}/propose`, { title: `${year} 年度方案（合成）`, reason: '合成' })
   await as(request, 'government')('POST', `/years/${year}/decision`, { approve: true, decision: `合成县政发〔${year}〕1号` })
@@ -70,8 +79,8 @@ export async function approvedPlots(request: APIRequestContext, year: number, to
 }
 
 async function plotOf(request: APIRequestContext, year: number, r: RecordRow): Promise<Plot> {
-  const d = await call<{ planned: { coordinates: Position[][][] } }>(request, 'GET', `/years/${year}/records/in/${r.number}`)
-  return { number: r.number, township: r.township_code, rings: d.planned.coordinates[0]! }
+  const d = await call<{ planned: { coordinates: Position[][][] } }>(request, 'GET', `/years/${year}/records/${r.direction}/${r.number}`)
+  return { direction: r.direction as 'in' | 'out', number: r.number, township: r.township_code, rings: d.planned.coordinates[0]! }
 }
 
 export const boundaryText = (plot: Plot) => plot.rings.map((ring) => ring.map(([lon, lat]) => `${lon},${lat}`).join('\n')).join('\n\n')
@@ -79,7 +88,7 @@ export const boundaryText = (plot: Plot) => plot.rings.map((ring) => ring.map(([
 const file = (name: string) => Buffer.from(`合成数据，仅供测试：${name}\n`)
 
 export function fileDocument(request: APIRequestContext, year: number, plot: Plot, role: string, kind: string) {
-  return as(request, role)('POST', `/years/${year}/records/in/${plot.number}/documents?kind=${kind}&file_name=${encodeURIComponent(`合成_${kind}.txt`)}`, file(kind))
+  return as(request, role)('POST', `/years/${year}/records/${plot.direction}/${plot.number}/documents?kind=${kind}&file_name=${encodeURIComponent(`合成_${kind}.txt`)}`, file(kind))
 }
 
 export async function sign(request: APIRequestContext, year: number, plot: Plot, role: string, department = role) {

@@ -22,6 +22,13 @@ export interface Row {
 /** More than anyone reads in a list; what is left out is said. */
 export const most = 20_000
 
+/** States in which a declaration is its township's to change; later on others decide by it. */
+const open: readonly string[] = ['', 'draft', 'submitted', 'returned', 'withdrawn']
+export const changeable = (state: string) => open.includes(state)
+
+/** Roles that declare, as the service's policy has it; who acts in none, where it is open, may try everything. */
+export const declares = (role: string) => ['', 'township_clerk', 'township_lead', 'bureau', 'bureau_lead'].includes(role.split('/')[0]!)
+
 export const keyOf = (r: Pick<Row, 'direction' | 'number'>) => `${r.direction}/${r.number}`
 
 /** The direction and number of a key in the address; undefined where it is none. */
