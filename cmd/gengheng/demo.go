@@ -29,6 +29,7 @@ type demoCmd struct {
 	Once    bool   `help:"做完即退出 · End when done instead of serving on."`
 	Parcels int    `help:"合成县的图斑数 · Parcels of the synthetic county." default:"3000"`
 	Seed    int64  `help:"合成县的随机种子 · Its seed." default:"1"`
+	Reuse   bool   `help:"上次演示若已走完同一个合成县，就沿用它，不重做 · Serve the last demo's county again, if it is the same and its year was carried to the end."`
 }
 
 // demoYear is the year that the synthetic county declares for.
@@ -51,7 +52,11 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	fmt.Println("② 启动服务 · the service")
 	c.door.open = true // made-up data, on loopback
 	// a year that has been closed cannot be worked again, so each demo begins its own
-	c.renewed = "gengheng_demo"
+	again, err := c.begin()
+	if err != nil {
+		return err
+	}
+	c.database, c.renew = demoDatabase, !again
 	s, err := openService(ctx, c.serviceFlags, log)
 	if err != nil {
 		return err
@@ -60,6 +65,9 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	addr, err := s.listen(net.JoinHostPort("127.0.0.1", strconv.Itoa(c.Port)))
 	if err != nil {
 		return err
+	}
+	if again {
+		return c.serve(ctx, s, addr)
 	}
 	cl, err := client.New("http://"+addr, fixture.County.Code)
 	if err != nil {
@@ -90,6 +98,14 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	if !feasible {
 		return fmt.Errorf("没有得到可行的方案（%v） · no feasible plan", status)
 	}
+	if err := c.end(); err != nil {
+		return err
+	}
+	return c.serve(ctx, s, addr)
+}
+
+// serve goes on serving, unless the demo is to end.
+func (c *demoCmd) serve(ctx context.Context, s *service, addr string) error {
 	if c.Once {
 		return nil
 	}

@@ -31,8 +31,9 @@ type serviceFlags struct {
 	GDALChild   string `help:"gengheng-gdal 的路径 · The path of gengheng-gdal." env:"GENGHENG_GDAL" placeholder:"FILE"`
 
 	door door `kong:"-"`
-	// renewed is a database of the private cluster that is begun anew.
-	renewed string
+	// database is another one of the private cluster; renew begins it anew.
+	database string
+	renew    bool
 }
 
 // door says whom a service lets in.
@@ -66,7 +67,7 @@ func openService(ctx context.Context, f serviceFlags, log *slog.Logger) (_ *serv
 			return nil, err
 		}
 	}
-	db, err := store.Open(ctx, store.Config{DatabaseURL: f.DatabaseURL, DataDir: f.DataDir, Database: f.renewed, Renew: f.renewed != ""})
+	db, err := store.Open(ctx, store.Config{DatabaseURL: f.DatabaseURL, DataDir: f.DataDir, Database: f.database, Renew: f.renew})
 	if err != nil {
 		return nil, err
 	}

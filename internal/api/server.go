@@ -136,7 +136,7 @@ func New(cfg Config) (http.Handler, error) {
 	}
 	e.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: s.logPanic}))
 	e.Use(secureHeaders)
-	e.Use(s.logRequest)
+	e.Use(s.logRequest, compress)
 	e.GET("/healthz", s.healthy)
 	e.GET("/readyz", s.ready)
 	e.GET("/docs", s.docsPage)

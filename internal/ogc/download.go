@@ -128,7 +128,7 @@ func (s *Service) downloads() class {
 // how the file is to be.
 func (s *Service) fileParams(col *collection.Collection) []param {
 	list := slices.DeleteFunc(s.params(col, false), func(p param) bool {
-		return slices.Contains([]string{"limit", "offset", "cursor"}, p.name)
+		return slices.Contains([]string{"limit", "offset", "cursor", simplifyParam}, p.name)
 	})
 	return append([]param{
 		{name: "f", text: "文件格式，缺省 gpkg · the file's format", schema: tree{"type": "string", "enum": download.FormatNames(), "default": "gpkg"}, set: func(q *query, value string) (err error) {

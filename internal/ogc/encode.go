@@ -20,11 +20,21 @@ func (q *query) columns() string {
 	for _, k := range q.col.Keys {
 		list = append(list, k.SQL+"::text")
 	}
-	list = append(list, q.out.Binary(q.col))
+	list = append(list, q.out.Binary(q.drawn()))
 	for _, f := range q.shown() {
 		list = append(list, "("+f.SQL+")::text")
 	}
 	return strings.Join(list, ", ")
+}
+
+// drawn is the collection with its boundaries as the caller wants them.
+func (q *query) drawn() *collection.Collection {
+	if q.simplify == 0 {
+		return q.col
+	}
+	out := *q.col
+	out.Geom = fmt.Sprintf("ST_Multi(ST_SimplifyPreserveTopology(%s, %s))", q.col.Geom, strconv.FormatFloat(q.simplify, 'f', -1, 64))
+	return &out
 }
 
 // shown are the fields that the caller asks for.

@@ -38,6 +38,7 @@ type query struct {
 	args          []any // $1 and $2 are the collection's own
 	only          []string
 	filtered      bool // by a filter of the caller's
+	simplify      float64
 	// of a download
 	format   download.Format
 	encoding string
@@ -85,6 +86,7 @@ func coreParams() []param {
 		{name: "bbox", text: "范围：最小、最大，4 或 6 个数 · minima and maxima, 4 or 6 numbers", schema: map[string]any{"type": "array", "minItems": 4, "maxItems": 6, "items": map[string]any{"type": "number"}}, set: setBBox},
 		{name: "datetime", text: "时刻或时段；各图层没有时间属性，全部符合 · an instant or interval; no collection has a time, so all match", schema: map[string]any{"type": "string"}, set: setDatetime},
 		{name: "properties", text: "只要这些字段，逗号分隔 · only these fields", feature: true, schema: map[string]any{"type": "array", "items": map[string]any{"type": "string"}}, set: setProperties},
+		{name: simplifyParam, text: "边界可以简化，偏离不超过这么多米；只供看图，可编辑的图层不能用 · boundaries may be simplified by so many metres, for showing; not of what can be edited", schema: map[string]any{"type": "number", "minimum": 0, "maximum": maxSimplify}, set: setSimplify},
 	}
 }
 
@@ -149,6 +151,25 @@ func setProperties(q *query, value string) error {
 		}
 		q.only = append(q.only, name)
 	}
+	return nil
+}
+
+const (
+	simplifyParam = "max-allowable-offset"
+	maxSimplify   = 10_000 // metres
+)
+
+// setSimplify lets boundaries be drawn coarsely. What can be edited has none but its
+// true one: a coarse boundary that came back would be another parcel.
+func setSimplify(q *query, value string) error {
+	v, ok := numbers(value)
+	if !ok || len(v) != 1 || v[0] < 0 || v[0] > maxSimplify {
+		return bad(simplifyParam, fmt.Sprintf("%s=%s 应为 0 到 %d 的数，单位米。 It is a number of metres from 0 to %d.", simplifyParam, excerpt(value), maxSimplify, maxSimplify))
+	}
+	if q.col.Editable() {
+		return bad(simplifyParam, fmt.Sprintf("图层 %s 可编辑，不给简化的边界；请去掉 %s。 The boundaries of what can be edited are not simplified.", q.col.ID, simplifyParam))
+	}
+	q.simplify = v[0]
 	return nil
 }
 

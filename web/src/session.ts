@@ -1,5 +1,5 @@
 /** Who is here, in which role, which counties and years there are, and the townships. */
-import { computed, shallowRef, type ComputedRef } from 'vue'
+import { computed, type ComputedRef } from 'vue'
 import { actIn, answer, api, fetchJSON, key, role, type Schemas } from './api/client'
 import { ask, type Asked } from './ask'
 
@@ -93,27 +93,40 @@ export function townshipsOf(pages: Pick<FeaturePage, 'features'>[]): Map<string,
   return all
 }
 
-const known = shallowRef<{ county: string; as: string; towns: Map<string, Township> }>()
+/** What was read last, or is being read: every page and the frame around it ask for the same. */
+let known: { of: string; towns: Promise<Map<string, Township>> } | undefined
+
+/** Outlines for a small map and for boxes: no truer than this, in metres. A county's own have megabytes. */
+const outline = 30
+
+async function readTownships(county: string): Promise<Map<string, Township>> {
+  const pages: FeaturePage[] = []
+  let next: string | undefined = county ? `/ogc/${county}/collections/townships/items?limit=1000&properties=XZQDM,XZQMC&max-allowable-offset=${outline}` : undefined
+  while (next) {
+    const page: FeaturePage = await fetchJSON<FeaturePage>(next)
+    pages.push(page)
+    const link: string | undefined = page.links.find((l) => l.rel === 'next')?.href
+    next = link ? new URL(link, location.origin).pathname + new URL(link, location.origin).search : undefined
+  }
+  return townshipsOf(pages)
+}
 
 /**
  * The county's townships. A county whose layer XZQ is not loaded has none here:
- * its townships are then shown by their codes.
+ * its townships are then shown by their codes. It is read once for a county and a
+ * caller, however many ask; a reading that failed is not kept.
  */
 export function useTownships(county: ComputedRef<string>) {
-  return ask([county, role], async (signal) => {
-    const as = `${key.value} ${role.value}`
-    if (known.value?.county === county.value && known.value.as === as) return known.value.towns
-    const pages: FeaturePage[] = []
-    let next: string | undefined = county.value ? `/ogc/${county.value}/collections/townships/items?limit=1000` : undefined
-    while (next) {
-      const page: FeaturePage = await fetchJSON<FeaturePage>(next, signal)
-      pages.push(page)
-      const link: string | undefined = page.links.find((l) => l.rel === 'next')?.href
-      next = link ? new URL(link, location.origin).pathname + new URL(link, location.origin).search : undefined
+  return ask([county, role], () => {
+    const of = `${county.value} ${key.value} ${role.value}`
+    if (known?.of !== of) {
+      const towns = readTownships(county.value)
+      known = { of, towns }
+      towns.catch(() => {
+        if (known?.towns === towns) known = undefined
+      })
     }
-    const towns = townshipsOf(pages)
-    if (county.value) known.value = { county: county.value, as, towns }
-    return towns
+    return known!.towns
   })
 }
 
