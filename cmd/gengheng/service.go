@@ -107,7 +107,7 @@ func openService(ctx context.Context, f serviceFlags, log *slog.Logger) (_ *serv
 	if err := metrics.Register(registry, screener, db, log); err != nil {
 		return nil, err
 	}
-	s.handler, err = api.New(api.Config{DB: db, Queue: s.queue, Files: files, Downloads: downloads, Screener: screener, Drafts: drafts, GDALChild: f.GDALChild, Log: log, Metrics: registry,
+	s.handler, err = api.New(api.Config{DB: db, Queue: s.queue, Files: files, Downloads: downloads, Screener: screener, Drafts: drafts, GDALChild: f.GDALChild, Log: log, Metrics: registry, Overviews: filepath.Join(f.DataDir, "overviews"),
 		Open: f.door.open, OIDC: f.door.oidc, PublicURL: f.door.publicURL})
 	if err != nil {
 		return nil, err

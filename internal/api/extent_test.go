@@ -80,6 +80,7 @@ func TestExtent(t *testing.T) {
 		{"across its neighbours", around(1217, 60), 9, 0},
 		{"across a shrubland's", around(1220, 60), 6, 3}, // 1170, 1220 and 1270
 		{"two rings", around(1220, 160), 20, 5},
+		{"most of it", around(1224, 1480), 868, 93},
 		{"the county", "111,36,112,37", 2250, 250},
 		{"the world", "-180,-90,180,90", 2250, 250},
 		{"elsewhere", "100,20,101,21", 0, 0},

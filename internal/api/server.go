@@ -67,6 +67,9 @@ type Config struct {
 	// whoever listens must listen on loopback only, and requests for another
 	// host are asked all the same.
 	Open bool
+	// Overviews is the folder that keeps the survey and the layers as they are drawn at
+	// low zooms from one start to the next; "" keeps none.
+	Overviews string
 	// Metrics are shown at /metrics, with the requests counted into them; nil: no
 	// such page.
 	Metrics *prometheus.Registry
@@ -108,7 +111,7 @@ func New(cfg Config) (http.Handler, error) {
 	if log == nil {
 		log = slog.Default()
 	}
-	gis, features := ogc.New(tiles.New(tiles.Config{}).Extension(), project.New().Extension()), esri.New()
+	gis, features := ogc.New(tiles.New(tiles.Config{Folder: cfg.Overviews}).Extension(), project.New().Extension()), esri.New()
 	if err := doc.checkPolicy(doorsOf(gis, features)); err != nil {
 		return nil, err
 	}

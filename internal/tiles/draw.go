@@ -3,6 +3,7 @@ package tiles
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -208,7 +209,7 @@ func (s *Service) overview(ctx context.Context, q collection.Querier, v *view, c
 		if o, ok := s.cache.get(key); ok {
 			return o, nil
 		}
-		o, err := readOverview(ctx, q, col, box)
+		o, err := s.fromShelf(ctx, q, col, key, box)
 		if err != nil {
 			return nil, err
 		}
@@ -219,6 +220,25 @@ func (s *Service) overview(ctx context.Context, q collection.Querier, v *view, c
 		return nil, err
 	}
 	return o.(*overview), nil
+}
+
+// fromShelf finds the overview of the survey or of a layer among those that are filed,
+// else reads the collection, and files it.
+func (s *Service) fromShelf(ctx context.Context, q collection.Querier, col *collection.Collection, key string, box [4]float64) (*overview, error) {
+	if col.Total < 0 { // not a version as it was loaded
+		return readOverview(ctx, q, col, box)
+	}
+	if o := s.shelf.get(key); o != nil {
+		return o, nil
+	}
+	o, err := readOverview(ctx, q, col, box)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.shelf.put(key, o); err != nil {
+		slog.WarnContext(ctx, "an overview is not kept", "collection", col.ID, "err", err) // it is there all the same
+	}
+	return o, nil
 }
 
 // draw makes the layer of a tile: one feature for each group.

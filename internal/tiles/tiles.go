@@ -40,6 +40,9 @@ import (
 type Config struct {
 	// CacheBytes are for tiles and overviews: 128 MiB.
 	CacheBytes int
+	// Folder keeps overviews of survey and layers from one start to the next; "" keeps
+	// none.
+	Folder string
 	// Slots are how many tiles are drawn at a time: as many as there are
 	// processors, and 2 at least.
 	Slots int
@@ -53,6 +56,7 @@ type Config struct {
 type Service struct {
 	registry  *collection.Registry
 	cache     *cache
+	shelf     shelf
 	gate      *gate
 	flight    singleflight.Group // of tiles
 	reading   singleflight.Group // of overviews
@@ -74,7 +78,7 @@ func New(cfg Config) *Service {
 	if cfg.Wait == 0 {
 		cfg.Wait = 5 * time.Second
 	}
-	return &Service{registry: collection.NewRegistry(), cache: newCache(cfg.CacheBytes), gate: newGate(cfg.Slots, cfg.Queue, cfg.Wait), catalogue: newJoined[*view](), seen: newSeen()}
+	return &Service{registry: collection.NewRegistry(), cache: newCache(cfg.CacheBytes), shelf: shelf(cfg.Folder), gate: newGate(cfg.Slots, cfg.Queue, cfg.Wait), catalogue: newJoined[*view](), seen: newSeen()}
 }
 
 // view is what a caller sees of a county at a moment.
