@@ -114,6 +114,7 @@ func (j *job) loadDeclared(ctx context.Context, dataset uuid.UUID) (*declaredDat
 		if l.index, err = polygon.Index(shapes, j.zone); err != nil {
 			return nil, 0, fmt.Errorf("declarations %s: %w", dataset, err)
 		}
+		l.index.CompareAll()
 		for i := range l.candidates {
 			l.candidates[i].prepared = l.index.Candidate(i)
 		}

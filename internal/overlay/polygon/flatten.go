@@ -35,10 +35,13 @@ type flat struct {
 type span struct {
 	pts, rings, nodes, groups int32
 	flaws                     flaw
+	// compared says that flaws are all there are, and that touched edges have
+	// their vertices.
+	compared bool
 }
 
 func (s *flat) end() span {
-	return span{int32(len(s.pts)), int32(len(s.rings)), int32(len(s.nodes)), int32(len(s.groups)), 0}
+	return span{int32(len(s.pts)), int32(len(s.rings)), int32(len(s.nodes)), int32(len(s.groups)), 0, false}
 }
 
 // reset empties it and keeps the memory.
@@ -62,11 +65,18 @@ func (s *flat) view(f int) (o operand) {
 	return o
 }
 
-// add appends a multipolygon. Its rings are turned so that the polygon lies on
-// their left, repeated points are left out, and where a vertex touches another
-// edge of the polygon that edge is given a vertex there, so that rings meet only
-// in vertices.
+// add appends a multipolygon and compares it with itself.
 func (s *flat) add(mp orb.MultiPolygon) error {
+	err := s.lay(mp)
+	if err == nil {
+		s.findFlaws(len(s.feats) - 1)
+	}
+	return err
+}
+
+// lay appends a multipolygon. Its rings are turned so that the polygon lies on
+// their left, repeated points are left out.
+func (s *flat) lay(mp orb.MultiPolygon) error {
 	if len(s.pts) > math.MaxInt32/2 {
 		return fmt.Errorf("polygon overlay: more than %d vertices in one layer", math.MaxInt32/2)
 	}
@@ -85,13 +95,14 @@ func (s *flat) add(mp orb.MultiPolygon) error {
 		s.feats[f].flaws |= s.addRing(from.pts, r.ring, r.hole)
 	}
 	s.addTree(f)
-	s.findFlaws(f)
 	return nil
 }
 
-// findFlaws compares the last feature with itself and gives the edges that its
-// vertices touch a vertex there.
+// findFlaws compares the last feature with itself. Where a vertex touches another
+// edge of the polygon that edge is given a vertex there, so that rings meet only
+// in vertices.
 func (s *flat) findFlaws(f int) {
+	s.feats[f].compared = true
 	flaws := &s.feats[f].flaws
 	if flaws.invalid() {
 		return
@@ -127,7 +138,7 @@ func (s *flat) join(parts []flat) {
 	for i := range parts {
 		p, from := &parts[i], s.end()
 		for _, f := range p.feats {
-			s.feats = append(s.feats, span{f.pts + from.pts, f.rings + from.rings, f.nodes + from.nodes, f.groups + from.groups, f.flaws})
+			s.feats = append(s.feats, span{f.pts + from.pts, f.rings + from.rings, f.nodes + from.nodes, f.groups + from.groups, f.flaws, f.compared})
 		}
 		s.pts, s.gap, s.start = append(s.pts, p.pts...), append(s.gap, p.gap...), append(s.start, p.start...)
 		s.rings, s.nodes, s.groups = append(s.rings, p.rings...), append(s.nodes, p.nodes...), append(s.groups, p.groups...)

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/paulmach/orb"
@@ -12,12 +13,14 @@ import (
 	"gengheng/internal/land"
 )
 
-// Layer is a set of features, indexed. It is not changed after [Index] and may
+// Layer is a set of features, indexed. To those who use it it is not changed after
+// [Index] (small features are compared with themselves when first asked for), and may
 // be used by many goroutines.
 type Layer struct {
 	flat flat
 	tree packed
 	zone land.Zone
+	late late
 }
 
 // Index takes the features of a dataset version in the plane of zone. The
@@ -75,6 +78,7 @@ func indexIn(features []orb.MultiPolygon, zone land.Zone, parts int) (*Layer, er
 		}
 	}
 	l.tree = pack(boxes)
+	l.late.known = make([]atomic.Uint32, len(features))
 	return l, nil
 }
 
@@ -82,8 +86,11 @@ func indexIn(features []orb.MultiPolygon, zone land.Zone, parts int) (*Layer, er
 func (s *flat) addAll(features []orb.MultiPolygon, from int) error {
 	s.reserve(features)
 	for i, f := range features {
-		if err := s.add(f); err != nil {
+		if err := s.lay(f); err != nil {
 			return fmt.Errorf("叠加图层第 %d 个图斑 · overlay layer, feature %d, %w", from+i+1, from+i+1, err)
+		}
+		if last := len(s.feats) - 1; len(s.pts)-int(s.feats[last].pts) > comparedLate {
+			s.findFlaws(last)
 		}
 	}
 	return nil
@@ -126,15 +133,16 @@ func (l *Layer) Bytes() int64 {
 		size(cap(f.pts), unsafe.Sizeof(orb.Point{})) + size(cap(f.gap), 1) + size(cap(f.start), 4) +
 		size(cap(f.rings), unsafe.Sizeof(box{})) + size(cap(f.nodes), unsafe.Sizeof(box{})) +
 		size(cap(f.groups), unsafe.Sizeof(box{})) + size(cap(f.feats), unsafe.Sizeof(span{})) +
-		size(cap(t.order), 4) + size(cap(t.nodes), unsafe.Sizeof(box{})) + size(cap(t.level), 4)
+		size(len(l.late.known), 4) + size(cap(t.order), 4) + size(cap(t.nodes), unsafe.Sizeof(box{})) + size(cap(t.level), 4)
 }
 
 // Invalid gives the features that cross themselves or have rings that enclose
 // nothing.
 func (l *Layer) Invalid() []int {
 	var out []int
+	l.CompareAll()
 	for f := range l.flat.feats {
-		if l.flat.feats[f].flaws.invalid() {
+		if o := l.feature(f); o.flaws.invalid() {
 			out = append(out, f)
 		}
 	}
@@ -171,7 +179,7 @@ func Prepare(mp orb.MultiPolygon) (*Candidate, error) {
 // Candidate gives a valid feature of the layer as [Prepare] would, without
 // preparing it again. It shares the layer's memory.
 func (l *Layer) Candidate(f int) *Candidate {
-	c := &Candidate{operand: l.flat.view(f), around: noBox}
+	c := &Candidate{operand: l.feature(f), around: noBox}
 	if c.levels > 0 {
 		c.around = *c.box()
 	}
@@ -280,7 +288,7 @@ func (l *Layer) OverlayExcept(c *Candidate, geometry bool, skip func(feature int
 			continue
 		}
 		b := &e.feature
-		*b = l.flat.view(int(f))
+		*b = l.feature(int(f))
 		if !(c.flaws | b.flaws).invalid() && apart(&c.operand, b) {
 			stats.Pairs++
 			continue
