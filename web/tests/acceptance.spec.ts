@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test'
 import { accessible, expect, pictured, test } from './watched'
-import { act, approvedPlots, boundaryText, fileDocument, photoOf, sign, townshipChecked, type Plot } from './fieldyear'
+import { act, approvedPlots, boundaryText, fileDocument, photoOf, sign, townshipChecked, waitFor, type Plot } from './fieldyear'
 import { call, county, enter, hire, type Person } from './people'
 
 // A year of its own: nothing that other specs do or did in theirs matters here.
@@ -175,10 +175,10 @@ test('县级验收: failed, put right, measured again and accepted', async ({ pa
   await expect(page.getByRole('alert').filter({ hasText: '2028' })).toContainText('没有 2028 年的地类图斑')
 })
 
-test('转出 after what was accepted: locked, released, carried out, revoked and carried out again', async ({ page, request, watched }) => {
+test('转出 after what was accepted: locked, released, carried out and revoked; recognised on both sides by the next survey', async ({ page, request, watched }) => {
   test.setTimeout(120_000)
   watched.allowed.push(/401|409/)
-  const out = plots.find((p) => p.direction === 'out')!
+  const [brought, out] = [plots[1]!, plots.find((p) => p.direction === 'out')!]
   await enter(page, head, at(`&turn=begin&record=out/${out.number}`))
   const step = page.locator('form', { has: page.getByRole('button', { name: /办理：/ }) })
   const take = async (name: RegExp, now: string, reason = '') => {
@@ -213,6 +213,31 @@ test('转出 after what was accepted: locked, released, carried out, revoked and
   await panel.getByRole('button', { name: /^已实施/ }).click()
   await panel.getByRole('button', { name: /确认办理/ }).click()
   await expect(panel.locator('h2 .state')).toHaveText('已实施')
+
+  // The surveys of this year and of the year after, made up: those of 2025 and 2026 once more.
+  const surveys = await call<{ upload_id: string; year: number }[]>(request, 'GET', '/datasets?kind=DLTB&current=true')
+  const loaded: string[] = []
+  for (const of of [year, year + 1]) {
+    const { dataset, job } = await call<{ dataset: { dataset_id: string }; job: { job_id: string } }>(request, 'POST', '/datasets', { upload_id: surveys.find((d) => d.year === of - 2)!.upload_id, kind: 'DLTB', year: of })
+    await waitFor(request, job.job_id)
+    const { status, problem } = await call<{ status: string; problem?: unknown }>(request, 'GET', `/datasets/${dataset.dataset_id}`)
+    expect(status, JSON.stringify(problem)).toBe('committed')
+    loaded.push(dataset.dataset_id)
+  }
+  for (const plot of [out, brought]) {
+    await page.goto(at(`&turn=recognise&record=${plot.direction}/${plot.number}`))
+    const form = page.locator('form', { has: page.getByRole('button', { name: /试算 · Try/ }) })
+    await form.getByLabel(/理由/).fill('合成：未经日常变更')
+    await form.getByRole('button', { name: /试算 · Try/ }).click()
+    await expect(form.getByRole('status')).toHaveText('已试算，没有入账。')
+    await expect(form.getByRole('row')).toHaveCount(4)
+    await form.getByRole('button', { name: /认定入账/ }).click()
+    await expect(page.locator('.grid strong').filter({ hasText: /^年度变更认定$/ }).first()).toBeVisible()
+    await expect(form).toHaveCount(0)
+    const { record } = await call<{ record: { state: string } }>(request, 'GET', `/years/${year}/records/${plot.direction}/${plot.number}`)
+    expect(record.state).toBe('recognised')
+  }
+  for (const id of loaded) await call(request, 'POST', `/datasets/${id}/retire`, { reason: '合成：试完停用' })
 })
 
 test('the list by keyboard, on paper and on a tablet; a year without settings', async ({ page, watched }) => {
