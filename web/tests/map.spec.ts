@@ -37,6 +37,10 @@ test('一张图: what is in view, a parcel from the table, everything about it, 
   const dry = all.land_classes.find((c) => c.dlbm === '0103')!
   const mu = (Math.round((Math.round(Number(dry.area_m2) * 100) * 3) / 2000) / 100).toLocaleString('en', { minimumFractionDigits: 2 })
   await expect(panel(page).getByRole('row', { name: /0103 旱地/ })).toContainText(mu)
+  // The charts say the same, also to who cannot see them.
+  await expect(panel(page).getByRole('img', { name: new RegExp(`地类面积：.*0103 旱地 ${mu} 亩`) })).toBeVisible()
+  const net = await panel(page).getByRole('row', { name: /^符合/ }).getByRole('cell').nth(1).textContent()
+  await expect(panel(page).getByRole('img', { name: new RegExp(`按结论：符合 转进${net} 亩`) }).locator('svg')).toBeVisible()
   await expect(page.getByRole('list', { name: /地类图例/ }).getByText('0103 旱地')).toBeVisible()
   await expect(page.getByText(`共 ${all.total} 块`)).toBeVisible()
   await expect(page.getByText('图上没有不等于没有冲突')).toHaveCount(0) // every layer is loaded
@@ -83,6 +87,28 @@ test('一张图: what is in view, a parcel from the table, everything about it, 
   await page.mouse.click(canvas.x + 60, canvas.y + canvas.height / 2 + 60)
   await expect(panel(page).getByRole('heading', { name: /地类图斑/ })).toBeVisible()
   await expect(panel(page).getByText('图斑面积')).toBeVisible()
+})
+
+test('筛查发现 and 方案地块 are layers of the year that is shown, with a legend, and lead to the parcel', async ({ page, request }) => {
+  const runs = (await (await request.get(`${api}/screenings`)).json()) as { run_id: string; year: number; status: string }[]
+  const run = runs.find((r) => r.status === 'done' && r.year === 2025)!.run_id
+  const published = (await (await request.get(`${api}/years/2025/publications`)).json()) as { plan_id: string; status: string; number: number }[]
+  const plan = published.filter((p) => p.status === 'approved').sort((a, b) => b.number - a.number)[0]!.plan_id
+  await page.goto(`${address}&at=111.654200,36.239500,16.5&layers=parcels`)
+  await drawn(page)
+  const tile = (of: string) => page.waitForResponse((r) => r.url().includes('/xyz/') && r.url().includes(of) && r.status() === 200)
+  await Promise.all([tile(`collections=findings&run=${run}`), page.getByRole('checkbox', { name: '筛查发现' }).check()])
+  await Promise.all([tile(`collections=plan_parcels&plan=${plan}`), page.getByRole('checkbox', { name: '方案地块' }).check()])
+  await expect(page).toHaveURL(/layers=parcels,findings,plan_parcels/)
+  await expect(page.getByRole('list', { name: /发现图例/ }).getByRole('listitem')).toContainText(['禁止', '人工核定', '提示', '评分'])
+  await expect(page.getByRole('list', { name: /方案图例/ }).getByRole('listitem')).toContainText(['选用', '未选用', '锁定选用', '锁定不用', '不能选用'])
+  await expect(page.getByText(`已批准的方案 ${plan.slice(0, 8)}`)).toBeVisible()
+  await drawn(page)
+  await page.locator('.middle canvas').focus()
+  await page.keyboard.press('Enter')
+  await expect(panel(page).getByRole('heading', { name: `转进 ${clipped}` })).toBeVisible()
+  await expect(panel(page).getByText(/此处还有：/)).toContainText(/方案 (选用|未选用)/)
+  await accessible(page)
 })
 
 test('by keyboard: the map is moved, a parcel picked at the cross, a number found', async ({ page }) => {

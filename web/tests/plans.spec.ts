@@ -191,11 +191,12 @@ test('互动调整: λ, locks in the table and on the map, an expired session, a
   // And one on the map, at its cross: the map has gone to the parcel that was chosen in the table.
   const free = await inside(request, session.parcels.filter((p: Json) => p.takes_part && p.number !== held.number))
   await page.getByLabel('编号含 Number').fill(free.number)
-  await grid.getByText(free.number).click()
+  const map = page.getByTestId('map')
+  await Promise.all([page.waitForResponse((r) => r.url().includes(`/candidates/${free.direction}/${free.number}`)), grid.getByText(free.number).click()])
   await expect(why).toContainText(free.number)
+  await expect(map).toHaveClass(/ready/, { timeout: 30_000 })
   await page.getByRole('button', { name: '清除所选地块' }).click()
   await expect(why).toHaveCount(0)
-  const map = page.getByTestId('map')
   await expect(map).toHaveClass(/ready/, { timeout: 30_000 })
   await map.locator('canvas').focus()
   await page.keyboard.press('Enter')
@@ -302,12 +303,13 @@ test('a plan made with the patch rule is worked on without it, and the page says
   await expect(note).toContainText(small[0]!.slice(3))
 })
 
-/** The first parcel of which the middle of its box lies in it: the map, when it has gone there, has it under its cross. */
+/** The first parcel of which the middle of its box lies in what a plan takes of it: the map, when it has gone there, has that under its cross. */
 async function inside(request: APIRequestContext, list: Json[]): Promise<Json> {
   for (const p of list) {
-    const { geometry } = await call<Json>(request, 'GET', `/candidates/${p.direction}/${p.number}?year=${year}`)
-    const rings: [number, number][][] = geometry.type === 'Polygon' ? geometry.coordinates : geometry.coordinates.flat()
-    const [xs, ys] = [rings.flat().map((c) => c[0]), rings.flat().map((c) => c[1])]
+    const { geometry, verdict } = await call<Json>(request, 'GET', `/candidates/${p.direction}/${p.number}?year=${year}`)
+    const ringsOf = (g: Json): [number, number][][] => (g.type === 'Polygon' ? g.coordinates : g.coordinates.flat())
+    const [whole, rings] = [ringsOf(geometry), ringsOf(verdict?.remainder ?? geometry)]
+    const [xs, ys] = [whole.flat().map((c) => c[0]), whole.flat().map((c) => c[1])]
     const [x, y] = [(Math.min(...xs) + Math.max(...xs)) / 2, (Math.min(...ys) + Math.max(...ys)) / 2]
     const crossed = rings.map((ring) => ring.filter(([x1, y1], i) => {
       const [x2, y2] = ring[(i + 1) % ring.length]!

@@ -16,11 +16,8 @@ export interface NamedValue {
 }
 
 /** Why a parcel is, or is not, in the year's plan. */
-export interface PlanWord {
+export interface PlanWord extends YearPlan {
   parcel: Schemas['PlanParcel']
-  plan: Schemas['Plan']
-  /** approved or proposed, where the plan was handed in. */
-  published: string
 }
 
 /** 申报地块：verdict, findings and geometry; the record of its way through the year, where there is one. */
@@ -32,22 +29,42 @@ export async function declaredParcel(county: string, year: number, direction: Di
   return { detail, record }
 }
 
+/** 年度方案。A plan and what has become of it: approved, proposed, or "" where it was not handed in. */
+export interface YearPlan {
+  plan: Schemas['Plan']
+  published: string
+}
+
 /** The plan that the year stands by: approved, else proposed, else the newest that was found. */
-export async function planWord(county: string, year: number, direction: Direction, number: string, township: string, signal: AbortSignal): Promise<PlanWord | undefined> {
+export async function yearPlan(county: string, year: number, signal: AbortSignal): Promise<YearPlan | undefined> {
   const [plans, published] = await Promise.all([
     answer(api.GET('/counties/{county}/plans', { params: { path: { county } }, signal })),
     answer(api.GET('/counties/{county}/years/{year}/publications', { params: { path: { county, year } }, signal })),
   ])
   const handedIn = ['approved', 'proposed'].flatMap((status) => published.filter((p) => p.status === status).sort((a, b) => b.number - a.number))[0]
   const plan = plans.find((p) => p.plan_id === handedIn?.plan_id) ?? plans.find((p) => p.year === year && p.status === 'done' && ['optimal', 'feasible'].includes(String(p.certificate['status'])))
-  if (!plan) return undefined
+  return plan && { plan, published: handedIn?.plan_id === plan.plan_id ? handedIn.status : '' }
+}
+export const planName = ({ plan, published }: YearPlan) => `${{ approved: '已批准的方案', proposed: '报批中的方案' }[published] ?? '尚未报批的方案'} ${plan.plan_id.slice(0, 8)}`
+
+/** 筛查。The year's newest screening that has finished. */
+export async function yearRun(county: string, year: number, signal: AbortSignal): Promise<Schemas['Screening'] | undefined> {
+  const runs = await answer(api.GET('/counties/{county}/screenings', { params: { path: { county } }, signal }))
+  return runs.find((r) => r.year === year && r.status === 'done')
+}
+
+/** What the year's plan makes of a parcel. */
+export async function planWord(county: string, year: number, direction: Direction, number: string, township: string, signal: AbortSignal): Promise<PlanWord | undefined> {
+  const found = await yearPlan(county, year, signal)
+  if (!found) return undefined
+  const { plan } = found
   let after: string | undefined
   do {
     const page: Schemas['PlanParcelPage'] = await answer(api.GET('/counties/{county}/plans/{plan_id}/parcels', {
       params: { path: { county, plan_id: plan.plan_id }, query: { direction, township, limit: 1000, ...(after ? { after } : {}) } }, signal,
     }))
     const parcel = page.items.find((p) => p.number === number)
-    if (parcel) return { parcel, plan, published: handedIn?.plan_id === plan.plan_id ? handedIn.status : '' }
+    if (parcel) return { parcel, ...found }
     after = page.next
   } while (after)
   return undefined

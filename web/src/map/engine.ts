@@ -5,7 +5,7 @@ import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
 import { credentials } from '../api/client'
 import { hatchTile, markPicture, type Hatch } from './hatch'
 import { overlayHatches } from './overlays'
-import { hatchId, marks } from './style'
+import { hatchId, lookHatches, marks } from './style'
 
 setWorkerUrl(workerUrl)
 
@@ -50,11 +50,11 @@ export function createMap(options: Pick<MapOptions, 'container' | 'style'> & Par
 
 /** Gives the map its marks and the hatches of the layers that it shows. */
 export function addPictures(map: MapLibre, layers: { hatch: Hatch; colour: string }[]): void {
-  for (const one of [...layers, ...overlayHatches]) {
+  for (const one of [...layers, ...overlayHatches, ...lookHatches]) {
     if (!map.hasImage(hatchId(one))) map.addImage(hatchId(one), hatchTile(one.hatch, one.colour))
   }
-  for (const { id, mark, colour } of marks()) {
-    const picture = map.hasImage(id) ? undefined : markPicture(mark, colour)
+  for (const { id, mark, colour, ground } of marks()) {
+    const picture = map.hasImage(id) ? undefined : markPicture(mark, colour, ground)
     if (picture) map.addImage(id, picture, { pixelRatio: 2 })
   }
 }

@@ -68,12 +68,22 @@ const strokes: Record<Mark, [number, number][][]> = {
   lock: [[[-4, 0], [4, 0], [4, 5], [-4, 5], [-4, 0]], [[-2.6, 0], [-2.6, -3.4], [-1.6, -5], [1.6, -5], [2.6, -3.4], [2.6, 0]]],
 }
 
-/** Draws a mark, white on a disc of a colour, into a canvas of the given size in pixels. */
-export function drawMark(context: CanvasRenderingContext2D, mark: Mark, colour: string, size: number): void {
+/** What a mark stands on: discs are verdicts, squares what a plan says, diamonds findings. */
+export type Ground = 'disc' | 'square' | 'diamond'
+
+/** Draws a mark, white on a ground of a colour, into a canvas of the given size in pixels. */
+export function drawMark(context: CanvasRenderingContext2D, mark: Mark, colour: string, size: number, ground: Ground = 'disc'): void {
   const unit = size / 22
   context.setTransform(unit, 0, 0, unit, size / 2, size / 2)
   context.beginPath()
-  context.arc(0, 0, 10, 0, 2 * Math.PI)
+  if (ground === 'disc') context.arc(0, 0, 10, 0, 2 * Math.PI)
+  else if (ground === 'square') context.rect(-9, -9, 18, 18)
+  else {
+    context.moveTo(0, -10.4)
+    for (const [x, y] of [[10.4, 0], [0, 10.4], [-10.4, 0]] as const) context.lineTo(x, y)
+    context.closePath()
+    context.lineJoin = 'round'
+  }
   context.fillStyle = colour
   context.fill()
   context.lineWidth = 1.2
@@ -90,12 +100,12 @@ export function drawMark(context: CanvasRenderingContext2D, mark: Mark, colour: 
 }
 
 /** The picture of a mark for the map; 44 pixels wide, to be shown at half of that. */
-export function markPicture(mark: Mark, colour: string): ImageData | undefined {
+export function markPicture(mark: Mark, colour: string, ground?: Ground): ImageData | undefined {
   const size = 44
   const canvas = document.createElement('canvas')
   canvas.width = canvas.height = size
   const context = canvas.getContext('2d')
   if (!context) return undefined
-  drawMark(context, mark, colour, size)
+  drawMark(context, mark, colour, size, ground)
   return context.getImageData(0, 0, size, size)
 }

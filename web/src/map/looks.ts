@@ -1,12 +1,13 @@
 /** 图面。Colours and marks of what is drawn over the survey; land classes and layers have theirs from the service. */
 import type { Schemas } from '../api/client'
-import type { Mark } from './hatch'
+import type { Ground, Hatch, Mark } from './hatch'
 
 export interface Look {
   zh: string
   en: string
   colour: string
   mark: Mark
+  ground?: Ground
 }
 
 /** 筛查结论：颜色与符号。 */
@@ -23,14 +24,22 @@ export const pendingLook: Look = { zh: '待筛查', en: 'not screened', colour: 
 
 /** 方案中的状态：选用、未选、锁定。What a plan makes of a parcel. */
 export const stateLooks = {
-  chosen: { zh: '选用', en: 'chosen', colour: '#1b6e3c', mark: 'check' },
-  not: { zh: '未选用', en: 'not chosen', colour: '#6b6b74', mark: 'blank' },
-  'locked-in': { zh: '锁定选用', en: 'locked in', colour: '#0b4f9e', mark: 'lock' },
-  'locked-out': { zh: '锁定不用', en: 'locked out', colour: '#8a1c5c', mark: 'lock' },
-  refused: { zh: '不能选用', en: 'not possible', colour: '#b3261e', mark: 'cross' },
-} as const satisfies Record<string, Look>
+  chosen: { zh: '选用', en: 'chosen', colour: '#1b6e3c', mark: 'check', ground: 'square', hatch: 'rising' },
+  not: { zh: '未选用', en: 'not chosen', colour: '#6b6b74', mark: 'blank', ground: 'square', hatch: 'dotted' },
+  'locked-in': { zh: '锁定选用', en: 'locked in', colour: '#0b4f9e', mark: 'lock', ground: 'square', hatch: 'crossed' },
+  'locked-out': { zh: '锁定不用', en: 'locked out', colour: '#8a1c5c', mark: 'lock', ground: 'square', hatch: 'falling' },
+  refused: { zh: '不能选用', en: 'not possible', colour: '#b3261e', mark: 'cross', ground: 'square', hatch: 'upright' },
+} as const satisfies Record<string, Look & { hatch: Hatch }>
 
 export type State = keyof typeof stateLooks
+
+/** 筛查发现：按程度分颜色、花纹与符号。Findings by severity. */
+export const findingLooks = {
+  block: { zh: '禁止', en: 'forbidden', colour: '#c51b7d', mark: 'cross', ground: 'diamond', hatch: 'crossed' },
+  manual: { zh: '人工核定', en: 'to be reviewed', colour: '#7a4f00', mark: 'question', ground: 'diamond', hatch: 'rising' },
+  warn: { zh: '提示', en: 'warning', colour: '#4f4fa8', mark: 'fault', ground: 'diamond', hatch: 'falling' },
+  score: { zh: '评分', en: 'score', colour: '#3f6f6a', mark: 'blank', ground: 'diamond', hatch: 'dotted' },
+} as const satisfies Record<string, Look & { hatch: Hatch }>
 
 /** Kinds of overlays that a page may add; see overlays.ts for how each is drawn. */
 export const overlayLooks = {

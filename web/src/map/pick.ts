@@ -49,3 +49,13 @@ export function pickedOf(features: Drawn[]): Picked[] {
   }
   return [...seen.values()]
 }
+
+/** The declared parcel that a feature is, or speaks of: declared, found of, planned. */
+export function declaredOf({ collection, properties, merged }: Picked): { direction: 'in' | 'out'; number: string } | undefined {
+  if (merged) return undefined
+  const text = (name: string) => (properties[name] == null ? '' : String(properties[name]))
+  if (collection === 'candidates_in' || collection === 'candidates_out') return text('SBBH') ? { direction: collection === 'candidates_in' ? 'in' : 'out', number: text('SBBH') } : undefined
+  if (collection !== 'findings' && collection !== 'plan_parcels') return undefined
+  const direction = text('direction')
+  return (direction === 'in' || direction === 'out') && text('number') ? { direction, number: text('number') } : undefined
+}

@@ -1,12 +1,12 @@
-import { validateStyleMin } from '@maplibre/maplibre-gl-style-spec'
+import { createExpression, validateStyleMin } from '@maplibre/maplibre-gl-style-spec'
 import { expect, test } from 'vitest'
 import { boxOf, isBox } from './bounds'
 import { hatches, hatchTile } from './hatch'
 import { overlayLooks, type OverlayKind, type State } from './looks'
-import { layersOf, sourceOf } from './overlays'
-import { pickedOf } from './pick'
+import { layersOf, overlayHatches, sourceOf } from './overlays'
+import { declaredOf, pickedOf } from './pick'
 import { barOf, metresPerPixel, round125 } from './scalebar'
-import { constraintsOf, marks, parcelLook, styleOf, type Legend, type ServiceStyle } from './style'
+import { constraintsOf, hatchId, lookHatches, marks, planLook, sourceFor, styleOf, versioned, type Legend, type ServiceStyle } from './style'
 
 const legend: Legend = {
   classes: [{ code: '0101', name: '水田', colour: '#f8d072' }, { code: '0103', name: '旱地', colour: '#fffbb1' }],
@@ -24,6 +24,10 @@ test('the style keeps to the specification, with every kind of overlay laid', ()
   for (const kind of Object.keys(overlayLooks) as OverlayKind[]) {
     laid.sources[sourceOf(kind)] = { type: 'geojson', data: { type: 'FeatureCollection', features: [] } }
     laid.layers.push(...layersOf({ id: kind, kind, label: 'name' }))
+  }
+  for (const [kind, { layers }] of Object.entries(versioned)) {
+    laid.sources[kind] = sourceFor(service, 'https://gengheng.example', `${kind}=1`)
+    laid.layers.push(...layers())
   }
   expect(validateStyleMin(laid).map((e) => e.message)).toEqual([])
 })
@@ -48,14 +52,34 @@ test('a hatch leaves most of the ground free, and no two are alike', () => {
   expect(new Set(tiles.map(String)).size).toBe(hatches.length)
 })
 
-test('a plan colours its parcels by state, and each mark that is asked for exists', () => {
-  const states = new Map<string, State>([['in/A1', 'chosen'], ['in/A2', 'locked-in'], ['out/A1', 'locked-out'], ['in/A3', 'chosen']])
-  const { mark } = parcelLook('in', { by: 'state', states })
-  expect(mark.slice(2, 4)).toEqual([['A1', 'A3'], 'mark check #1b6e3c'])
-  expect(JSON.stringify(mark)).not.toContain('#8a1c5c')
-  const known = new Set(marks().map((m) => m.id))
-  const asked = JSON.stringify([style.layers, ...Object.keys(overlayLooks).map((k) => layersOf({ id: k, kind: k as OverlayKind })), mark]).match(/mark \w+ #[0-9a-f]{6}/g)!
+test("a plan's parcels are coloured by what their tiles say, and otherwise where it was changed since", () => {
+  const changed = new Map<string, State>([['in/A1', 'chosen'], ['in/A2', 'locked-in'], ['out/A1', 'locked-out'], ['in/A3', 'chosen']])
+  const { mark } = planLook(changed)
+  expect(mark.slice(2, 4)).toEqual([['in/A1', 'in/A3'], 'mark check #1b6e3c square'])
+  expect(mark.at(-1)).toEqual(planLook(undefined).mark) // what was not changed, and what is merged
+  const of = (properties: Record<string, unknown>, look: unknown) => {
+    const made = createExpression(look, 'layers[0].layout.icon-image')
+    if (made.result === 'error') throw new Error(JSON.stringify(made.value))
+    return made.value.evaluate({ zoom: 10 }, { type: 3, properties } as never)
+  }
+  expect(of({ direction: 'in', number: 'A2', state: 'not' }, mark)).toBe('mark lock #0b4f9e square')
+  expect(of({ direction: 'out', number: 'A2', state: 'not' }, mark)).toBe('mark blank #6b6b74 square')
+  expect(of({ direction: 'in', state: 'refused', merged: true }, mark)).toBe('mark cross #b3261e square')
+})
+
+test('what the style asks for by name exists: marks and hatches', () => {
+  const known = new Set([...marks().map((m) => m.id), ...[...constraintsOf(legend), ...lookHatches, ...overlayHatches].map(hatchId)])
+  const asked = JSON.stringify([style.layers, versioned.run.layers(), versioned.plan.layers(), ...Object.keys(overlayLooks).map((k) => layersOf({ id: k, kind: k as OverlayKind }))]).match(/(mark|hatch) \w+ #[0-9a-f]{6}( \w+)?/g)!
+  expect(asked.length).toBeGreaterThan(20)
   for (const id of asked) expect(known).toContain(id)
+})
+
+test('findings and the parcels of a plan lead to the declared parcel; what is merged leads nowhere', () => {
+  const at = (collection: string, properties: Record<string, unknown>, merged = false) => declaredOf({ collection, properties, merged })
+  expect(at('findings', { direction: 'out', number: '甲/7', clause: 'OUT-01' })).toEqual({ direction: 'out', number: '甲/7' })
+  expect(at('plan_parcels', { direction: 'in', number: 'A1' })).toEqual({ direction: 'in', number: 'A1' })
+  expect(at('candidates_in', { SBBH: 'A1' })).toEqual({ direction: 'in', number: 'A1' })
+  expect([at('plan_parcels', { state: 'chosen', direction: 'in' }, true), at('parcels', { BSM: '1' }), at('findings', { direction: 'up', number: '1' })]).toEqual([undefined, undefined, undefined])
 })
 
 test('what was picked is said once, topmost first, also where a label was hit', () => {

@@ -4,10 +4,10 @@
  * layers an outline with a hatch, declared parcels are coloured by verdict or by what
  * a plan makes of them.
  */
-import type { ExpressionSpecification, FilterSpecification, LayerSpecification, StyleSpecification } from 'maplibre-gl'
+import type { ExpressionSpecification, FilterSpecification, LayerSpecification, StyleSpecification, VectorSourceSpecification } from 'maplibre-gl'
 import type { Box } from './bounds'
-import { hatches, type Hatch, type Mark } from './hatch'
-import { overlayLooks, pendingLook, stateLooks, verdictLooks, type State } from './looks'
+import { hatches, type Ground, type Hatch, type Mark } from './hatch'
+import { findingLooks, overlayLooks, pendingLook, stateLooks, verdictLooks, type State } from './looks'
 
 /** /ogc/{county}/legend.json */
 export interface Legend {
@@ -52,40 +52,41 @@ export function constraintsOf(legend: Legend): ConstraintLook[] {
 }
 
 const expression = (v: unknown[]) => v as unknown as ExpressionSpecification
-const markId = (mark: Mark, colour: string) => `mark ${mark} ${colour}`
+type Marked = { mark: Mark; colour: string; ground?: Ground }
+export const markOf = ({ mark, colour, ground }: Marked) => `mark ${mark} ${colour}${ground ? ` ${ground}` : ''}`
 export const hatchId = (c: { hatch: Hatch; colour: string }) => `hatch ${c.hatch} ${c.colour}`
 
 /** The marks that the style asks for by name. */
-export function marks(): { id: string; mark: Mark; colour: string }[] {
-  const looks = [...Object.values(verdictLooks), pendingLook, ...Object.values(stateLooks), ...Object.values(overlayLooks), { mark: 'blank' as const, colour: overlayLooks.photo.colour }]
-  return [...new Map(looks.map((l) => [markId(l.mark, l.colour), { id: markId(l.mark, l.colour), mark: l.mark, colour: l.colour }])).values()]
+export function marks(): ({ id: string } & Marked)[] {
+  const looks: Marked[] = [...Object.values(verdictLooks), pendingLook, ...Object.values(stateLooks), ...Object.values(findingLooks), ...Object.values(overlayLooks), { mark: 'blank' as const, colour: overlayLooks.photo.colour }]
+  return [...new Map(looks.map((l) => [markOf(l), { ...l, id: markOf(l) }])).values()]
 }
-export const markOf = (look: { mark: Mark; colour: string }) => markId(look.mark, look.colour)
-
-/** How declared parcels are told apart: by verdict, or by the state that a plan gives each number. */
-export type Colouring = { by: 'verdict' } | { by: 'state'; states: ReadonlyMap<string, State> }
+/** The hatches that findings and states are drawn with. */
+export const lookHatches = [...Object.values(findingLooks), ...Object.values(stateLooks)]
 
 type Direction = 'in' | 'out'
 
-/** An expression that is one thing of each parcel's look: its colour, or its mark. */
-function ofParcel(direction: Direction, colouring: Colouring, pick: (look: { mark: Mark; colour: string }) => string): ExpressionSpecification {
-  if (colouring.by === 'verdict') {
-    return expression(['match', ['get', 'verdict'], ...Object.entries(verdictLooks).flatMap(([name, look]) => [name, pick(look)]), pick(pendingLook)])
+/** An expression that is one thing of each declared parcel's look, by its verdict: its colour, or its mark. */
+const byVerdict = (pick: (look: Marked) => string) =>
+  expression(['match', ['get', 'verdict'], ...Object.entries(verdictLooks).flatMap(([name, look]) => [name, pick(look)]), pick(pendingLook)])
+
+/** One thing of the look of a plan's parcel: by the state that its tile gives, or by another one where it was changed since. */
+function byState(changed: ReadonlyMap<string, State> | undefined, pick: (look: Marked & { hatch: Hatch }) => string): ExpressionSpecification {
+  const { not, ...others } = stateLooks
+  const own = ['match', ['get', 'state'], ...Object.entries(others).flatMap(([name, look]) => [name, pick(look)]), pick(not)]
+  const keys = new Map<State, string[]>()
+  for (const [key, state] of changed ?? []) {
+    const list = keys.get(state)
+    if (list) list.push(key) // no copy: there may be 100,000
+    else keys.set(state, [key])
   }
-  const numbers = new Map<State, string[]>()
-  for (const [id, state] of colouring.states) {
-    if (!id.startsWith(`${direction}/`)) continue
-    const list = numbers.get(state) ?? []
-    if (list.length === 0) numbers.set(state, list)
-    list.push(id.slice(direction.length + 1)) // no copy: there may be 100,000
-  }
-  if (numbers.size === 0) return expression(['literal', pick(stateLooks.not)])
-  return expression(['match', ['to-string', ['get', 'SBBH']], ...[...numbers].flatMap(([state, list]) => [list, pick(stateLooks[state])]), pick(stateLooks.not)])
+  if (keys.size === 0) return expression(own)
+  return expression(['match', ['concat', ['get', 'direction'], '/', ['coalesce', ['get', 'number'], '']], ...[...keys].flatMap(([state, list]) => [list, pick(stateLooks[state])]), own])
 }
 
-/** The paint and layout of a direction's parcels that depend on the colouring. */
-export function parcelLook(direction: Direction, colouring: Colouring) {
-  return { colour: ofParcel(direction, colouring, (l) => l.colour), mark: ofParcel(direction, colouring, markOf) }
+/** The paint and layout of a plan's parcels; changed are states by "in/number" or "out/number" that differ from the plan's own. */
+export function planLook(changed: ReadonlyMap<string, State> | undefined) {
+  return { colour: byState(changed, (l) => l.colour), mark: byState(changed, markOf), hatch: byState(changed, hatchId) }
 }
 
 /** Which declared parcels are drawn: those of the year, of these verdicts if any are named. At small scales a tile holds them merged, without a year. */
@@ -115,13 +116,16 @@ function constraint(c: ConstraintLook): LayerSpecification[] {
   ]
 }
 
+const lineWidth = (far: number, near: number) => expression(['interpolate', ['linear'], ['zoom'], 9, far, 15, near])
+const markSize = expression(['interpolate', ['linear'], ['zoom'], 11, 0.55, 15, 0.9])
+
 function parcels(direction: Direction, year: number): LayerSpecification[] {
   const id = `candidates_${direction}`
-  const look = parcelLook(direction, { by: 'verdict' })
+  const colour = byVerdict((l) => l.colour)
   const base = { source: 'work', 'source-layer': id, metadata: { collection: id }, filter: parcelFilter(year, undefined) }
   return [
-    { ...base, id: `${id}-fill`, type: 'fill', paint: { 'fill-color': look.colour, 'fill-opacity': 0.28 } },
-    { ...base, id: `${id}-line`, type: 'line', paint: { 'line-color': look.colour, 'line-width': ['interpolate', ['linear'], ['zoom'], 9, 0.8, 15, 2.4], ...(direction === 'out' ? { 'line-dasharray': [3, 1.6] } : {}) } },
+    { ...base, id: `${id}-fill`, type: 'fill', paint: { 'fill-color': colour, 'fill-opacity': 0.28 } },
+    { ...base, id: `${id}-line`, type: 'line', paint: { 'line-color': colour, 'line-width': lineWidth(0.8, 2.4), ...(direction === 'out' ? { 'line-dasharray': [3, 1.6] } : {}) } },
   ]
 }
 
@@ -130,20 +134,60 @@ function parcelMarks(direction: Direction, year: number): LayerSpecification {
   return {
     id: `${id}-mark`, type: 'symbol', source: 'work', 'source-layer': `${id}_label`, minzoom: 11, metadata: { collection: id }, filter: parcelFilter(year, undefined),
     layout: {
-      'icon-image': parcelLook(direction, { by: 'verdict' }).mark, 'icon-size': ['interpolate', ['linear'], ['zoom'], 11, 0.55, 15, 0.9],
+      'icon-image': byVerdict(markOf), 'icon-size': markSize,
       'text-field': ['step', ['zoom'], '', 14, ['get', 'SBBH']], 'text-font': font, 'text-size': 11, 'text-offset': [0, 1.1], 'text-anchor': 'top', 'text-optional': true,
     },
     paint: halo,
   }
 }
 
-/** The style of a county's map. origin is this page's: tiles are asked for where the page came from. */
-export function styleOf(service: ServiceStyle, legend: Legend, origin: string, year: number): StyleSpecification {
+/** 筛查发现：where a parcel meets a clause, by severity. */
+function findings(): LayerSpecification[] {
+  const base = { source: 'run', 'source-layer': 'findings', metadata: { collection: 'findings' } }
+  const { block, ...others } = findingLooks
+  const of = (pick: (l: (typeof findingLooks)[keyof typeof findingLooks]) => string) => expression(['match', ['get', 'severity'], ...Object.entries(others).flatMap(([name, l]) => [name, pick(l)]), pick(block)])
+  return [
+    { ...base, id: 'findings-fill', type: 'fill', paint: { 'fill-pattern': of(hatchId) } },
+    { ...base, id: 'findings-line', type: 'line', paint: { 'line-color': of((l) => l.colour), 'line-width': lineWidth(0.8, 1.8) } },
+    {
+      ...base, id: 'findings-mark', type: 'symbol', 'source-layer': 'findings_label', minzoom: 13,
+      layout: { 'icon-image': of(markOf), 'icon-size': markSize, 'icon-offset': [0, -31], 'text-field': ['step', ['zoom'], '', 15, ['get', 'clause']], 'text-font': font, 'text-size': 11, 'text-offset': [0, -3], 'text-anchor': 'bottom', 'text-optional': true },
+      paint: halo,
+    },
+  ]
+}
+
+/** 方案地块：what a plan makes of each parcel, at every zoom. */
+function planParcels(): LayerSpecification[] {
+  const base = { source: 'plan', 'source-layer': 'plan_parcels', metadata: { collection: 'plan_parcels' } }
+  const { colour, mark, hatch } = planLook(undefined)
+  const way = (direction: Direction) => expression(['==', ['get', 'direction'], direction])
+  return [
+    { ...base, id: 'plan_parcels-fill', type: 'fill', paint: { 'fill-color': colour, 'fill-opacity': 0.32 } },
+    // Where parcels are merged there is no room for a mark: states differ by their hatch as well.
+    { ...base, id: 'plan_parcels-hatch', type: 'fill', maxzoom: 12, paint: { 'fill-pattern': hatch } },
+    { ...base, id: 'plan_parcels-line', type: 'line', filter: way('in'), paint: { 'line-color': colour, 'line-width': lineWidth(0.9, 2.8) } },
+    { ...base, id: 'plan_parcels-out', type: 'line', filter: way('out'), paint: { 'line-color': colour, 'line-width': lineWidth(0.9, 2.8), 'line-dasharray': [3, 1.6] } },
+    { ...base, id: 'plan_parcels-mark', type: 'symbol', 'source-layer': 'plan_parcels_label', minzoom: 11, layout: { 'icon-image': mark, 'icon-size': markSize, 'icon-offset': [31, 0] } },
+  ]
+}
+
+/** Tiles of the service that a query narrows. */
+export function sourceFor(service: ServiceStyle, origin: string, query: string): VectorSourceSpecification {
   const { tiles, bounds, maxzoom } = service.sources.county
   const root = new URL(tiles[0]!.replace(/\/xyz\/.*$/, ''), origin).pathname
-  const source = (collections: string[]) => ({
-    type: 'vector' as const, tiles: [`${origin}${root}/xyz/{z}/{x}/{y}.pbf?collections=${collections.join(',')}`], maxzoom, ...(bounds ? { bounds } : {}),
-  })
+  return { type: 'vector', tiles: [`${origin}${root}/xyz/{z}/{x}/{y}.pbf?${query}`], maxzoom, ...(bounds ? { bounds } : {}) }
+}
+
+/** 筛查发现与方案地块：collections of one screening or one plan, from the bottom up; they come and go with its id. */
+export const versioned = {
+  plan: { collection: 'plan_parcels', layers: planParcels },
+  run: { collection: 'findings', layers: findings },
+} as const
+
+/** The style of a county's map. origin is this page's: tiles are asked for where the page came from. */
+export function styleOf(service: ServiceStyle, legend: Legend, origin: string, year: number): StyleSpecification {
+  const source = (collections: string[]) => sourceFor(service, origin, `collections=${collections.join(',')}`)
   const constraints = constraintsOf(legend)
   const has = (id: string) => legend.overlays.some((o) => o.collection === id)
   return {
