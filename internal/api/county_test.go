@@ -421,6 +421,7 @@ func TestCounty_OverlapQueriesAgree(t *testing.T) {
 			t.Errorf("%s: the summary has %s m², the query %s", o.Key, m2, o.OverlapM2)
 		}
 	}
+	k.overlapFilters(run, byClause)
 	for key, list := range findings {
 		direction, number, _ := strings.Cut(key, "/")
 		resp, err := k.Raw.GetCandidate(t.Context(), k.County, client.Direction(direction), number, nil)

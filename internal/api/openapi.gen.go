@@ -3428,8 +3428,8 @@ type WhatIfItem struct {
 // Year defines model for Year.
 type Year = int
 
-// ClauseFilter defines model for ClauseFilter.
-type ClauseFilter = string
+// ClausesFilter defines model for ClausesFilter.
+type ClausesFilter = []string
 
 // CountyPath defines model for CountyPath.
 type CountyPath = string
@@ -3446,6 +3446,11 @@ type IdentityID = openapi_types.UUID
 // JobID defines model for JobID.
 type JobID = openapi_types.UUID
 
+// LeastOverlap 平方米，两位小数 · m² with two decimals
+//
+// Example: 1234.56
+type LeastOverlap = AreaM2
+
 // Limit defines model for Limit.
 type Limit = int
 
@@ -3454,6 +3459,9 @@ type NumberPath = string
 
 // OutcomeFilter hit 超限，tolerated 容差内，missing 缺图层或材料，note 备注
 type OutcomeFilter = Outcome
+
+// ParcelVerdictFilter defines model for ParcelVerdictFilter.
+type ParcelVerdictFilter = VerdictName
 
 // PlanID defines model for PlanID.
 type PlanID = openapi_types.UUID
@@ -3466,6 +3474,9 @@ type RunID = openapi_types.UUID
 
 // SessionID defines model for SessionID.
 type SessionID = openapi_types.UUID
+
+// TownshipsFilter defines model for TownshipsFilter.
+type TownshipsFilter = []Township
 
 // TusResumable defines model for TusResumable.
 type TusResumable = string
@@ -3692,12 +3703,20 @@ type ListScreeningChangesParams struct {
 
 // ListFindingsParams defines parameters for ListFindings.
 type ListFindingsParams struct {
-	// Clause 条款号，如 IN-03a · A clause id
-	Clause    *ClauseFilter  `form:"clause,omitempty" json:"clause,omitempty"`
+	// Clause 条款号，如 IN-03a，可多个，逗号分隔 · Clause ids, separated by commas
+	Clause    *ClausesFilter `form:"clause,omitempty" json:"clause,omitempty"`
 	Direction *Direction     `form:"direction,omitempty" json:"direction,omitempty"`
-	Township  *Township      `form:"township,omitempty" json:"township,omitempty"`
-	Number    *string        `form:"number,omitempty" json:"number,omitempty"`
-	Outcome   *OutcomeFilter `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// Township 乡镇代码，可多个，逗号分隔 · Townships, separated by commas
+	Township *TownshipsFilter `form:"township,omitempty" json:"township,omitempty"`
+	Number   *string          `form:"number,omitempty" json:"number,omitempty"`
+	Outcome  *OutcomeFilter   `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// Verdict 地块在这次筛查中的结论 · What the run made of the parcel
+	Verdict *ParcelVerdictFilter `form:"verdict,omitempty" json:"verdict,omitempty"`
+
+	// MinM2 重叠面积不小于，m²；没有面积的发现不在内 · No less than this overlaps; findings without an area are left out
+	MinM2 *LeastOverlap `form:"min_m2,omitempty" json:"min_m2,omitempty"`
 
 	// Geometry 是否附几何（GeoJSON，EPSG:4490 经纬度） · Whether to add the geometry as GeoJSON in EPSG:4490
 	Geometry *WithGeometry `form:"geometry,omitempty" json:"geometry,omitempty"`
@@ -3707,15 +3726,42 @@ type ListFindingsParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// GetFindingsWorkbookParams defines parameters for GetFindingsWorkbook.
+type GetFindingsWorkbookParams struct {
+	// Clause 条款号，如 IN-03a，可多个，逗号分隔 · Clause ids, separated by commas
+	Clause    *ClausesFilter `form:"clause,omitempty" json:"clause,omitempty"`
+	Direction *Direction     `form:"direction,omitempty" json:"direction,omitempty"`
+
+	// Township 乡镇代码，可多个，逗号分隔 · Townships, separated by commas
+	Township *TownshipsFilter `form:"township,omitempty" json:"township,omitempty"`
+	Number   *string          `form:"number,omitempty" json:"number,omitempty"`
+	Outcome  *OutcomeFilter   `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// Verdict 地块在这次筛查中的结论 · What the run made of the parcel
+	Verdict *ParcelVerdictFilter `form:"verdict,omitempty" json:"verdict,omitempty"`
+
+	// MinM2 重叠面积不小于，m²；没有面积的发现不在内 · No less than this overlaps; findings without an area are left out
+	MinM2 *LeastOverlap `form:"min_m2,omitempty" json:"min_m2,omitempty"`
+}
+
 // ListOverlapsParams defines parameters for ListOverlaps.
 type ListOverlapsParams struct {
 	By ListOverlapsParamsBy `form:"by" json:"by"`
 
-	// Clause 条款号，如 IN-03a · A clause id
-	Clause    *ClauseFilter  `form:"clause,omitempty" json:"clause,omitempty"`
+	// Clause 条款号，如 IN-03a，可多个，逗号分隔 · Clause ids, separated by commas
+	Clause    *ClausesFilter `form:"clause,omitempty" json:"clause,omitempty"`
 	Direction *Direction     `form:"direction,omitempty" json:"direction,omitempty"`
-	Township  *Township      `form:"township,omitempty" json:"township,omitempty"`
-	Outcome   *OutcomeFilter `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// Township 乡镇代码，可多个，逗号分隔 · Townships, separated by commas
+	Township *TownshipsFilter `form:"township,omitempty" json:"township,omitempty"`
+	Number   *string          `form:"number,omitempty" json:"number,omitempty"`
+	Outcome  *OutcomeFilter   `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// Verdict 地块在这次筛查中的结论 · What the run made of the parcel
+	Verdict *ParcelVerdictFilter `form:"verdict,omitempty" json:"verdict,omitempty"`
+
+	// MinM2 重叠面积不小于，m²；没有面积的发现不在内 · No less than this overlaps; findings without an area are left out
+	MinM2 *LeastOverlap `form:"min_m2,omitempty" json:"min_m2,omitempty"`
 }
 
 // ListOverlapsParamsBy defines parameters for ListOverlaps.
@@ -4288,6 +4334,9 @@ type ServerInterface interface {
 	// GetFindingsLines 规范化的筛查结果 · The run in canonical lines
 	// (GET /counties/{county}/screenings/{run_id}/findings.jsonl)
 	GetFindingsLines(ctx echo.Context, county CountyPath, runId RunID) error
+	// GetFindingsWorkbook 下载占用清单 · Download findings as a workbook
+	// (GET /counties/{county}/screenings/{run_id}/findings.xlsx)
+	GetFindingsWorkbook(ctx echo.Context, county CountyPath, runId RunID, params GetFindingsWorkbookParams) error
 	// ListOverlaps 占用情况汇总 · Constraint overlaps, summed by clause, township or candidate
 	// (GET /counties/{county}/screenings/{run_id}/overlaps)
 	ListOverlaps(ctx echo.Context, county CountyPath, runId RunID, params ListOverlapsParams) error
@@ -6000,7 +6049,7 @@ func (w *ServerInterfaceWrapper) ListFindings(ctx echo.Context) error {
 	var params ListFindingsParams
 	// ------------- Optional query parameter "clause" -------------
 
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "clause", ctx.QueryParams(), &params.Clause, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "clause", ctx.QueryParams(), &params.Clause, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter clause: %s", err))
 	}
@@ -6014,7 +6063,7 @@ func (w *ServerInterfaceWrapper) ListFindings(ctx echo.Context) error {
 
 	// ------------- Optional query parameter "township" -------------
 
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "township", ctx.QueryParams(), &params.Township, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "township", ctx.QueryParams(), &params.Township, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter township: %s", err))
 	}
@@ -6031,6 +6080,20 @@ func (w *ServerInterfaceWrapper) ListFindings(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "outcome", ctx.QueryParams(), &params.Outcome, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter outcome: %s", err))
+	}
+
+	// ------------- Optional query parameter "verdict" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "verdict", ctx.QueryParams(), &params.Verdict, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter verdict: %s", err))
+	}
+
+	// ------------- Optional query parameter "min_m2" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "min_m2", ctx.QueryParams(), &params.MinM2, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter min_m2: %s", err))
 	}
 
 	// ------------- Optional query parameter "geometry" -------------
@@ -6107,6 +6170,81 @@ func (w *ServerInterfaceWrapper) GetFindingsLines(ctx echo.Context) error {
 	return err
 }
 
+// GetFindingsWorkbook converts echo context to params.
+func (w *ServerInterfaceWrapper) GetFindingsWorkbook(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "run_id" -------------
+	var runId RunID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "run_id", ctx.Param("run_id"), &runId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter run_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetFindingsWorkbookParams
+	// ------------- Optional query parameter "clause" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "clause", ctx.QueryParams(), &params.Clause, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter clause: %s", err))
+	}
+
+	// ------------- Optional query parameter "direction" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "direction", ctx.QueryParams(), &params.Direction, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter direction: %s", err))
+	}
+
+	// ------------- Optional query parameter "township" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "township", ctx.QueryParams(), &params.Township, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter township: %s", err))
+	}
+
+	// ------------- Optional query parameter "number" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "number", ctx.QueryParams(), &params.Number, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter number: %s", err))
+	}
+
+	// ------------- Optional query parameter "outcome" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "outcome", ctx.QueryParams(), &params.Outcome, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter outcome: %s", err))
+	}
+
+	// ------------- Optional query parameter "verdict" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "verdict", ctx.QueryParams(), &params.Verdict, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter verdict: %s", err))
+	}
+
+	// ------------- Optional query parameter "min_m2" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "min_m2", ctx.QueryParams(), &params.MinM2, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter min_m2: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetFindingsWorkbook(ctx, county, runId, params)
+	return err
+}
+
 // ListOverlaps converts echo context to params.
 func (w *ServerInterfaceWrapper) ListOverlaps(ctx echo.Context) error {
 	var err error
@@ -6137,7 +6275,7 @@ func (w *ServerInterfaceWrapper) ListOverlaps(ctx echo.Context) error {
 
 	// ------------- Optional query parameter "clause" -------------
 
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "clause", ctx.QueryParams(), &params.Clause, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "clause", ctx.QueryParams(), &params.Clause, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter clause: %s", err))
 	}
@@ -6151,9 +6289,16 @@ func (w *ServerInterfaceWrapper) ListOverlaps(ctx echo.Context) error {
 
 	// ------------- Optional query parameter "township" -------------
 
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "township", ctx.QueryParams(), &params.Township, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "township", ctx.QueryParams(), &params.Township, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter township: %s", err))
+	}
+
+	// ------------- Optional query parameter "number" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "number", ctx.QueryParams(), &params.Number, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter number: %s", err))
 	}
 
 	// ------------- Optional query parameter "outcome" -------------
@@ -6161,6 +6306,20 @@ func (w *ServerInterfaceWrapper) ListOverlaps(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "outcome", ctx.QueryParams(), &params.Outcome, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter outcome: %s", err))
+	}
+
+	// ------------- Optional query parameter "verdict" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "verdict", ctx.QueryParams(), &params.Verdict, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter verdict: %s", err))
+	}
+
+	// ------------- Optional query parameter "min_m2" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "min_m2", ctx.QueryParams(), &params.MinM2, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter min_m2: %s", err))
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -7436,6 +7595,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/counties/:county/screenings/:run_id/changes", wrapper.ListScreeningChanges, options.OperationMiddlewares["listScreeningChanges"]...)
 	router.GET(options.BaseURL+"/counties/:county/alerts", wrapper.ListAlerts, options.OperationMiddlewares["listAlerts"]...)
 	router.GET(options.BaseURL+"/counties/:county/screenings/:run_id/findings.gpkg", wrapper.GetFindingsGeoPackage, options.OperationMiddlewares["getFindingsGeoPackage"]...)
+	router.GET(options.BaseURL+"/counties/:county/screenings/:run_id/findings.xlsx", wrapper.GetFindingsWorkbook, options.OperationMiddlewares["getFindingsWorkbook"]...)
 	router.GET(options.BaseURL+"/counties/:county/screenings/:run_id/findings.jsonl", wrapper.GetFindingsLines, options.OperationMiddlewares["getFindingsLines"]...)
 	router.POST(options.BaseURL+"/counties/:county/whatif", wrapper.WhatIf, options.OperationMiddlewares["whatIf"]...)
 	router.POST(options.BaseURL+"/counties/:county/whatif/file", wrapper.WhatIfFile, options.OperationMiddlewares["whatIfFile"]...)

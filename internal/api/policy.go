@@ -105,6 +105,7 @@ var policy = map[string]rule{
 	"listVerdicts":          {everyone, filtered},
 	"listFindings":          {everyone, filtered},
 	"listOverlaps":          {everyone, filtered},
+	"getFindingsWorkbook":   {everyone, filtered},
 	"getFindingsGeoPackage": {readers, wholeCounty},
 	"getFindingsLines":      {readers, wholeCounty},
 

@@ -175,11 +175,13 @@ func planeOf(crs string, zone land.Zone) (func(orb.Point) orb.Point, error) {
 	return nil, badRequest("crs", fmt.Sprintf("坐标系 %s 不能用于试算；可用 EPSG:4490、EPSG:%d、EPSG:%d。其他坐标系请用文件试算。 Use one of these, or send a file.", crs, zone.EPSG(), prefixed.EPSG()))
 }
 
-func value(s *string) string {
-	if s == nil {
-		return ""
+// value is what a parameter that may be left out stands for.
+func value[T any](p *T) T {
+	if p == nil {
+		var none T
+		return none
 	}
-	return *s
+	return *p
 }
 
 func (s *server) WhatIfFile(c echo.Context, county CountyPath, params WhatIfFileParams) error {

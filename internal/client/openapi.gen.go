@@ -3435,8 +3435,8 @@ type WhatIfItem struct {
 // Year defines model for Year.
 type Year = int
 
-// ClauseFilter defines model for ClauseFilter.
-type ClauseFilter = string
+// ClausesFilter defines model for ClausesFilter.
+type ClausesFilter = []string
 
 // CountyPath defines model for CountyPath.
 type CountyPath = string
@@ -3453,6 +3453,11 @@ type IdentityID = openapi_types.UUID
 // JobID defines model for JobID.
 type JobID = openapi_types.UUID
 
+// LeastOverlap 平方米，两位小数 · m² with two decimals
+//
+// Example: 1234.56
+type LeastOverlap = AreaM2
+
 // Limit defines model for Limit.
 type Limit = int
 
@@ -3461,6 +3466,9 @@ type NumberPath = string
 
 // OutcomeFilter hit 超限，tolerated 容差内，missing 缺图层或材料，note 备注
 type OutcomeFilter = Outcome
+
+// ParcelVerdictFilter defines model for ParcelVerdictFilter.
+type ParcelVerdictFilter = VerdictName
 
 // PlanID defines model for PlanID.
 type PlanID = openapi_types.UUID
@@ -3473,6 +3481,9 @@ type RunID = openapi_types.UUID
 
 // SessionID defines model for SessionID.
 type SessionID = openapi_types.UUID
+
+// TownshipsFilter defines model for TownshipsFilter.
+type TownshipsFilter = []Township
 
 // TusResumable defines model for TusResumable.
 type TusResumable = string
@@ -3699,12 +3710,20 @@ type ListScreeningChangesParams struct {
 
 // ListFindingsParams defines parameters for ListFindings.
 type ListFindingsParams struct {
-	// Clause 条款号，如 IN-03a · A clause id
-	Clause    *ClauseFilter  `form:"clause,omitempty" json:"clause,omitempty"`
+	// Clause 条款号，如 IN-03a，可多个，逗号分隔 · Clause ids, separated by commas
+	Clause    *ClausesFilter `form:"clause,omitempty" json:"clause,omitempty"`
 	Direction *Direction     `form:"direction,omitempty" json:"direction,omitempty"`
-	Township  *Township      `form:"township,omitempty" json:"township,omitempty"`
-	Number    *string        `form:"number,omitempty" json:"number,omitempty"`
-	Outcome   *OutcomeFilter `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// Township 乡镇代码，可多个，逗号分隔 · Townships, separated by commas
+	Township *TownshipsFilter `form:"township,omitempty" json:"township,omitempty"`
+	Number   *string          `form:"number,omitempty" json:"number,omitempty"`
+	Outcome  *OutcomeFilter   `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// Verdict 地块在这次筛查中的结论 · What the run made of the parcel
+	Verdict *ParcelVerdictFilter `form:"verdict,omitempty" json:"verdict,omitempty"`
+
+	// MinM2 重叠面积不小于，m²；没有面积的发现不在内 · No less than this overlaps; findings without an area are left out
+	MinM2 *LeastOverlap `form:"min_m2,omitempty" json:"min_m2,omitempty"`
 
 	// Geometry 是否附几何（GeoJSON，EPSG:4490 经纬度） · Whether to add the geometry as GeoJSON in EPSG:4490
 	Geometry *WithGeometry `form:"geometry,omitempty" json:"geometry,omitempty"`
@@ -3714,15 +3733,42 @@ type ListFindingsParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// GetFindingsWorkbookParams defines parameters for GetFindingsWorkbook.
+type GetFindingsWorkbookParams struct {
+	// Clause 条款号，如 IN-03a，可多个，逗号分隔 · Clause ids, separated by commas
+	Clause    *ClausesFilter `form:"clause,omitempty" json:"clause,omitempty"`
+	Direction *Direction     `form:"direction,omitempty" json:"direction,omitempty"`
+
+	// Township 乡镇代码，可多个，逗号分隔 · Townships, separated by commas
+	Township *TownshipsFilter `form:"township,omitempty" json:"township,omitempty"`
+	Number   *string          `form:"number,omitempty" json:"number,omitempty"`
+	Outcome  *OutcomeFilter   `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// Verdict 地块在这次筛查中的结论 · What the run made of the parcel
+	Verdict *ParcelVerdictFilter `form:"verdict,omitempty" json:"verdict,omitempty"`
+
+	// MinM2 重叠面积不小于，m²；没有面积的发现不在内 · No less than this overlaps; findings without an area are left out
+	MinM2 *LeastOverlap `form:"min_m2,omitempty" json:"min_m2,omitempty"`
+}
+
 // ListOverlapsParams defines parameters for ListOverlaps.
 type ListOverlapsParams struct {
 	By ListOverlapsParamsBy `form:"by" json:"by"`
 
-	// Clause 条款号，如 IN-03a · A clause id
-	Clause    *ClauseFilter  `form:"clause,omitempty" json:"clause,omitempty"`
+	// Clause 条款号，如 IN-03a，可多个，逗号分隔 · Clause ids, separated by commas
+	Clause    *ClausesFilter `form:"clause,omitempty" json:"clause,omitempty"`
 	Direction *Direction     `form:"direction,omitempty" json:"direction,omitempty"`
-	Township  *Township      `form:"township,omitempty" json:"township,omitempty"`
-	Outcome   *OutcomeFilter `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// Township 乡镇代码，可多个，逗号分隔 · Townships, separated by commas
+	Township *TownshipsFilter `form:"township,omitempty" json:"township,omitempty"`
+	Number   *string          `form:"number,omitempty" json:"number,omitempty"`
+	Outcome  *OutcomeFilter   `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// Verdict 地块在这次筛查中的结论 · What the run made of the parcel
+	Verdict *ParcelVerdictFilter `form:"verdict,omitempty" json:"verdict,omitempty"`
+
+	// MinM2 重叠面积不小于，m²；没有面积的发现不在内 · No less than this overlaps; findings without an area are left out
+	MinM2 *LeastOverlap `form:"min_m2,omitempty" json:"min_m2,omitempty"`
 }
 
 // ListOverlapsParamsBy defines parameters for ListOverlaps.
@@ -4776,6 +4822,14 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /counties/{county}/screenings/{run_id}/findings.jsonl (the `GetFindingsLines` operationId).
 	GetFindingsLines(ctx context.Context, county CountyPath, runId RunID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetFindingsWorkbook 下载占用清单 · Download findings as a workbook
+	//
+	// 符合条件的发现，m²、亩、公顷并列；乡镇身份只有本乡镇的。超过一张工作表的行数时请加条件。
+	// Findings that match, in m², mu and hectares side by side, as far as the caller sees them.
+	//
+	// Corresponds with GET /counties/{county}/screenings/{run_id}/findings.xlsx (the `GetFindingsWorkbook` operationId).
+	GetFindingsWorkbook(ctx context.Context, county CountyPath, runId RunID, params *GetFindingsWorkbookParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListOverlaps 占用情况汇总 · Constraint overlaps, summed by clause, township or candidate
 	//
@@ -6535,6 +6589,24 @@ func (c *Raw) GetFindingsGeoPackage(ctx context.Context, county CountyPath, runI
 // Corresponds with GET /counties/{county}/screenings/{run_id}/findings.jsonl (the `GetFindingsLines` operationId).
 func (c *Raw) GetFindingsLines(ctx context.Context, county CountyPath, runId RunID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetFindingsLinesRequest(c.Server, county, runId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetFindingsWorkbook 下载占用清单 · Download findings as a workbook
+//
+// 符合条件的发现，m²、亩、公顷并列；乡镇身份只有本乡镇的。超过一张工作表的行数时请加条件。
+// Findings that match, in m², mu and hectares side by side, as far as the caller sees them.
+//
+// Corresponds with GET /counties/{county}/screenings/{run_id}/findings.xlsx (the `GetFindingsWorkbook` operationId).
+func (c *Raw) GetFindingsWorkbook(ctx context.Context, county CountyPath, runId RunID, params *GetFindingsWorkbookParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetFindingsWorkbookRequest(c.Server, county, runId, params)
 	if err != nil {
 		return nil, err
 	}
@@ -10561,7 +10633,7 @@ func NewListFindingsRequest(server string, county CountyPath, runId RunID, param
 
 		if params.Clause != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "clause", *params.Clause, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "clause", *params.Clause, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -10585,7 +10657,7 @@ func NewListFindingsRequest(server string, county CountyPath, runId RunID, param
 
 		if params.Township != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "township", *params.Township, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "township", *params.Township, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -10610,6 +10682,30 @@ func NewListFindingsRequest(server string, county CountyPath, runId RunID, param
 		if params.Outcome != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "outcome", *params.Outcome, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Verdict != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "verdict", *params.Verdict, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MinM2 != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "min_m2", *params.MinM2, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -10751,6 +10847,146 @@ func NewGetFindingsLinesRequest(server string, county CountyPath, runId RunID) (
 	return req, nil
 }
 
+// NewGetFindingsWorkbookRequest constructs an http.Request for the GetFindingsWorkbook method
+func NewGetFindingsWorkbookRequest(server string, county CountyPath, runId RunID, params *GetFindingsWorkbookParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "run_id", runId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/screenings/%s/findings.xlsx", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Clause != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "clause", *params.Clause, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Direction != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "direction", *params.Direction, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Township != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "township", *params.Township, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Number != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "number", *params.Number, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Outcome != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "outcome", *params.Outcome, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Verdict != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "verdict", *params.Verdict, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MinM2 != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "min_m2", *params.MinM2, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListOverlapsRequest constructs an http.Request for the ListOverlaps method
 func NewListOverlapsRequest(server string, county CountyPath, runId RunID, params *ListOverlapsParams) (*http.Request, error) {
 	var err error
@@ -10803,7 +11039,7 @@ func NewListOverlapsRequest(server string, county CountyPath, runId RunID, param
 
 		if params.Clause != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "clause", *params.Clause, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "clause", *params.Clause, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -10827,7 +11063,19 @@ func NewListOverlapsRequest(server string, county CountyPath, runId RunID, param
 
 		if params.Township != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "township", *params.Township, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "township", *params.Township, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Number != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "number", *params.Number, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -10840,6 +11088,30 @@ func NewListOverlapsRequest(server string, county CountyPath, runId RunID, param
 		if params.Outcome != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "outcome", *params.Outcome, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Verdict != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "verdict", *params.Verdict, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MinM2 != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "min_m2", *params.MinM2, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -13855,6 +14127,16 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /counties/{county}/screenings/{run_id}/findings.jsonl (the `GetFindingsLines` operationId).
 	GetFindingsLinesWithResponse(ctx context.Context, county CountyPath, runId RunID, reqEditors ...RequestEditorFn) (*GetFindingsLinesResponse, error)
+
+	// GetFindingsWorkbookWithResponse 下载占用清单 · Download findings as a workbook
+	//
+	// 符合条件的发现，m²、亩、公顷并列；乡镇身份只有本乡镇的。超过一张工作表的行数时请加条件。
+	// Findings that match, in m², mu and hectares side by side, as far as the caller sees them.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /counties/{county}/screenings/{run_id}/findings.xlsx (the `GetFindingsWorkbook` operationId).
+	GetFindingsWorkbookWithResponse(ctx context.Context, county CountyPath, runId RunID, params *GetFindingsWorkbookParams, reqEditors ...RequestEditorFn) (*GetFindingsWorkbookResponse, error)
 
 	// ListOverlapsWithResponse 占用情况汇总 · Constraint overlaps, summed by clause, township or candidate
 	//
@@ -17050,6 +17332,47 @@ func (r GetFindingsLinesResponse) ContentType() string {
 	return ""
 }
 
+type GetFindingsWorkbookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetFindingsWorkbookResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetFindingsWorkbookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetFindingsWorkbookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetFindingsWorkbookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetFindingsWorkbookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListOverlapsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -19850,6 +20173,22 @@ func (c *ClientWithResponses) GetFindingsLinesWithResponse(ctx context.Context, 
 	return ParseGetFindingsLinesResponse(rsp)
 }
 
+// GetFindingsWorkbookWithResponse 下载占用清单 · Download findings as a workbook
+//
+// 符合条件的发现，m²、亩、公顷并列；乡镇身份只有本乡镇的。超过一张工作表的行数时请加条件。
+// Findings that match, in m², mu and hectares side by side, as far as the caller sees them.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /counties/{county}/screenings/{run_id}/findings.xlsx (the `GetFindingsWorkbook` operationId).
+func (c *ClientWithResponses) GetFindingsWorkbookWithResponse(ctx context.Context, county CountyPath, runId RunID, params *GetFindingsWorkbookParams, reqEditors ...RequestEditorFn) (*GetFindingsWorkbookResponse, error) {
+	rsp, err := c.GetFindingsWorkbook(ctx, county, runId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetFindingsWorkbookResponse(rsp)
+}
+
 // ListOverlapsWithResponse 占用情况汇总 · Constraint overlaps, summed by clause, township or candidate
 //
 // Returns a wrapper object for the known response body format(s).
@@ -22591,6 +22930,32 @@ func ParseGetFindingsLinesResponse(rsp *http.Response) (*GetFindingsLinesRespons
 	}
 
 	response := &GetFindingsLinesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetFindingsWorkbookResponse parses an HTTP response from a GetFindingsWorkbookWithResponse call
+func ParseGetFindingsWorkbookResponse(rsp *http.Response) (*GetFindingsWorkbookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetFindingsWorkbookResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { drawn, hundredths, plain, shown, signed } from './area'
+import { drawn, hundredths, plain, shown, signed, typedArea } from './area'
 
 test.each([
   ['666.67', 'mu', '1.00'],
@@ -34,4 +34,18 @@ test('signs and files', () => {
   expect(signed(-100n, 'm2')).toBe('−1.00')
   expect(plain(hundredths('-1234.5'), 'm2')).toBe('-1234.50')
   expect(drawn(hundredths('-666.67'), 'mu')).toBe(-1)
+})
+
+test.each([
+  ['1', 'mu', 66667n],
+  ['0.5', 'mu', 33333n],
+  ['1,234.5', 'mu', 82300000n],
+  ['0.0001', 'ha', 100n],
+  ['12.345', 'm2', 1235n], // half goes up
+  ['', 'mu', undefined],
+  ['-1', 'mu', undefined],
+  ['1e3', 'm2', undefined],
+  ['亩', 'mu', undefined],
+] as const)('%s typed in %s is %s hundredths of a square metre', (text, unit, want) => {
+  expect(typedArea(text, unit)).toBe(want)
 })

@@ -65,3 +65,13 @@ export function drawn(value: bigint, unit: Unit): number {
 export function plain(value: bigint, unit: Unit): string {
   return shown(value, unit).replaceAll(',', '').replace('−', '-')
 }
+
+/** Hundredths of a square metre from what somebody typed in a unit, rounded once; undefined is no area. */
+export function typedArea(text: string, unit: Unit): bigint | undefined {
+  const parts = /^(\d{1,12})(?:\.(\d{1,6}))?$/.exec(text.trim().replaceAll(',', ''))
+  if (!parts) return undefined
+  const [whole, decimals] = [parts[1]!, parts[2] ?? '']
+  const value = BigInt(whole + decimals) * 100n // of a square metre, times 10 to the decimals
+  const by = 10n ** BigInt(decimals.length)
+  return unit === 'mu' ? divided(value * 2000n, by * 3n) : divided(unit === 'ha' ? value * 10_000n : value, by)
+}

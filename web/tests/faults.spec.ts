@@ -127,7 +127,7 @@ test('findings of one filter never stand under another', async ({ page, watched 
   await expect(page.getByText(/已读 100 条/)).toBeVisible()
   await page.route('**/findings?**', (route) =>
     route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify({ title: '服务繁忙 · Busy', status: 503 }) }))
-  await page.getByLabel('方向').selectOption('out')
+  await page.getByRole('combobox', { name: /方向/ }).selectOption('out')
   await expect(page.getByRole('alert')).toContainText('服务繁忙')
   await expect(page.getByRole('list', { name: /发现/ }).getByRole('listitem')).toHaveCount(0)
   await page.unroute('**/findings?**')
