@@ -82,6 +82,7 @@ test('台账: planned, accepted, recognised by township, entries, and a file tha
 })
 
 test('占用查询: from a clause to its findings', async ({ page, request }) => {
+  test.slow() // a map is drawn by software here
   await page.goto(`/#/overlaps?county=${county}&year=2025`)
   const runs = await (await request.get(`/api/v1/counties/${county}/screenings`)).json()
   const run = runs.find((r: { status: string; year: number }) => r.status === 'done' && r.year === 2025)
