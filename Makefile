@@ -10,10 +10,10 @@ SIZES ?= 10000,100000
 PARTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo serve test lint bench bench-screening bench-balance bench-ledger pictures fuzz pairs doctor clean
+.PHONY: help setup build demo serve test lint bench bench-screening bench-balance bench-ledger bench-dashboard pictures fuzz pairs doctor clean
 
 help: ## 列出各项目标 · list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/^\([a-z-]*\):.*## /\1|/' | awk -F '|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/^\([a-z-]*\):.*## /\1|/' | awk -F '|' '{ printf "  make %-15s %s\n", $$1, $$2 }'
 
 setup: ## 安装缺少的系统软件（apt） · install what is missing from the system
 	@scripts/setup
@@ -45,6 +45,10 @@ bench-balance: build ## 平衡引擎与 HiGHS、CBC 比较（SIZES=10000,100000,
 
 bench-ledger: setup ## 台账：50 个客户端混合记账 60 s，之后逐条核对 · the ledger under 50 clients for 60 s, every sum checked afterwards
 	@go test -run NONE -bench Mixed -benchtime 60s -timeout 30m ./internal/ledger
+
+bench-dashboard: build ## 十万图斑县的工作台：首次打开、移图、长表（第一次先造县，几分钟） · the dashboard over 100,000 parcels, in Chromium, beside its targets
+	@scripts/setup --browser
+	@scripts/bench-dashboard
 
 pictures: build ## 重拍 docs/ 里工作台各页的图片 · take the pictures of the dashboard's pages in docs/ anew
 	@scripts/setup --browser
