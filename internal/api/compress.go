@@ -29,7 +29,7 @@ var packers = sync.Pool{New: func() any {
 // compress packs what is read as JSON or CSV: lists of a large county are megabytes,
 // of which a tenth is left. An answer with an entity tag stays as it is, since that
 // names its bytes; so do answers to what changes something, which hold the few secrets
-// that there are.
+// that there are, and files to be kept, whose length tells how much is still to come.
 func compress(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -70,7 +70,7 @@ func (p *packing) WriteHeader(status int) {
 func (p *packing) may() bool {
 	h := p.Header()
 	kind, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
-	return p.status == http.StatusOK && slices.Contains(packable, kind) && h.Get("Content-Encoding") == "" && h.Get("ETag") == ""
+	return p.status == http.StatusOK && slices.Contains(packable, kind) && h.Get("Content-Encoding") == "" && h.Get("ETag") == "" && h.Get("Content-Disposition") == ""
 }
 
 // decide sends the head and what was held back.

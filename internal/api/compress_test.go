@@ -45,6 +45,10 @@ func TestLongAnswersAreCompressed(t *testing.T) {
 		c.Response().Header().Set("ETag", `"1"`)
 		return list(c)
 	}
+	kept := func(c echo.Context) error {
+		c.Response().Header().Set("Content-Disposition", `attachment; filename="a.geojson"`)
+		return list(c)
+	}
 	bytes := func(c echo.Context) error {
 		return c.Blob(http.StatusOK, "application/geopackage+sqlite3", make([]byte, 9000))
 	}
@@ -61,6 +65,7 @@ func TestLongAnswersAreCompressed(t *testing.T) {
 		"a key that was just made":    {"POST", "gzip", list, ""},
 		"an entity tag":               {"GET", "gzip", tagged, ""},
 		"a file":                      {"GET", "gzip", bytes, ""},
+		"a file to be kept":           {"GET", "gzip", kept, ""},
 		"compressed already":          {"GET", "gzip", packed, "gzip"},
 		"a short answer":              {"GET", "gzip", func(c echo.Context) error { return c.JSON(http.StatusOK, []int{1}) }, ""},
 	} {
