@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -98,7 +99,7 @@ func obeying(t *testing.T, next http.Handler) http.Handler {
 		out := &openapi3filter.ResponseValidationInput{RequestValidationInput: in, Status: rec.Code, Header: rec.Header(),
 			Options: &openapi3filter.Options{IncludeResponseStatus: true,
 				ExcludeResponseBody: !strings.HasPrefix(rec.Header().Get("Content-Type"), "application/json") && !strings.HasPrefix(rec.Header().Get("Content-Type"), "application/problem+json")}}
-		out.SetBodyBytes(rec.Body.Bytes())
+		out.SetBodyBytes(unpacked(t, rec))
 		if err := openapi3filter.ValidateResponse(r.Context(), out); err != nil {
 			t.Errorf("%s %s: the answer breaks the contract: %v", r.Method, r.URL, err)
 		}
@@ -110,6 +111,23 @@ func obeying(t *testing.T, next http.Handler) http.Handler {
 			t.Log(err)
 		}
 	})
+}
+
+// unpacked is an answer's body as a client reads it.
+func unpacked(t *testing.T, rec *httptest.ResponseRecorder) []byte {
+	t.Helper()
+	body := rec.Body.Bytes()
+	if rec.Header().Get("Content-Encoding") != "gzip" {
+		return body
+	}
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err == nil {
+		body, err = io.ReadAll(z)
+	}
+	if err != nil {
+		t.Errorf("the compressed answer cannot be read: %v", err)
+	}
+	return body
 }
 
 type answer struct {
