@@ -188,7 +188,8 @@ func wrongType(name, title, want string, v any) *Problem {
 }
 
 // means refuses a text that stands for nothing: a word that the rulebook does not
-// know, a code that the field's code table lacks, a day that no calendar has. Names are taken for their codes, as in a file.
+// know, a code that the field's code table lacks, a day that no calendar has. Names
+// are taken for their codes, as in a file.
 func (f Field) means(text string) error {
 	if text == "" {
 		return nil

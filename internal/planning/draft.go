@@ -21,8 +21,8 @@ type Draft struct {
 	Year      int        `json:"year"`
 	Synthetic bool       `json:"synthetic"`
 	// Status is as in Summary; unknown where no plan was found, and Message says
-	// why. Where it
-	// is infeasible the draft shows the plan of least shortfall.
+	// why. Where it is infeasible the draft shows the plan of least shortfall that
+	// was found.
 	Status string `json:"status"`
 	// Options are all that the plan was made with, Defaults those of the rulebook.
 	Options  Options `json:"options"`
