@@ -213,7 +213,7 @@ func (c *demoCmd) downloads(ctx context.Context, cr *carrier, got *carried) erro
 	if err := os.MkdirAll(c.Out, 0o755); err != nil {
 		return fmt.Errorf("results folder: %w", err)
 	}
-	resp, err := cr.c.Raw.GetFindingsGeoPackage(ctx, cr.c.County, got.run.RunId)
+	resp, err := cr.c.Raw.GetFindingsGeoPackage(ctx, cr.c.County, got.run.RunId, nil)
 	if err := client.Download(resp, err, filepath.Join(c.Out, "findings.gpkg")); err != nil {
 		return err
 	}

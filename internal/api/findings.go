@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/labstack/echo/v4"
 
+	"gengheng/internal/access"
 	"gengheng/internal/land"
 	"gengheng/internal/report"
 )
@@ -129,6 +130,28 @@ func (s *server) ListOverlaps(c echo.Context, county CountyPath, id RunID, param
 	return c.JSON(http.StatusOK, list)
 }
 
+// told is the filter as a report takes it.
+func (f *findingFilter) told() report.OverlapFilter {
+	return report.OverlapFilter{Clauses: value(f.clause), Townships: value(f.township), Direction: string(value(f.direction)), Number: value(f.number),
+		Outcome: string(value(f.outcome)), Verdict: string(value(f.verdict)), Least: value(f.least)}
+}
+
+// GetFindingsGeoPackage draws what matches as the caller sees it. The transaction ends
+// before the file is sent: who reads slowly keeps no connection.
+func (s *server) GetFindingsGeoPackage(c echo.Context, county CountyPath, id RunID, params GetFindingsGeoPackageParams) error {
+	ctx := c.Request().Context()
+	if err := s.finished(ctx, county, id); err != nil {
+		return err
+	}
+	f := findingFilter{clause: params.Clause, direction: params.Direction, township: params.Township, number: params.Number,
+		outcome: params.Outcome, verdict: params.Verdict, least: params.MinM2}
+	return s.sendFile(c, "findings.gpkg", "application/geopackage+sqlite3", func(path string) error {
+		return access.InTx(ctx, s.db, func(tx pgx.Tx) error {
+			return report.FindingsGPKG(ctx, tx, county, id, f.told(), path, s.child)
+		})
+	})
+}
+
 // GetFindingsWorkbook lists what matches as the caller sees it, page by page.
 func (s *server) GetFindingsWorkbook(c echo.Context, county CountyPath, id RunID, params GetFindingsWorkbookParams) error {
 	ctx := c.Request().Context()
@@ -137,8 +160,7 @@ func (s *server) GetFindingsWorkbook(c echo.Context, county CountyPath, id RunID
 	}
 	f := findingFilter{clause: params.Clause, direction: params.Direction, township: params.Township, number: params.Number,
 		outcome: params.Outcome, verdict: params.Verdict, least: params.MinM2, limit: 2000}
-	of := report.OverlapList{Run: id, Clauses: value(f.clause), Townships: value(f.township), Direction: string(value(f.direction)), Number: value(f.number),
-		Outcome: string(value(f.outcome)), Verdict: string(value(f.verdict)), Least: value(f.least)}
+	of := report.OverlapList{Run: id, OverlapFilter: f.told()}
 	var total int
 	if err := s.rows(ctx).QueryRow(ctx, `SELECT count(*)`+findingWhere, f.args(county, id)...).Scan(&total); err != nil {
 		return fmt.Errorf("count findings: %w", err)

@@ -3726,6 +3726,24 @@ type ListFindingsParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// GetFindingsGeoPackageParams defines parameters for GetFindingsGeoPackage.
+type GetFindingsGeoPackageParams struct {
+	// Clause 条款号，如 IN-03a，可多个，逗号分隔 · Clause ids, separated by commas
+	Clause    *ClausesFilter `form:"clause,omitempty" json:"clause,omitempty"`
+	Direction *Direction     `form:"direction,omitempty" json:"direction,omitempty"`
+
+	// Township 乡镇代码，可多个，逗号分隔 · Townships, separated by commas
+	Township *TownshipsFilter `form:"township,omitempty" json:"township,omitempty"`
+	Number   *string          `form:"number,omitempty" json:"number,omitempty"`
+	Outcome  *OutcomeFilter   `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// Verdict 地块在这次筛查中的结论 · What the run made of the parcel
+	Verdict *ParcelVerdictFilter `form:"verdict,omitempty" json:"verdict,omitempty"`
+
+	// MinM2 重叠面积不小于，m²；没有面积的发现不在内 · No less than this overlaps; findings without an area are left out
+	MinM2 *LeastOverlap `form:"min_m2,omitempty" json:"min_m2,omitempty"`
+}
+
 // GetFindingsWorkbookParams defines parameters for GetFindingsWorkbook.
 type GetFindingsWorkbookParams struct {
 	// Clause 条款号，如 IN-03a，可多个，逗号分隔 · Clause ids, separated by commas
@@ -4328,9 +4346,9 @@ type ServerInterface interface {
 	// ListFindings 问题发现 · Findings, by clause, township or candidate
 	// (GET /counties/{county}/screenings/{run_id}/findings)
 	ListFindings(ctx echo.Context, county CountyPath, runId RunID, params ListFindingsParams) error
-	// GetFindingsGeoPackage 下载问题发现 · Download the findings as a GeoPackage
+	// GetFindingsGeoPackage 下载问题发现 · Download findings as a GeoPackage
 	// (GET /counties/{county}/screenings/{run_id}/findings.gpkg)
-	GetFindingsGeoPackage(ctx echo.Context, county CountyPath, runId RunID) error
+	GetFindingsGeoPackage(ctx echo.Context, county CountyPath, runId RunID, params GetFindingsGeoPackageParams) error
 	// GetFindingsLines 规范化的筛查结果 · The run in canonical lines
 	// (GET /counties/{county}/screenings/{run_id}/findings.jsonl)
 	GetFindingsLines(ctx echo.Context, county CountyPath, runId RunID) error
@@ -6141,8 +6159,59 @@ func (w *ServerInterfaceWrapper) GetFindingsGeoPackage(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter run_id: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetFindingsGeoPackageParams
+	// ------------- Optional query parameter "clause" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "clause", ctx.QueryParams(), &params.Clause, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter clause: %s", err))
+	}
+
+	// ------------- Optional query parameter "direction" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "direction", ctx.QueryParams(), &params.Direction, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter direction: %s", err))
+	}
+
+	// ------------- Optional query parameter "township" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "township", ctx.QueryParams(), &params.Township, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter township: %s", err))
+	}
+
+	// ------------- Optional query parameter "number" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "number", ctx.QueryParams(), &params.Number, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter number: %s", err))
+	}
+
+	// ------------- Optional query parameter "outcome" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "outcome", ctx.QueryParams(), &params.Outcome, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter outcome: %s", err))
+	}
+
+	// ------------- Optional query parameter "verdict" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "verdict", ctx.QueryParams(), &params.Verdict, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter verdict: %s", err))
+	}
+
+	// ------------- Optional query parameter "min_m2" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "min_m2", ctx.QueryParams(), &params.MinM2, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter min_m2: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetFindingsGeoPackage(ctx, county, runId)
+	err = w.Handler.GetFindingsGeoPackage(ctx, county, runId, params)
 	return err
 }
 

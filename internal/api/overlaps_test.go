@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -76,7 +78,9 @@ func (k *clerk) overlapWorkbook(run uuid.UUID, findings map[string][]client.Find
 			}
 		}
 	}
-	resp, err := http.Get(k.overlapURL(run, "findings.xlsx?"+url.Values{"clause": {strings.Join(clauses, ",")}, "min_m2": {least}}.Encode()))
+	query := url.Values{"clause": {strings.Join(clauses, ",")}, "min_m2": {least}}.Encode()
+	k.overlapLayer(run, query, len(want))
+	resp, err := http.Get(k.overlapURL(run, "findings.xlsx?"+query))
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -107,6 +111,20 @@ func (k *clerk) overlapWorkbook(run uuid.UUID, findings map[string][]client.Find
 	}
 	if about, err := book.GetRows("说明"); err != nil || !strings.Contains(fmt.Sprint(about), "条款 "+strings.Join(clauses, "、")+"；重叠面积不小于（m²） "+least) {
 		k.t.Errorf("its conditions: %v, %v", about, err)
+	}
+}
+
+// overlapLayer counts what the GeoPackage of the same conditions has.
+func (k *clerk) overlapLayer(run uuid.UUID, query string, want int) {
+	k.t.Helper()
+	path := filepath.Join(k.t.TempDir(), "findings.gpkg")
+	resp, err := http.Get(k.overlapURL(run, "findings.gpkg?"+query))
+	if err := client.Download(resp, err, path); err != nil {
+		k.t.Fatal(err)
+	}
+	out, err := exec.CommandContext(k.t.Context(), "ogrinfo", "-ro", "-so", path, "findings").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), fmt.Sprintf("Feature Count: %d\n", want)) {
+		k.t.Errorf("the GeoPackage, of which %d findings were asked: %v\n%s", want, err, out)
 	}
 }
 

@@ -99,14 +99,15 @@ var policy = map[string]rule{
 	// it is read in a transaction of its own
 	"getDeclarationForm": {everyone, own},
 
-	"addScreening":          {bureaus, wholeCounty},
-	"listScreenings":        {everyone, filtered},
-	"getScreening":          {everyone, filtered},
-	"listVerdicts":          {everyone, filtered},
-	"listFindings":          {everyone, filtered},
-	"listOverlaps":          {everyone, filtered},
-	"getFindingsWorkbook":   {everyone, filtered},
-	"getFindingsGeoPackage": {readers, wholeCounty},
+	"addScreening":        {bureaus, wholeCounty},
+	"listScreenings":      {everyone, filtered},
+	"getScreening":        {everyone, filtered},
+	"listVerdicts":        {everyone, filtered},
+	"listFindings":        {everyone, filtered},
+	"listOverlaps":        {everyone, filtered},
+	"getFindingsWorkbook": {everyone, filtered},
+	// it is read in a transaction of its own, narrowed to the township
+	"getFindingsGeoPackage": {everyone, own},
 	"getFindingsLines":      {readers, wholeCounty},
 
 	"listScreeningChanges": {everyone, filtered},

@@ -15,7 +15,6 @@ import (
 
 	"gengheng/internal/access"
 	"gengheng/internal/jobs"
-	"gengheng/internal/report"
 	"gengheng/internal/screening"
 )
 
@@ -193,16 +192,6 @@ func (s *server) GetFindingsLines(c echo.Context, county CountyPath, id RunID) e
 		return err
 	}
 	return w.Flush()
-}
-
-func (s *server) GetFindingsGeoPackage(c echo.Context, county CountyPath, id RunID) error {
-	ctx := c.Request().Context()
-	if err := s.finished(ctx, county, id); err != nil {
-		return err
-	}
-	return s.sendFile(c, "findings.gpkg", "application/geopackage+sqlite3", func(path string) error {
-		return report.FindingsGPKG(ctx, s.db, county, id, path, s.child)
-	})
 }
 
 // sendFile makes a file in a folder of its own, sends it and takes it away.

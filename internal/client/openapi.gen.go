@@ -3733,6 +3733,24 @@ type ListFindingsParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// GetFindingsGeoPackageParams defines parameters for GetFindingsGeoPackage.
+type GetFindingsGeoPackageParams struct {
+	// Clause 条款号，如 IN-03a，可多个，逗号分隔 · Clause ids, separated by commas
+	Clause    *ClausesFilter `form:"clause,omitempty" json:"clause,omitempty"`
+	Direction *Direction     `form:"direction,omitempty" json:"direction,omitempty"`
+
+	// Township 乡镇代码，可多个，逗号分隔 · Townships, separated by commas
+	Township *TownshipsFilter `form:"township,omitempty" json:"township,omitempty"`
+	Number   *string          `form:"number,omitempty" json:"number,omitempty"`
+	Outcome  *OutcomeFilter   `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// Verdict 地块在这次筛查中的结论 · What the run made of the parcel
+	Verdict *ParcelVerdictFilter `form:"verdict,omitempty" json:"verdict,omitempty"`
+
+	// MinM2 重叠面积不小于，m²；没有面积的发现不在内 · No less than this overlaps; findings without an area are left out
+	MinM2 *LeastOverlap `form:"min_m2,omitempty" json:"min_m2,omitempty"`
+}
+
 // GetFindingsWorkbookParams defines parameters for GetFindingsWorkbook.
 type GetFindingsWorkbookParams struct {
 	// Clause 条款号，如 IN-03a，可多个，逗号分隔 · Clause ids, separated by commas
@@ -4810,10 +4828,13 @@ type ClientInterface interface {
 	// Corresponds with GET /counties/{county}/screenings/{run_id}/findings (the `ListFindings` operationId).
 	ListFindings(ctx context.Context, county CountyPath, runId RunID, params *ListFindingsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetFindingsGeoPackage 下载问题发现 · Download the findings as a GeoPackage
+	// GetFindingsGeoPackage 下载问题发现 · Download findings as a GeoPackage
+	//
+	// 图层 findings：符合条件的发现，没有位置的（缺图层、缺材料）为没有图形的行；乡镇身份只有本乡镇的。
+	// The findings that match, as far as the caller sees them; those without a place are rows without geometry.
 	//
 	// Corresponds with GET /counties/{county}/screenings/{run_id}/findings.gpkg (the `GetFindingsGeoPackage` operationId).
-	GetFindingsGeoPackage(ctx context.Context, county CountyPath, runId RunID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetFindingsGeoPackage(ctx context.Context, county CountyPath, runId RunID, params *GetFindingsGeoPackageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetFindingsLines 规范化的筛查结果 · The run in canonical lines
 	//
@@ -6566,11 +6587,14 @@ func (c *Raw) ListFindings(ctx context.Context, county CountyPath, runId RunID, 
 	return c.Client.Do(req)
 }
 
-// GetFindingsGeoPackage 下载问题发现 · Download the findings as a GeoPackage
+// GetFindingsGeoPackage 下载问题发现 · Download findings as a GeoPackage
+//
+// 图层 findings：符合条件的发现，没有位置的（缺图层、缺材料）为没有图形的行；乡镇身份只有本乡镇的。
+// The findings that match, as far as the caller sees them; those without a place are rows without geometry.
 //
 // Corresponds with GET /counties/{county}/screenings/{run_id}/findings.gpkg (the `GetFindingsGeoPackage` operationId).
-func (c *Raw) GetFindingsGeoPackage(ctx context.Context, county CountyPath, runId RunID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetFindingsGeoPackageRequest(c.Server, county, runId)
+func (c *Raw) GetFindingsGeoPackage(ctx context.Context, county CountyPath, runId RunID, params *GetFindingsGeoPackageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetFindingsGeoPackageRequest(c.Server, county, runId, params)
 	if err != nil {
 		return nil, err
 	}
@@ -10766,7 +10790,7 @@ func NewListFindingsRequest(server string, county CountyPath, runId RunID, param
 }
 
 // NewGetFindingsGeoPackageRequest constructs an http.Request for the GetFindingsGeoPackage method
-func NewGetFindingsGeoPackageRequest(server string, county CountyPath, runId RunID) (*http.Request, error) {
+func NewGetFindingsGeoPackageRequest(server string, county CountyPath, runId RunID, params *GetFindingsGeoPackageParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -10796,6 +10820,105 @@ func NewGetFindingsGeoPackageRequest(server string, county CountyPath, runId Run
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Clause != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "clause", *params.Clause, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Direction != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "direction", *params.Direction, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Township != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "township", *params.Township, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Number != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "number", *params.Number, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Outcome != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "outcome", *params.Outcome, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Verdict != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "verdict", *params.Verdict, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MinM2 != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "min_m2", *params.MinM2, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -14111,12 +14234,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /counties/{county}/screenings/{run_id}/findings (the `ListFindings` operationId).
 	ListFindingsWithResponse(ctx context.Context, county CountyPath, runId RunID, params *ListFindingsParams, reqEditors ...RequestEditorFn) (*ListFindingsResponse, error)
 
-	// GetFindingsGeoPackageWithResponse 下载问题发现 · Download the findings as a GeoPackage
+	// GetFindingsGeoPackageWithResponse 下载问题发现 · Download findings as a GeoPackage
+	//
+	// 图层 findings：符合条件的发现，没有位置的（缺图层、缺材料）为没有图形的行；乡镇身份只有本乡镇的。
+	// The findings that match, as far as the caller sees them; those without a place are rows without geometry.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /counties/{county}/screenings/{run_id}/findings.gpkg (the `GetFindingsGeoPackage` operationId).
-	GetFindingsGeoPackageWithResponse(ctx context.Context, county CountyPath, runId RunID, reqEditors ...RequestEditorFn) (*GetFindingsGeoPackageResponse, error)
+	GetFindingsGeoPackageWithResponse(ctx context.Context, county CountyPath, runId RunID, params *GetFindingsGeoPackageParams, reqEditors ...RequestEditorFn) (*GetFindingsGeoPackageResponse, error)
 
 	// GetFindingsLinesWithResponse 规范化的筛查结果 · The run in canonical lines
 	//
@@ -20144,13 +20270,16 @@ func (c *ClientWithResponses) ListFindingsWithResponse(ctx context.Context, coun
 	return ParseListFindingsResponse(rsp)
 }
 
-// GetFindingsGeoPackageWithResponse 下载问题发现 · Download the findings as a GeoPackage
+// GetFindingsGeoPackageWithResponse 下载问题发现 · Download findings as a GeoPackage
+//
+// 图层 findings：符合条件的发现，没有位置的（缺图层、缺材料）为没有图形的行；乡镇身份只有本乡镇的。
+// The findings that match, as far as the caller sees them; those without a place are rows without geometry.
 //
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /counties/{county}/screenings/{run_id}/findings.gpkg (the `GetFindingsGeoPackage` operationId).
-func (c *ClientWithResponses) GetFindingsGeoPackageWithResponse(ctx context.Context, county CountyPath, runId RunID, reqEditors ...RequestEditorFn) (*GetFindingsGeoPackageResponse, error) {
-	rsp, err := c.GetFindingsGeoPackage(ctx, county, runId, reqEditors...)
+func (c *ClientWithResponses) GetFindingsGeoPackageWithResponse(ctx context.Context, county CountyPath, runId RunID, params *GetFindingsGeoPackageParams, reqEditors ...RequestEditorFn) (*GetFindingsGeoPackageResponse, error) {
+	rsp, err := c.GetFindingsGeoPackage(ctx, county, runId, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}

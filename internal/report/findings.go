@@ -24,8 +24,8 @@ type finding struct {
 	geom                                []byte
 }
 
-func eachFinding(ctx context.Context, tx pgx.Tx, county string, run uuid.UUID, do func(finding) error) error {
-	rows, err := tx.Query(ctx, sqlFindings, county, run)
+func eachFinding(ctx context.Context, tx pgx.Tx, county string, run uuid.UUID, only OverlapFilter, do func(finding) error) error {
+	rows, err := tx.Query(ctx, sqlFindings, county, run, only.Clauses, only.Townships, only.Direction, only.Number, only.Outcome, only.Verdict, only.Least)
 	if err != nil {
 		return fmt.Errorf("read findings: %w", err)
 	}

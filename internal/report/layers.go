@@ -15,33 +15,31 @@ import (
 	"gengheng/internal/store"
 )
 
-// FindingsGPKG writes a screening run's findings as the layer findings of a new
-// GeoPackage at path, in the county's own plane. Findings without a place (a
-// missing layer or document) are rows without geometry. child is the path of
-// gengheng-gdal; empty means to look for it.
-func FindingsGPKG(ctx context.Context, db *store.DB, county string, runID uuid.UUID, path, child string) error {
-	err := snapshot(ctx, db, func(tx pgx.Tx) error {
-		var h head
-		var srid int
-		err := tx.QueryRow(ctx, sqlCounty, county).Scan(&h.name, &h.synthetic, &srid)
-		if err != nil {
-			return fmt.Errorf("read county %s: %w", county, err)
-		}
-		return geodata.Write(ctx, geodata.WriteRequest{
-			Path: path, Driver: geodata.GPKGDriver, Child: child,
-			Layers: []geodata.WriteLayer{{
-				Name: "findings", Alias: h.alias("筛查问题"), EPSG: srid, Fields: findingFields,
-				Features: stream(func(emit func(geodata.Feature) error) error {
-					return eachFinding(ctx, tx, county, runID, func(f finding) error {
-						feature, err := findingFeature(f)
-						if err != nil {
-							return err
-						}
-						return emit(feature)
-					})
-				}),
-			}},
-		})
+// FindingsGPKG writes the findings of a screening run that match, and that tx may see,
+// as the layer findings of a new GeoPackage at path, in the county's own plane.
+// Findings without a place (a missing layer or document) are rows without geometry.
+// child is the path of gengheng-gdal; empty means to look for it.
+func FindingsGPKG(ctx context.Context, tx pgx.Tx, county string, runID uuid.UUID, only OverlapFilter, path, child string) error {
+	var h head
+	var srid int
+	err := tx.QueryRow(ctx, sqlCounty, county).Scan(&h.name, &h.synthetic, &srid)
+	if err != nil {
+		return fmt.Errorf("read county %s: %w", county, err)
+	}
+	err = geodata.Write(ctx, geodata.WriteRequest{
+		Path: path, Driver: geodata.GPKGDriver, Child: child,
+		Layers: []geodata.WriteLayer{{
+			Name: "findings", Alias: h.alias("筛查问题"), EPSG: srid, Fields: findingFields,
+			Features: stream(func(emit func(geodata.Feature) error) error {
+				return eachFinding(ctx, tx, county, runID, only, func(f finding) error {
+					feature, err := findingFeature(f)
+					if err != nil {
+						return err
+					}
+					return emit(feature)
+				})
+			}),
+		}},
 	})
 	if err != nil {
 		return fmt.Errorf("写筛查问题图层 · write the findings of run %s: %w", runID, err)

@@ -22,21 +22,26 @@ type Overlap struct {
 	Share                                                         *float64
 }
 
+// OverlapFilter are the conditions by which findings are chosen, "" and nil for none;
+// Least is m².
+type OverlapFilter struct {
+	Clauses, Townships                         []string
+	Direction, Number, Outcome, Verdict, Least string
+}
+
 // OverlapList says what a list of overlaps is of, with the conditions that it was chosen
-// by, "" and nil for none; Least is m².
+// by.
 type OverlapList struct {
 	County    string
 	Synthetic bool
 	Year      int
 	Run       uuid.UUID
 	Rulebook  string
-
-	Clauses, Townships                         []string
-	Direction, Number, Outcome, Verdict, Least string
+	OverlapFilter
 }
 
 // filters are the conditions as people read them.
-func (of OverlapList) filters() string {
+func (of OverlapFilter) filters() string {
 	var out []string
 	for _, c := range [][2]string{{"条款", strings.Join(of.Clauses, "、")}, {"乡镇", strings.Join(of.Townships, "、")}, {"方向", directionZH[of.Direction]},
 		{"申报编号", of.Number}, {"结果", outcomeZH[of.Outcome]}, {"地块结论", verdictZH[of.Verdict]}, {"重叠面积不小于（m²）", of.Least}} {

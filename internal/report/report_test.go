@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/encoding/ewkb"
 	"github.com/xuri/excelize/v2"
@@ -258,12 +259,30 @@ func TestFindingsGPKG(t *testing.T) {
 	p := newPlan(t)
 	child := geodatatest.Child(t)
 	path := filepath.Join(t.TempDir(), "findings.gpkg")
-	if err := report.FindingsGPKG(context.Background(), p.db, county, p.run, path, child); err != nil {
-		t.Fatal(err)
+	write := func(path string, only report.OverlapFilter) {
+		t.Helper()
+		err := p.db.InTx(context.Background(), func(tx pgx.Tx) error {
+			return report.FindingsGPKG(context.Background(), tx, county, p.run, only, path, child)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
+	write(path, report.OverlapFilter{})
 	got := ogr(t, path, `SELECT count(*) n, count(geom) g, sum(overlap_m2) o, group_concat(clause) c, round(sum(ST_Area(geom))) a FROM findings`)
 	if want := "2; 1; 1000; IN-03a,IN-07; 1000"; got != want {
 		t.Errorf("findings %s, want %s", got, want)
+	}
+	for want, only := range map[string]report.OverlapFilter{
+		"1; IN-03a": {Clauses: []string{"IN-03a"}},
+		"1; IN-07":  {Clauses: []string{"IN-07", "IN-99"}},
+		"0; (null)": {Least: "1000.01"},
+	} {
+		some := filepath.Join(t.TempDir(), "some.gpkg")
+		write(some, only)
+		if got := ogr(t, some, `SELECT count(*) n, group_concat(clause) c FROM findings`); got != want {
+			t.Errorf("of %+v: findings %q, want %q", only, got, want)
+		}
 	}
 }
 

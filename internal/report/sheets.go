@@ -254,7 +254,7 @@ func (b *book) findings(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return err
 	}
-	err = eachFinding(ctx, tx, b.head.county, b.head.run, func(f finding) error {
+	err = eachFinding(ctx, tx, b.head.county, b.head.run, OverlapFilter{}, func(f finding) error {
 		cells := []any{f.seq, directionZH[f.direction], f.number, f.township, f.clause, severityZH[f.severity], outcomeZH[f.outcome],
 			f.layerKind, f.layerVersion, nil, nil, nil, (*ratio)(f.share), f.messageZH}
 		if f.overlap != nil {
