@@ -87,7 +87,8 @@ func (s *server) GetJob(c echo.Context, county CountyPath, id JobID) error {
 }
 
 // StreamJob sends the job whenever it has changed. The row is read, not
-// listened to: a notification can be lost with its connection, a row cannot.
+// listened to: a notification can be lost with its connection, a row cannot. It is read
+// often right after a change, since most jobs are short, and seldom where nothing happens.
 func (s *server) StreamJob(c echo.Context, county CountyPath, id JobID) error {
 	ctx := c.Request().Context()
 	j, err := s.job(ctx, county, id)
@@ -99,7 +100,8 @@ func (s *server) StreamJob(c echo.Context, county CountyPath, id JobID) error {
 	h.Set("X-Accel-Buffering", "no")
 	c.Response().WriteHeader(http.StatusOK)
 	out := http.NewResponseController(c.Response())
-	last, quiet := "", 0
+	const often, seldom, comment = 20 * time.Millisecond, 250 * time.Millisecond, 15 * time.Second
+	last, wait, quiet := "", often, time.Duration(0)
 	for {
 		b, err := json.Marshal(j)
 		if err != nil {
@@ -107,9 +109,9 @@ func (s *server) StreamJob(c echo.Context, county CountyPath, id JobID) error {
 		}
 		switch {
 		case string(b) != last:
-			last, quiet = string(b), 0
+			last, wait, quiet = string(b), often, 0
 			_, err = fmt.Fprintf(c.Response(), "event: job\ndata: %s\n\n", b)
-		case quiet >= 60: // a comment keeps proxies from closing a quiet stream
+		case quiet >= comment: // a comment keeps proxies from closing a quiet stream
 			quiet = 0
 			_, err = fmt.Fprint(c.Response(), ": \n\n")
 		}
@@ -122,8 +124,9 @@ func (s *server) StreamJob(c echo.Context, county CountyPath, id JobID) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(250 * time.Millisecond):
-			quiet++
+		case <-time.After(wait):
+			quiet += wait
+			wait = min(wait*3/2, seldom)
 		}
 		if j, err = s.job(ctx, county, id); err != nil {
 			return err

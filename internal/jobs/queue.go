@@ -35,6 +35,14 @@ const (
 // away is tried. A job that the room refuses is never tried again.
 const maxAttempts = 4
 
+// River notifies of one job in each cooldown and leaves the others that come in it to
+// the poll: by its defaults (100 ms and 1 s) the second of two files sent together, or
+// the screening that a small file causes, lay a second beside an idle worker.
+const (
+	cooldown = 10 * time.Millisecond
+	poll     = 200 * time.Millisecond
+)
+
 // Handler does one job. A *Failure is final; any other error is tried again.
 // It must be idempotent: after a crash it is called once more for the same
 // subject.
@@ -78,7 +86,7 @@ func New(cfg Config) (*Queue, error) {
 	}
 	q := &Queue{db: cfg.DB, log: cfg.Log, works: cfg.Workers > 0, tidy: cfg.Tidy}
 	// River tells at Info what is of use to its own developers
-	rc := &river.Config{Logger: slog.New(atLeast{cfg.Log.Handler(), slog.LevelWarn})}
+	rc := &river.Config{Logger: slog.New(atLeast{cfg.Log.Handler(), slog.LevelWarn}), FetchCooldown: cooldown, FetchPollInterval: poll}
 	if q.works {
 		workers := river.NewWorkers()
 		w := &worker{db: cfg.DB, handlers: cfg.Handlers, log: cfg.Log}
