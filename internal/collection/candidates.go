@@ -14,7 +14,9 @@ var declared = map[string]string{
 // known of it now: the verdict of the year's newest finished screening, if that
 // has read the parcel as it is declared (in an earlier version too: other parcels'
 // edits make versions as well), else what was judged when it was edited; and
-// where its record stands. Of each version the screening is looked up once.
+// where its record stands. Of each version the screening is looked up once, and the
+// digest of a parcel, which reads all of its shape, is made only where there is
+// something to compare it with (CASE: as a plain condition it was hashed for a join).
 const candidateRows = `(WITH d AS MATERIALIZED (
 		SELECT d.county_code, d.dataset_id, d.year, r.run_id, r.read
 		FROM dataset d LEFT JOIN LATERAL (
@@ -37,7 +39,7 @@ const candidateRows = `(WITH d AS MATERIALIZED (
 		AND CASE WHEN d.read = c.dataset_id THEN true ELSE workflow_digest(c) = (SELECT workflow_digest(o) FROM candidate o
 			WHERE o.county_code = c.county_code AND o.dataset_id = d.read AND o.number = c.number) END
 	LEFT JOIN candidate_judgement j ON j.county_code = c.county_code AND j.year = d.year AND j.direction = c.direction AND j.number = c.number
-		AND d.read IS DISTINCT FROM c.dataset_id AND j.declaration = workflow_digest(c)
+		AND CASE WHEN d.read IS DISTINCT FROM c.dataset_id THEN j.declaration = workflow_digest(c) END
 	LEFT JOIN workflow_record w ON w.county_code = c.county_code AND w.year = d.year AND w.direction = c.direction AND w.number = c.number) t`
 
 // candidateVersion is the digest of what can be edited of a row t.
