@@ -42,7 +42,7 @@ func (s *server) DescribeExtent(c echo.Context, county CountyPath, year YearPath
 				return err
 			}
 			if col.Direction == "" {
-				err = out.classes(ctx, q, col, t)
+				out.LandClasses, err = s.classesIn(ctx, q, col, t)
 			} else {
 				err = out.declared(ctx, q, col, t.OfYear(year), params.Verdict, limit)
 			}
@@ -61,12 +61,13 @@ func (s *server) DescribeExtent(c echo.Context, county CountyPath, year YearPath
 	return c.JSON(http.StatusOK, out)
 }
 
-func (e *Extent) classes(ctx context.Context, q collection.Querier, col *collection.Collection, t collection.Touching) error {
-	list, err := col.TallyBy(ctx, q, t, "dlbm", "area_m2")
-	for _, v := range list {
-		e.LandClasses = append(e.LandClasses, ExtentClass{Dlbm: v.Group, Count: v.Count, AreaM2: v.Sums[0]})
+func (s *server) classesIn(ctx context.Context, q collection.Querier, col *collection.Collection, t collection.Touching) ([]ExtentClass, error) {
+	list, err := s.extents.Tally(ctx, q, col, t, "dlbm", "area_m2")
+	out := make([]ExtentClass, len(list))
+	for i, v := range list {
+		out[i] = ExtentClass{Dlbm: v.Group, Count: v.Count, AreaM2: v.Sums[0]}
 	}
-	return err
+	return out, err
 }
 
 // declared adds a direction's parcels: the counts of all, and the first of those

@@ -111,12 +111,14 @@ func New(cfg Config) (http.Handler, error) {
 	if log == nil {
 		log = slog.Default()
 	}
-	gis, features := ogc.New(tiles.New(tiles.Config{Folder: cfg.Overviews}).Extension(), project.New().Extension()), esri.New()
+	known := collection.OpenRegistry(cfg.Overviews)
+	gis := ogc.New(tiles.New(tiles.Config{Folder: cfg.Overviews, Registry: known}).Extension(), project.New().Knowing(known).Extension()).Knowing(known)
+	features := esri.New().Knowing(known)
 	if err := doc.checkPolicy(doorsOf(gis, features)); err != nil {
 		return nil, err
 	}
 	log = slog.New(access.Scrub(log.Handler()))
-	s := &server{gis: gis, features: features, extents: collection.NewRegistry(), publicURL: cfg.PublicURL, door: newDoorkeeper(cfg.Open, cfg.OIDC), db: cfg.DB, queue: cfg.Queue, files: cfg.Files, downloads: cfg.Downloads, child: cfg.GDALChild, log: log, doc: doc}
+	s := &server{gis: gis, features: features, extents: known, publicURL: cfg.PublicURL, door: newDoorkeeper(cfg.Open, cfg.OIDC), db: cfg.DB, queue: cfg.Queue, files: cfg.Files, downloads: cfg.Downloads, child: cfg.GDALChild, log: log, doc: doc}
 	if s.drafts = cfg.Drafts; s.drafts == nil {
 		s.drafts = planning.NewSessions(cfg.DB, planning.Limits{})
 	}

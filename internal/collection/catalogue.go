@@ -197,11 +197,12 @@ type Catalogue struct {
 	Collections []*Collection
 }
 
-// Registry keeps what never changes of a version: extents, what a rulebook calls things.
+// Registry keeps what never changes of a version: extents and sums, what a rulebook
+// calls things. All doors of a service share one, so that it is found out once.
 type Registry struct {
-	mu      sync.Mutex
-	extents map[string]*Bounds
-	books   map[string]*vocabulary
+	facts *facts
+	mu    sync.Mutex
+	books map[string]*vocabulary
 }
 
 // vocabulary is what a rulebook calls things: its layers by their kind, and the words
@@ -212,8 +213,12 @@ type vocabulary struct {
 }
 
 // NewRegistry makes an empty one.
-func NewRegistry() *Registry {
-	return &Registry{extents: map[string]*Bounds{}, books: map[string]*vocabulary{}}
+func NewRegistry() *Registry { return OpenRegistry("") }
+
+// OpenRegistry makes one that keeps extents and sums in a folder from one start to the
+// next.
+func OpenRegistry(folder string) *Registry {
+	return &Registry{facts: openFacts(folder), books: map[string]*vocabulary{}}
 }
 
 // Catalogue finds what a county has now.

@@ -16,13 +16,16 @@ type Bounds struct{ Degrees, Plane [4]float64 }
 // scope sees of a collection; nil if that is nothing. What belongs to a version is
 // kept.
 func (s *Registry) Extent(ctx context.Context, q Querier, col *Collection, scope string) (*Bounds, error) {
-	key := fmt.Sprint(col.County.Code, "/", col.ID, "/", scope, "/", col.Sources)
-	s.mu.Lock()
-	box, ok := s.extents[key]
-	s.mu.Unlock()
-	if ok {
-		return box, nil
-	}
+	key := fmt.Sprint("extent/", col.County.SRID, "/", col.County.Code, "/", col.ID, "/", scope, "/", col.Sources)
+	var box *Bounds
+	err := s.facts.find(ctx, key, &box, func() (err error) {
+		box, err = readExtent(ctx, q, col)
+		return err
+	})
+	return box, err
+}
+
+func readExtent(ctx context.Context, q Querier, col *Collection) (*Bounds, error) {
 	// the box's edges are bent in degrees, so they get vertices every 2 km
 	sql := fmt.Sprintf(`SELECT ST_XMin(d), ST_YMin(d), ST_XMax(d), ST_YMax(d), ST_XMin(b), ST_YMin(b), ST_XMax(b), ST_YMax(b)
 		FROM (SELECT b, ST_Transform(ST_Segmentize(b, 2000), 4490) AS d FROM (
@@ -33,17 +36,9 @@ func (s *Registry) Extent(ctx context.Context, q Querier, col *Collection, scope
 		&v.Plane[0], &v.Plane[1], &v.Plane[2], &v.Plane[3])
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		box = nil
+		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("extent of %s: %w", col.ID, err)
-	default:
-		box = &v
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.extents) >= 4096 {
-		clear(s.extents)
-	}
-	s.extents[key] = box
-	return box, nil
+	return &v, nil
 }

@@ -34,14 +34,17 @@ type Declared struct {
 // degrees); its parameters follow those of the collection. none: nothing can touch it.
 type Touching struct {
 	none bool
-	sql  string
-	args []any
+	// whole: everything of the version that the scope sees, which never changes
+	whole bool
+	scope string
+	sql   string
+	args  []any
 }
 
 // Touching makes it, from what the caller sees of the collection: the box is cut to
 // where there is anything, so that it can always be brought to the plane.
 func (s *Registry) Touching(ctx context.Context, q Querier, col *Collection, scope string, box [4]float64) (Touching, error) {
-	t := Touching{sql: col.Where, args: col.Args()}
+	t := Touching{scope: scope, sql: col.Where, args: col.Args()}
 	extent, err := s.Extent(ctx, q, col, scope)
 	if err != nil {
 		return t, err
@@ -57,6 +60,7 @@ func (s *Registry) Touching(ctx context.Context, q Querier, col *Collection, sco
 		return t, nil
 	}
 	if cut == all {
+		t.whole = true
 		return t, nil // everything touches it
 	}
 	// The box's edges are bent in the plane: vertices every 0.02° keep them within 0.2 m.
@@ -129,6 +133,20 @@ func (t Touching) OfYear(year int) Touching { return t.and("t.year = ?", year) }
 // OfVerdicts holds them to verdicts; "" stands for those that have none.
 func (t Touching) OfVerdicts(list []string) Touching {
 	return t.and("coalesce(t.verdict, '') = ANY (?::text[])", list)
+}
+
+// Tally is TallyBy; of all that a version has as it was loaded it is kept.
+func (s *Registry) Tally(ctx context.Context, q Querier, c *Collection, t Touching, column string, areas ...string) ([]Tally, error) {
+	if !t.whole || c.Total < 0 {
+		return c.TallyBy(ctx, q, t, column, areas...)
+	}
+	key := fmt.Sprint("tally/", c.County.Code, "/", c.ID, "/", t.scope, "/", c.Sources, "/", column, areas)
+	var out []Tally
+	err := s.facts.find(ctx, key, &out, func() (err error) {
+		out, err = c.TallyBy(ctx, q, t, column, areas...)
+		return err
+	})
+	return out, err
 }
 
 // TallyBy counts by a column of the collection, in its order, and sums others.

@@ -91,6 +91,12 @@ func New() *Service {
 	return &Service{registry: collection.NewRegistry(), readers: make(chan struct{}, concurrent), patience: patience}
 }
 
+// Knowing shares what other doors know of versions.
+func (s *Service) Knowing(r *collection.Registry) *Service {
+	s.registry = r
+	return s
+}
+
 // Routes lists every address behind the door.
 func (s *Service) Routes() []Route {
 	const server = "/" + ServiceName + "/FeatureServer"

@@ -140,6 +140,12 @@ func New(more ...Extension) *Service {
 	return s
 }
 
+// Knowing shares what other doors know of versions.
+func (s *Service) Knowing(r *collection.Registry) *Service {
+	s.registry = r
+	return s
+}
+
 // Routes lists every address.
 func (s *Service) Routes() []Route {
 	var out []Route

@@ -27,6 +27,12 @@ type Service struct{ registry *collection.Registry }
 // New makes it.
 func New() *Service { return &Service{registry: collection.NewRegistry()} }
 
+// Knowing shares what other doors know of versions.
+func (s *Service) Knowing(r *collection.Registry) *Service {
+	s.registry = r
+	return s
+}
+
 // Extension is the project's address below a county's landing page.
 func (s *Service) Extension() ogc.Extension {
 	const path, title = "/project.qgz", "QGIS 工程 · a QGIS project of the county"

@@ -32,7 +32,7 @@ func (s *Service) styleJSON(c *ogc.Call) error {
 }
 
 func (s *Service) legend(c *ogc.Call) error {
-	t, err := s.set(c)
+	t, err := s.listed(c)
 	if err != nil {
 		return err
 	}

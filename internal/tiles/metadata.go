@@ -124,6 +124,26 @@ type set struct {
 }
 
 func (s *Service) set(c *ogc.Call) (*set, error) {
+	out, err := s.listed(c)
+	if err != nil {
+		return nil, err
+	}
+	return out, c.Read(c.R.Context(), func(q collection.Querier) error {
+		for _, col := range out.cols {
+			b, err := s.registry.Extent(c.R.Context(), q, col, c.Scope)
+			if err != nil {
+				return err
+			}
+			if b != nil {
+				out.extend(b.Degrees)
+			}
+		}
+		return nil
+	})
+}
+
+// listed is a set without its box, for which much has to be read the first time.
+func (s *Service) listed(c *ogc.Call) (*set, error) {
 	v, err := s.look(c)
 	if err != nil {
 		return nil, err
@@ -143,18 +163,7 @@ func (s *Service) set(c *ogc.Call) (*set, error) {
 	if c.Collection != "" {
 		out.at, out.title, out.text = c.Root+"/collections/"+url.PathEscape(c.Collection), cols[0].Title, cols[0].Text
 	}
-	return out, c.Read(c.R.Context(), func(q collection.Querier) error {
-		for _, col := range cols {
-			b, err := s.registry.Extent(c.R.Context(), q, col, c.Scope)
-			if err != nil {
-				return err
-			}
-			if b != nil {
-				out.extend(b.Degrees)
-			}
-		}
-		return nil
-	})
+	return out, nil
 }
 
 func (t *set) extend(b [4]float64) {

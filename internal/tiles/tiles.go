@@ -43,6 +43,8 @@ type Config struct {
 	// Folder keeps overviews of survey and layers from one start to the next; "" keeps
 	// none.
 	Folder string
+	// Registry is what is known of versions already; nil begins with nothing.
+	Registry *collection.Registry
 	// Slots are how many tiles are drawn at a time: as many as there are
 	// processors, and 2 at least.
 	Slots int
@@ -78,7 +80,10 @@ func New(cfg Config) *Service {
 	if cfg.Wait == 0 {
 		cfg.Wait = 5 * time.Second
 	}
-	return &Service{registry: collection.NewRegistry(), cache: newCache(cfg.CacheBytes), shelf: shelf(cfg.Folder), gate: newGate(cfg.Slots, cfg.Queue, cfg.Wait), catalogue: newJoined[*view](), seen: newSeen()}
+	if cfg.Registry == nil {
+		cfg.Registry = collection.NewRegistry()
+	}
+	return &Service{registry: cfg.Registry, cache: newCache(cfg.CacheBytes), shelf: shelf(cfg.Folder), gate: newGate(cfg.Slots, cfg.Queue, cfg.Wait), catalogue: newJoined[*view](), seen: newSeen()}
 }
 
 // view is what a caller sees of a county at a moment.
