@@ -32,6 +32,35 @@ func (s *server) GetReconciliation(c echo.Context, county CountyPath, number Yea
 	return c.JSON(http.StatusOK, r)
 }
 
+// ListLedgerParcels gives the parcels that a figure of the comparison is made of.
+func (s *server) ListLedgerParcels(c echo.Context, county CountyPath, number YearPath, params ListLedgerParcelsParams) error {
+	ctx := c.Request().Context()
+	if _, err := s.county(ctx, county); err != nil {
+		return err
+	}
+	township, err := s.ownTownship(c, params.Township)
+	if err != nil {
+		return err
+	}
+	f := ledger.PartFilter{Figure: ledger.Figure{Stage: string(params.Stage), Direction: string(params.Direction)}, Measure: ledger.Area, Township: township, Limit: pageSize(params.Limit)}
+	if params.Measure != nil {
+		f.Measure = ledger.Measure(*params.Measure)
+	}
+	f.AfterTownship, f.AfterNumber, _ = strings.Cut(value(params.After), "/") // the contract holds its form
+	list, err := ledger.PartsOf(ctx, s.db.Pool, county, number, f)
+	if err != nil {
+		return err
+	}
+	page := struct {
+		*ledger.Parts
+		Next string `json:"next,omitempty"`
+	}{Parts: list}
+	if n := len(list.Items); n == f.Limit {
+		page.Next = list.Items[n-1].Township + "/" + list.Items[n-1].Number
+	}
+	return c.JSON(http.StatusOK, page)
+}
+
 func (s *server) ListCredits(c echo.Context, county CountyPath, params ListCreditsParams) error {
 	ctx := c.Request().Context()
 	if _, err := s.county(ctx, county); err != nil {

@@ -1147,6 +1147,48 @@ func (e GetDeclarationFormParamsPaper) Valid() bool {
 	}
 }
 
+// Defines values for ListLedgerParcelsParamsStage.
+const (
+	ListLedgerParcelsParamsStageAccepted   ListLedgerParcelsParamsStage = "accepted"
+	ListLedgerParcelsParamsStagePlanned    ListLedgerParcelsParamsStage = "planned"
+	ListLedgerParcelsParamsStageRecognised ListLedgerParcelsParamsStage = "recognised"
+)
+
+// Valid indicates whether the value is a known member of the ListLedgerParcelsParamsStage enum.
+func (e ListLedgerParcelsParamsStage) Valid() bool {
+	switch e {
+	case ListLedgerParcelsParamsStageAccepted:
+		return true
+	case ListLedgerParcelsParamsStagePlanned:
+		return true
+	case ListLedgerParcelsParamsStageRecognised:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListLedgerParcelsParamsMeasure.
+const (
+	ListLedgerParcelsParamsMeasureArea    ListLedgerParcelsParamsMeasure = "area"
+	ListLedgerParcelsParamsMeasurePaddy   ListLedgerParcelsParamsMeasure = "paddy"
+	ListLedgerParcelsParamsMeasureQuality ListLedgerParcelsParamsMeasure = "quality"
+)
+
+// Valid indicates whether the value is a known member of the ListLedgerParcelsParamsMeasure enum.
+func (e ListLedgerParcelsParamsMeasure) Valid() bool {
+	switch e {
+	case ListLedgerParcelsParamsMeasureArea:
+		return true
+	case ListLedgerParcelsParamsMeasurePaddy:
+		return true
+	case ListLedgerParcelsParamsMeasureQuality:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AddOpinionsJSONBodyOpinion.
 const (
 	Agree               AddOpinionsJSONBodyOpinion = "agree"
@@ -1969,6 +2011,47 @@ type LedgerPage struct {
 	Next  *string       `json:"next,omitempty"`
 }
 
+// LedgerPart defines model for LedgerPart.
+type LedgerPart struct {
+	// AmountM2 这一块在该数中的份额
+	AmountM2 AreaM2 `json:"amount_m2"`
+
+	// At 最近一次记账
+	At time.Time `json:"at"`
+
+	// Direction in 转进，out 转出
+	Direction Direction `json:"direction"`
+
+	// EnteredM2 批准的方案记入过的；比 amount_m2 多的已调出、核销。只有计划的两者会不同
+	EnteredM2    AreaM2 `json:"entered_m2"`
+	Number       string `json:"number"`
+	TownshipCode string `json:"township_code"`
+}
+
+// LedgerParts defines model for LedgerParts.
+type LedgerParts struct {
+	// AmountM2 合计，即三栏对照中的那个数
+	AmountM2 AreaM2 `json:"amount_m2"`
+
+	// EnteredM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	EnteredM2 AreaM2 `json:"entered_m2"`
+
+	// Gone 方案记入过而已全部调出、核销的块数
+	Gone int `json:"gone"`
+
+	// GoneM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	GoneM2 AreaM2       `json:"gone_m2"`
+	Items  []LedgerPart `json:"items"`
+	Next   *string      `json:"next,omitempty"`
+
+	// Parcels 有份额的块数
+	Parcels int `json:"parcels"`
+}
+
 // LedgerPosted defines model for LedgerPosted.
 type LedgerPosted struct {
 	TxId openapi_types.UUID `json:"tx_id"`
@@ -2000,6 +2083,12 @@ type LedgerSide struct {
 	//
 	// Example: 1234.56
 	CarriedOutM2 *AreaM2 `json:"carried_out_m2,omitempty"`
+
+	// EnteredInM2 批准的方案记入过的转进；planned_in_m2 是其中没有调出、核销的 · All that approved plans booked
+	EnteredInM2 *AreaM2 `json:"entered_in_m2,omitempty"`
+
+	// EnteredOutM2 批准的方案记入过的转出
+	EnteredOutM2 *AreaM2 `json:"entered_out_m2,omitempty"`
 
 	// ExecutedLessPlannedM2 平方米，两位小数 · m² with two decimals
 	//
@@ -3921,6 +4010,26 @@ type ListLedgerEntriesParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListLedgerParcelsParams defines parameters for ListLedgerParcels.
+type ListLedgerParcelsParams struct {
+	Stage     ListLedgerParcelsParamsStage    `form:"stage" json:"stage"`
+	Direction Direction                       `form:"direction" json:"direction"`
+	Measure   *ListLedgerParcelsParamsMeasure `form:"measure,omitempty" json:"measure,omitempty"`
+	Township  *Township                       `form:"township,omitempty" json:"township,omitempty"`
+
+	// After 上一页的 next
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit 每页条数 · Page size
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListLedgerParcelsParamsStage defines parameters for ListLedgerParcels.
+type ListLedgerParcelsParamsStage string
+
+// ListLedgerParcelsParamsMeasure defines parameters for ListLedgerParcels.
+type ListLedgerParcelsParamsMeasure string
+
 // GetReconciliationParams defines parameters for GetReconciliation.
 type GetReconciliationParams struct {
 	Township *Township `form:"township,omitempty" json:"township,omitempty"`
@@ -4403,6 +4512,9 @@ type ServerInterface interface {
 	// ListLedgerEntries 台账分录 · The entries of the books
 	// (GET /counties/{county}/years/{year}/ledger/entries)
 	ListLedgerEntries(ctx echo.Context, county CountyPath, year YearPath, params ListLedgerEntriesParams) error
+	// ListLedgerParcels 一个数由哪些地块组成 · The parcels that a figure is made of
+	// (GET /counties/{county}/years/{year}/ledger/parcels)
+	ListLedgerParcels(ctx echo.Context, county CountyPath, year YearPath, params ListLedgerParcelsParams) error
 	// GetReconciliation 年度对账 · The year's reconciliation
 	// (GET /counties/{county}/years/{year}/ledger/reconciliation)
 	GetReconciliation(ctx echo.Context, county CountyPath, year YearPath, params GetReconciliationParams) error
@@ -6990,6 +7102,74 @@ func (w *ServerInterfaceWrapper) ListLedgerEntries(ctx echo.Context) error {
 	return err
 }
 
+// ListLedgerParcels converts echo context to params.
+func (w *ServerInterfaceWrapper) ListLedgerParcels(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "county" -------------
+	var county CountyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "county", ctx.Param("county"), &county, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter county: %s", err))
+	}
+
+	// ------------- Path parameter "year" -------------
+	var year YearPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "year", ctx.Param("year"), &year, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListLedgerParcelsParams
+	// ------------- Required query parameter "stage" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "stage", ctx.QueryParams(), &params.Stage, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter stage: %s", err))
+	}
+
+	// ------------- Required query parameter "direction" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "direction", ctx.QueryParams(), &params.Direction, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter direction: %s", err))
+	}
+
+	// ------------- Optional query parameter "measure" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "measure", ctx.QueryParams(), &params.Measure, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter measure: %s", err))
+	}
+
+	// ------------- Optional query parameter "township" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "township", ctx.QueryParams(), &params.Township, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter township: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListLedgerParcels(ctx, county, year, params)
+	return err
+}
+
 // GetReconciliation converts echo context to params.
 func (w *ServerInterfaceWrapper) GetReconciliation(ctx echo.Context) error {
 	var err error
@@ -7693,6 +7873,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/counties/:county/credits", wrapper.AddCredit, options.OperationMiddlewares["addCredit"]...)
 	router.POST(options.BaseURL+"/counties/:county/credits/:credit/cancellation", wrapper.CancelCredit, options.OperationMiddlewares["cancelCredit"]...)
 	router.GET(options.BaseURL+"/counties/:county/years/:year/ledger/entries", wrapper.ListLedgerEntries, options.OperationMiddlewares["listLedgerEntries"]...)
+	router.GET(options.BaseURL+"/counties/:county/years/:year/ledger/parcels", wrapper.ListLedgerParcels, options.OperationMiddlewares["listLedgerParcels"]...)
 	router.POST(options.BaseURL+"/counties/:county/years/:year/ledger/transfers", wrapper.AddLedgerTransfer, options.OperationMiddlewares["addLedgerTransfer"]...)
 	router.POST(options.BaseURL+"/counties/:county/years/:year/ledger/settlements", wrapper.SettleOwed, options.OperationMiddlewares["settleOwed"]...)
 	router.GET(options.BaseURL+"/counties/:county/years/:year", wrapper.GetYear, options.OperationMiddlewares["getYear"]...)

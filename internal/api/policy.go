@@ -140,6 +140,7 @@ var policy = map[string]rule{
 	"getLedger":         {everyone, own},
 	"getReconciliation": {everyone, own},
 	"listLedgerEntries": {everyone, own},
+	"listLedgerParcels": {everyone, own},
 	"listCredits":       {readers, wholeCounty},
 	"addCredit":         {bureaus, wholeCounty},
 	"cancelCredit":      {[]access.Role{access.Government, access.BureauLead}, wholeCounty},

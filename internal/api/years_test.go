@@ -124,6 +124,16 @@ func TestYear_APlanIsApprovedByAnotherAndBooked(t *testing.T) {
 		t.Errorf("the clerk sees %s", text)
 	}
 	expect(200, `"next":"`+townA+`/1"`, bureau, "GET", "/years/2025/ledger/entries?limit=1", "")
+	// A figure's parcels come to the figure; a township sees its own alone.
+	parts := "/years/2025/ledger/parcels?stage=planned&direction="
+	expect(200, `"parcels":1,"amount_m2":"8.00","entered_m2":"8.00","gone":0,"gone_m2":"0.00"`, bureau, "GET", parts+"in", "")
+	expect(200, `"amount_m2":"2.00"`, clerk, "GET", parts+"in&measure=paddy", "")
+	expect(200, `"amount_m2":"5.00"`, bureau, "GET", parts+"out&township="+townB, "")
+	expect(200, `"parcels":0`, clerk, "GET", parts+"out", "")
+	expect(404, "township-not-found", clerk, "GET", parts+"in&township="+townB, "")
+	expect(200, `"next":"`+townA+`/`, bureau, "GET", parts+"in&limit=1", "")
+	expect(200, `"items":[]`, bureau, "GET", parts+"in&after="+townB+"/x", "")
+	expect(400, "stage", bureau, "GET", "/years/2025/ledger/parcels?stage=none&direction=in", "")
 	expect(400, "after", bureau, "GET", "/years/2025/ledger/entries?after=x", "")
 
 	// 先进后出, and a transfer that is posted once.

@@ -1154,6 +1154,48 @@ func (e GetDeclarationFormParamsPaper) Valid() bool {
 	}
 }
 
+// Defines values for ListLedgerParcelsParamsStage.
+const (
+	ListLedgerParcelsParamsStageAccepted   ListLedgerParcelsParamsStage = "accepted"
+	ListLedgerParcelsParamsStagePlanned    ListLedgerParcelsParamsStage = "planned"
+	ListLedgerParcelsParamsStageRecognised ListLedgerParcelsParamsStage = "recognised"
+)
+
+// Valid indicates whether the value is a known member of the ListLedgerParcelsParamsStage enum.
+func (e ListLedgerParcelsParamsStage) Valid() bool {
+	switch e {
+	case ListLedgerParcelsParamsStageAccepted:
+		return true
+	case ListLedgerParcelsParamsStagePlanned:
+		return true
+	case ListLedgerParcelsParamsStageRecognised:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListLedgerParcelsParamsMeasure.
+const (
+	ListLedgerParcelsParamsMeasureArea    ListLedgerParcelsParamsMeasure = "area"
+	ListLedgerParcelsParamsMeasurePaddy   ListLedgerParcelsParamsMeasure = "paddy"
+	ListLedgerParcelsParamsMeasureQuality ListLedgerParcelsParamsMeasure = "quality"
+)
+
+// Valid indicates whether the value is a known member of the ListLedgerParcelsParamsMeasure enum.
+func (e ListLedgerParcelsParamsMeasure) Valid() bool {
+	switch e {
+	case ListLedgerParcelsParamsMeasureArea:
+		return true
+	case ListLedgerParcelsParamsMeasurePaddy:
+		return true
+	case ListLedgerParcelsParamsMeasureQuality:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AddOpinionsJSONBodyOpinion.
 const (
 	Agree               AddOpinionsJSONBodyOpinion = "agree"
@@ -1976,6 +2018,47 @@ type LedgerPage struct {
 	Next  *string       `json:"next,omitempty"`
 }
 
+// LedgerPart defines model for LedgerPart.
+type LedgerPart struct {
+	// AmountM2 这一块在该数中的份额
+	AmountM2 AreaM2 `json:"amount_m2"`
+
+	// At 最近一次记账
+	At time.Time `json:"at"`
+
+	// Direction in 转进，out 转出
+	Direction Direction `json:"direction"`
+
+	// EnteredM2 批准的方案记入过的；比 amount_m2 多的已调出、核销。只有计划的两者会不同
+	EnteredM2    AreaM2 `json:"entered_m2"`
+	Number       string `json:"number"`
+	TownshipCode string `json:"township_code"`
+}
+
+// LedgerParts defines model for LedgerParts.
+type LedgerParts struct {
+	// AmountM2 合计，即三栏对照中的那个数
+	AmountM2 AreaM2 `json:"amount_m2"`
+
+	// EnteredM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	EnteredM2 AreaM2 `json:"entered_m2"`
+
+	// Gone 方案记入过而已全部调出、核销的块数
+	Gone int `json:"gone"`
+
+	// GoneM2 平方米，两位小数 · m² with two decimals
+	//
+	// Example: 1234.56
+	GoneM2 AreaM2       `json:"gone_m2"`
+	Items  []LedgerPart `json:"items"`
+	Next   *string      `json:"next,omitempty"`
+
+	// Parcels 有份额的块数
+	Parcels int `json:"parcels"`
+}
+
 // LedgerPosted defines model for LedgerPosted.
 type LedgerPosted struct {
 	TxId openapi_types.UUID `json:"tx_id"`
@@ -2007,6 +2090,12 @@ type LedgerSide struct {
 	//
 	// Example: 1234.56
 	CarriedOutM2 *AreaM2 `json:"carried_out_m2,omitempty"`
+
+	// EnteredInM2 批准的方案记入过的转进；planned_in_m2 是其中没有调出、核销的 · All that approved plans booked
+	EnteredInM2 *AreaM2 `json:"entered_in_m2,omitempty"`
+
+	// EnteredOutM2 批准的方案记入过的转出
+	EnteredOutM2 *AreaM2 `json:"entered_out_m2,omitempty"`
 
 	// ExecutedLessPlannedM2 平方米，两位小数 · m² with two decimals
 	//
@@ -3928,6 +4017,26 @@ type ListLedgerEntriesParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListLedgerParcelsParams defines parameters for ListLedgerParcels.
+type ListLedgerParcelsParams struct {
+	Stage     ListLedgerParcelsParamsStage    `form:"stage" json:"stage"`
+	Direction Direction                       `form:"direction" json:"direction"`
+	Measure   *ListLedgerParcelsParamsMeasure `form:"measure,omitempty" json:"measure,omitempty"`
+	Township  *Township                       `form:"township,omitempty" json:"township,omitempty"`
+
+	// After 上一页的 next
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit 每页条数 · Page size
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListLedgerParcelsParamsStage defines parameters for ListLedgerParcels.
+type ListLedgerParcelsParamsStage string
+
+// ListLedgerParcelsParamsMeasure defines parameters for ListLedgerParcels.
+type ListLedgerParcelsParamsMeasure string
+
 // GetReconciliationParams defines parameters for GetReconciliation.
 type GetReconciliationParams struct {
 	Township *Township `form:"township,omitempty" json:"township,omitempty"`
@@ -5063,6 +5172,14 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /counties/{county}/years/{year}/ledger/entries (the `ListLedgerEntries` operationId).
 	ListLedgerEntries(ctx context.Context, county CountyPath, year YearPath, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListLedgerParcels 一个数由哪些地块组成 · The parcels that a figure is made of
+	//
+	// 三栏对照中的一个数（计划、验收或实施、认定，转进或转出）逐块列出，合计即该数；调出、核销的也列，份额为 0。乡镇只看到自己的。
+	// The parcels of one figure of the comparison, which they add up to; those taken out again are listed with nothing left.
+	//
+	// Corresponds with GET /counties/{county}/years/{year}/ledger/parcels (the `ListLedgerParcels` operationId).
+	ListLedgerParcels(ctx context.Context, county CountyPath, year YearPath, params *ListLedgerParcelsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetReconciliation 年度对账 · The year's reconciliation
 	//
@@ -7073,6 +7190,24 @@ func (c *Raw) GetLedger(ctx context.Context, county CountyPath, year YearPath, p
 // Corresponds with GET /counties/{county}/years/{year}/ledger/entries (the `ListLedgerEntries` operationId).
 func (c *Raw) ListLedgerEntries(ctx context.Context, county CountyPath, year YearPath, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListLedgerEntriesRequest(c.Server, county, year, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListLedgerParcels 一个数由哪些地块组成 · The parcels that a figure is made of
+//
+// 三栏对照中的一个数（计划、验收或实施、认定，转进或转出）逐块列出，合计即该数；调出、核销的也列，份额为 0。乡镇只看到自己的。
+// The parcels of one figure of the comparison, which they add up to; those taken out again are listed with nothing left.
+//
+// Corresponds with GET /counties/{county}/years/{year}/ledger/parcels (the `ListLedgerParcels` operationId).
+func (c *Raw) ListLedgerParcels(ctx context.Context, county CountyPath, year YearPath, params *ListLedgerParcelsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListLedgerParcelsRequest(c.Server, county, year, params)
 	if err != nil {
 		return nil, err
 	}
@@ -12418,6 +12553,126 @@ func NewListLedgerEntriesRequest(server string, county CountyPath, year YearPath
 	return req, nil
 }
 
+// NewListLedgerParcelsRequest constructs an http.Request for the ListLedgerParcels method
+func NewListLedgerParcelsRequest(server string, county CountyPath, year YearPath, params *ListLedgerParcelsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "county", county, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "year", year, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/counties/%s/years/%s/ledger/parcels", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "stage", params.Stage, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "direction", params.Direction, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Measure != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "measure", *params.Measure, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Township != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "township", *params.Township, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetReconciliationRequest constructs an http.Request for the GetReconciliation method
 func NewGetReconciliationRequest(server string, county CountyPath, year YearPath, params *GetReconciliationParams) (*http.Request, error) {
 	var err error
@@ -14489,6 +14744,16 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /counties/{county}/years/{year}/ledger/entries (the `ListLedgerEntries` operationId).
 	ListLedgerEntriesWithResponse(ctx context.Context, county CountyPath, year YearPath, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*ListLedgerEntriesResponse, error)
+
+	// ListLedgerParcelsWithResponse 一个数由哪些地块组成 · The parcels that a figure is made of
+	//
+	// 三栏对照中的一个数（计划、验收或实施、认定，转进或转出）逐块列出，合计即该数；调出、核销的也列，份额为 0。乡镇只看到自己的。
+	// The parcels of one figure of the comparison, which they add up to; those taken out again are listed with nothing left.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /counties/{county}/years/{year}/ledger/parcels (the `ListLedgerParcels` operationId).
+	ListLedgerParcelsWithResponse(ctx context.Context, county CountyPath, year YearPath, params *ListLedgerParcelsParams, reqEditors ...RequestEditorFn) (*ListLedgerParcelsResponse, error)
 
 	// GetReconciliationWithResponse 年度对账 · The year's reconciliation
 	//
@@ -18260,6 +18525,54 @@ func (r ListLedgerEntriesResponse) ContentType() string {
 	return ""
 }
 
+type ListLedgerParcelsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LedgerParts
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Error
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListLedgerParcelsResponse) GetJSON200() *LedgerParts {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListLedgerParcelsResponse) GetApplicationproblemJSONDefault() *Error {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListLedgerParcelsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListLedgerParcelsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListLedgerParcelsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListLedgerParcelsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetReconciliationResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -20680,6 +20993,22 @@ func (c *ClientWithResponses) ListLedgerEntriesWithResponse(ctx context.Context,
 		return nil, err
 	}
 	return ParseListLedgerEntriesResponse(rsp)
+}
+
+// ListLedgerParcelsWithResponse 一个数由哪些地块组成 · The parcels that a figure is made of
+//
+// 三栏对照中的一个数（计划、验收或实施、认定，转进或转出）逐块列出，合计即该数；调出、核销的也列，份额为 0。乡镇只看到自己的。
+// The parcels of one figure of the comparison, which they add up to; those taken out again are listed with nothing left.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /counties/{county}/years/{year}/ledger/parcels (the `ListLedgerParcels` operationId).
+func (c *ClientWithResponses) ListLedgerParcelsWithResponse(ctx context.Context, county CountyPath, year YearPath, params *ListLedgerParcelsParams, reqEditors ...RequestEditorFn) (*ListLedgerParcelsResponse, error) {
+	rsp, err := c.ListLedgerParcels(ctx, county, year, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListLedgerParcelsResponse(rsp)
 }
 
 // GetReconciliationWithResponse 年度对账 · The year's reconciliation
@@ -23606,6 +23935,39 @@ func ParseListLedgerEntriesResponse(rsp *http.Response) (*ListLedgerEntriesRespo
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest LedgerPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListLedgerParcelsResponse parses an HTTP response from a ListLedgerParcelsWithResponse call
+func ParseListLedgerParcelsResponse(rsp *http.Response) (*ListLedgerParcelsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListLedgerParcelsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LedgerParts
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

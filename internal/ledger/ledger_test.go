@@ -133,6 +133,35 @@ func (b *books) sound() {
 	for _, f := range flaws {
 		b.t.Errorf("the ledger is flawed: %+v", f)
 	}
+	b.parts()
+}
+
+// parts holds every figure to the parcels that it is made of.
+func (b *books) parts() {
+	b.t.Helper()
+	sides, err := ledger.SideBySide(b.t.Context(), b.db.Pool, county, year, "")
+	b.must(err)
+	for _, s := range sides {
+		for figure, want := range map[ledger.Figure]land.Area{
+			{Stage: "planned", Direction: "in"}: s.PlannedIn, {Stage: "accepted", Direction: "in"}: s.AcceptedIn, {Stage: "recognised", Direction: "in"}: s.RecognisedIn,
+			{Stage: "planned", Direction: "out"}: s.PlannedOut, {Stage: "accepted", Direction: "out"}: s.ExecutedOut, {Stage: "recognised", Direction: "out"}: s.RecognisedOut,
+		} {
+			got, err := ledger.PartsOf(b.t.Context(), b.db.Pool, county, year, ledger.PartFilter{Figure: figure, Measure: s.Measure, Township: s.Township, Limit: 1000})
+			b.must(err)
+			sum := land.Area(0)
+			for _, p := range got.Items {
+				sum += p.Amount
+			}
+			entered := map[ledger.Figure]land.Area{{Stage: "planned", Direction: "in"}: s.EnteredIn, {Stage: "planned", Direction: "out"}: s.EnteredOut}
+			e, planned := entered[figure]
+			if !planned {
+				e = want
+			}
+			if got.Amount != want || sum != want || got.Entered != e || got.GoneAmount != e-want {
+				b.t.Errorf("%s %s %+v: %s, its parcels %s, entered %s, the side has %+v", s.Township, s.Measure, figure, got.Amount, sum, got.Entered, s)
+			}
+		}
+	}
 }
 
 func refused(t testing.TB, err error, code ledger.Code, says string) {

@@ -68,27 +68,32 @@ type Side struct {
 	CarriedOut     land.Area `json:"carried_out_m2"`
 	Available      land.Area `json:"available_m2"`
 	Owed           land.Area `json:"owed_m2"` // zero or more
+	// EnteredIn and EnteredOut are what approved plans booked in all; planned is what of
+	// it was not taken out again (调出、核销).
+	EnteredIn  land.Area `json:"entered_in_m2"`
+	EnteredOut land.Area `json:"entered_out_m2"`
 	// NetIncrease is recognised in − recognised out − exempt out (年度净增加).
 	NetIncrease land.Area `json:"net_increase_m2"`
 }
 
-// sideSQL sums by the kind of transaction: what was planned stays planned
-// though the account has been emptied since.
-const sideSQL = `
+// sideSQL sums by the kind of transaction.
+var sideSQL = `
 SELECT e.township_code, e.measure,
-  sum(CASE WHEN t.kind IN ('plan_in', 'unplan_in') THEN CASE WHEN e.credit = 'in_planned' THEN e.amount ELSE -e.amount END ELSE 0 END)::bigint,
-  sum(CASE WHEN t.kind = 'accept_in' AND e.credit = 'available' THEN e.amount WHEN t.kind = 'accept_in' AND e.debit = 'available' THEN -e.amount ELSE 0 END)::bigint,
-  sum(CASE WHEN e.credit = 'recognised_in' THEN e.amount WHEN e.debit = 'recognised_in' THEN -e.amount ELSE 0 END)::bigint,
-  sum(CASE WHEN t.kind IN ('plan_out', 'unplan_out') THEN CASE WHEN e.credit = 'out_planned' THEN e.amount ELSE -e.amount END ELSE 0 END)::bigint,
-  sum(CASE WHEN t.kind = 'execute_out' AND e.credit = 'used' THEN e.amount WHEN t.kind = 'execute_out' AND e.debit = 'used' THEN -e.amount ELSE 0 END)::bigint,
-  sum(CASE WHEN e.credit = 'recognised_out' THEN e.amount WHEN e.debit = 'recognised_out' THEN -e.amount ELSE 0 END)::bigint,
+  sum(` + figureSQL[Figure{"planned", "in"}] + `)::bigint,
+  sum(` + figureSQL[Figure{"accepted", "in"}] + `)::bigint,
+  sum(` + figureSQL[Figure{"recognised", "in"}] + `)::bigint,
+  sum(` + figureSQL[Figure{"planned", "out"}] + `)::bigint,
+  sum(` + figureSQL[Figure{"accepted", "out"}] + `)::bigint,
+  sum(` + figureSQL[Figure{"recognised", "out"}] + `)::bigint,
   sum(CASE WHEN e.credit = 'exempt_out' THEN e.amount WHEN e.debit = 'exempt_out' THEN -e.amount ELSE 0 END)::bigint,
   sum(CASE WHEN e.debit = 'transferred_in' THEN e.amount WHEN e.credit = 'transferred_in' THEN -e.amount ELSE 0 END)::bigint,
   sum(CASE WHEN e.credit = 'transferred_out' THEN e.amount WHEN e.debit = 'transferred_out' THEN -e.amount ELSE 0 END)::bigint,
   sum(CASE WHEN e.debit = 'carried_in' THEN e.amount WHEN e.credit = 'carried_in' THEN -e.amount ELSE 0 END)::bigint,
   sum(CASE WHEN e.credit = 'carried_out' THEN e.amount WHEN e.debit = 'carried_out' THEN -e.amount ELSE 0 END)::bigint,
   sum(CASE WHEN e.credit = 'available' THEN e.amount WHEN e.debit = 'available' THEN -e.amount ELSE 0 END)::bigint,
-  -sum(CASE WHEN e.credit = 'owed' THEN e.amount WHEN e.debit = 'owed' THEN -e.amount ELSE 0 END)::bigint
+  -sum(CASE WHEN e.credit = 'owed' THEN e.amount WHEN e.debit = 'owed' THEN -e.amount ELSE 0 END)::bigint,
+  sum(` + enteredSQL[Figure{"planned", "in"}] + `)::bigint,
+  sum(` + enteredSQL[Figure{"planned", "out"}] + `)::bigint
 FROM ledger_entry e JOIN ledger_transaction t ON t.county_code = e.county_code AND t.tx_id = e.tx_id
 WHERE e.county_code = $1 AND e.year = $2 AND ($3 = '' OR e.township_code = $3)
 GROUP BY e.township_code, e.measure ORDER BY e.township_code, e.measure`
@@ -100,10 +105,10 @@ func SideBySide(ctx context.Context, q Querier, county string, year int, townshi
 		return nil, fmt.Errorf("side by side of %s in %d: %w", county, year, err)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s Side, err error) {
-		var v [13]int64
-		err = row.Scan(&s.Township, &s.Measure, &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7], &v[8], &v[9], &v[10], &v[11], &v[12])
+		var v [15]int64
+		err = row.Scan(&s.Township, &s.Measure, &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7], &v[8], &v[9], &v[10], &v[11], &v[12], &v[13], &v[14])
 		for i, to := range []*land.Area{&s.PlannedIn, &s.AcceptedIn, &s.RecognisedIn, &s.PlannedOut, &s.ExecutedOut, &s.RecognisedOut,
-			&s.ExemptOut, &s.TransferredIn, &s.TransferredOut, &s.CarriedIn, &s.CarriedOut, &s.Available, &s.Owed} {
+			&s.ExemptOut, &s.TransferredIn, &s.TransferredOut, &s.CarriedIn, &s.CarriedOut, &s.Available, &s.Owed, &s.EnteredIn, &s.EnteredOut} {
 			*to = land.Area(v[i])
 		}
 		s.NetIncrease = s.RecognisedIn - s.RecognisedOut - s.ExemptOut

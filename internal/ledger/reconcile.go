@@ -110,7 +110,7 @@ func (s *Side) add(o Side) {
 	}{{&s.PlannedIn, o.PlannedIn}, {&s.AcceptedIn, o.AcceptedIn}, {&s.RecognisedIn, o.RecognisedIn}, {&s.PlannedOut, o.PlannedOut},
 		{&s.ExecutedOut, o.ExecutedOut}, {&s.RecognisedOut, o.RecognisedOut}, {&s.ExemptOut, o.ExemptOut}, {&s.TransferredIn, o.TransferredIn},
 		{&s.TransferredOut, o.TransferredOut}, {&s.CarriedIn, o.CarriedIn}, {&s.CarriedOut, o.CarriedOut}, {&s.Available, o.Available},
-		{&s.Owed, o.Owed}, {&s.NetIncrease, o.NetIncrease}} {
+		{&s.Owed, o.Owed}, {&s.EnteredIn, o.EnteredIn}, {&s.EnteredOut, o.EnteredOut}, {&s.NetIncrease, o.NetIncrease}} {
 		*v.to += v.more
 	}
 }

@@ -22,6 +22,13 @@ export const stages: Record<Stage, { zh: string; in: string; out: string; en: st
   recognised: { zh: '认定', in: '认定转进', out: '认定转出', en: 'recognised' },
 }
 
+/** 一个数的地址：计划转进 is "planned-in". A figure whose parcels can be listed, as the address names it. */
+export type Listed = `${Stage}-${'in' | 'out'}`
+export const listed = (text: string): { stage: Stage; direction: 'in' | 'out' } | undefined => {
+  const [stage, direction] = text.split('-')
+  return stage !== undefined && Object.hasOwn(stages, stage) && (direction === 'in' || direction === 'out') ? { stage: stage as Stage, direction } : undefined
+}
+
 /** One township's figures of one measure, or the county's. */
 export interface Side {
   township: string
@@ -32,6 +39,8 @@ export interface Side {
   transferredOut: bigint
   carriedIn: bigint
   carriedOut: bigint
+  /** What approved plans booked in all, of which the stage planned is what was not taken out again. */
+  entered: { in: bigint; out: bigint }
   available: bigint
   owed: bigint
 }
@@ -46,6 +55,7 @@ export function sideOf(s: Schemas['LedgerSide']): Side {
     transferredOut: hundredths(s.transferred_out_m2),
     carriedIn: hundredths(s.carried_in_m2),
     carriedOut: hundredths(s.carried_out_m2),
+    entered: { in: hundredths(s.entered_in_m2), out: hundredths(s.entered_out_m2) },
     available: hundredths(s.available_m2),
     owed: hundredths(s.owed_m2),
   }

@@ -42,6 +42,22 @@ test('总览: the year in figures, by township, with deadlines, alerts and layer
   await accessible(page)
   await pictured(page, 'overview')
 
+  // What the plan chose stands beside what is still booked of it, and a figure leads to its parcels.
+  expect(area.entered_in_m2).not.toBe(area.planned_in_m2)
+  await expect(page.getByText(/批准的方案选中/)).toContainText(`转进 ${mu(area.entered_in_m2)}`)
+  await row.getByRole('link', { name: `进 ${mu(area.planned_in_m2)}` }).first().click()
+  const parts = await (await request.get(`/api/v1/counties/${county}/years/2025/ledger/parcels?stage=planned&direction=in&limit=200`)).json()
+  const parcels = page.getByRole('region', { name: '计划转进的地块', exact: true })
+  await expect(parcels.getByRole('status')).toContainText(`${parts.parcels} 块，数量合计 ${mu(area.planned_in_m2)} 亩；批准的方案记入 ${mu(area.entered_in_m2)}，其后调出、核销 ${parts.gone} 块`)
+  await expect(parcels.getByRole('row')).toHaveCount(parts.items.length + 1)
+  await accessible(page)
+  await parcels.getByRole('link', { name: `转进 ${parts.items[0].number}` }).click()
+  await expect(page).toHaveURL(new RegExp(`#/acceptance.*record=in/${parts.items[0].number}`))
+  await page.goto(`/#/?county=${county}&year=2025`)
+  await page.getByRole('link', { name: /^核销的转进地块/ }).click()
+  await expect(page.getByText(new RegExp(`^${parts.gone} 块，净面积`))).toBeVisible()
+  await page.goBack()
+
   // A township leads to its book, by keyboard too.
   await six.focus()
   await page.keyboard.press('Enter')

@@ -1,5 +1,6 @@
 /** 验收用语。What the steps of field work are called, and which records are whose turn. */
 import type { Schemas } from '../api/client'
+import { stateNames } from '../words'
 
 type State = Schemas['RecordState']
 
@@ -13,6 +14,10 @@ export const turns: Record<string, { zh: string; en: string; states: State[] }> 
   recognise: { zh: '待举证、变更、认定', en: 'to be recognised', states: ['accepted', 'evidenced', 'change_approved', 'executed'] },
   done: { zh: '已认定、结转、核销', en: 'done', states: ['recognised', 'carried', 'written_off'] },
 }
+
+/** What a choice of the list means: one of the turns, or a single state by its name. */
+export const statesOf = (turn: string): State[] => turns[turn]?.states ?? (turn in stateNames ? [turn as State] : [])
+export const turnName = (turn: string): string => turns[turn]?.zh ?? stateNames[turn as State] ?? ''
 
 /** Percent of the plan, two decimals, of two areas in hundredths of a square metre; "—" without a plan. */
 export function percent(difference: bigint, planned: bigint): string {
