@@ -140,7 +140,8 @@ func (cr *carrier) screen(ctx context.Context) (client.Screening, error) {
 
 // plan makes a plan from a run and returns it done.
 func (cr *carrier) plan(ctx context.Context, run uuid.UUID) (client.Plan, error) {
-	resp, err := cr.c.Raw.AddPlan(ctx, cr.c.County, client.PlanInput{RunId: run})
+	name := fmt.Sprintf("%d 年度进出平衡方案（合成）", cr.year) // the counties that are carried are made up
+	resp, err := cr.c.Raw.AddPlan(ctx, cr.c.County, client.PlanInput{RunId: run, Name: &name})
 	a, err := client.Decode[client.PlanAccepted](resp, err, http.StatusAccepted)
 	if err != nil {
 		return client.Plan{}, err

@@ -140,6 +140,14 @@ test('数据、任务: layers, a refused file with its report, jobs; on a tablet
   await page.getByLabel(/状态/).selectOption('failed')
   await expect(page.getByRole('region', { name: /任务/ }).getByRole('row', { name: /装载.*✘ 失败/ }).first()).toBeVisible()
   await accessible(page)
+  // A job leads to what it made: a version, a screening, a plan, which has a name.
+  await page.getByLabel(/状态/).selectOption('done')
+  const jobs = page.getByRole('region', { name: /任务/ })
+  for (const [kind, link, to] of [['装载', '数据集版本', /#\/admin.*tab=data.*dataset=|#\/admin.*dataset=.*tab=data/], ['筛查', /\d{4} 年度筛查/, /#\/overlaps.*run=/], ['平衡', '2025 年度进出平衡方案（合成）', /#\/plans.*plan=/]] as const) {
+    await jobs.getByRole('row', { name: new RegExp(`^${kind} ✔`) }).getByRole('link', { name: link }).first().click()
+    await expect(page).toHaveURL(to)
+    await page.goBack()
+  }
 })
 
 test('whoever is not let in is told so', async ({ page, watched }) => {

@@ -393,16 +393,38 @@ test('报批与批准: two roles, a refusal in the service’s words, sent back,
   await pictured(page, 'plans-publish')
 })
 
-test('a township sees the plans and is told what it may not do', async ({ page, request, watched }) => {
-  watched.allowed.push(/401|403/)
+test('a township and an auditor go through every page and are refused nothing: what is not theirs is not offered', async ({ page, request, watched }) => {
+  test.slow() // two people, a dozen pages each
+  watched.allowed.push(/401/)
   const plan = await approved(request)
-  const clerk = await hire(request, '合成乡经办', 'township_clerk/149901100')
-  await enter(page, clerk, at({ plan: plan.plan_id, tab: 'adjust' }))
-  await expect(page.getByRole('alert')).toContainText('乡镇经办')
-  await page.getByRole('tab', { name: /地块与理由/ }).click()
-  const grid = page.getByRole('grid', { name: /方案地块/ })
-  const own = (await parcels(request, plan.plan_id)).filter((p) => p.township_code === '149901100')
-  await expect(grid).toHaveAttribute('aria-rowcount', String(own.length + 1))
+  const refused: string[] = []
+  page.on('response', (r) => {
+    if (r.status() === 403) refused.push(`${r.request().method()} ${r.url()}`)
+  })
+  const record = (await call<{ items: { direction: string; number: string }[] }>(request, 'GET', '/years/2025/records?township=149901100&state=carried&limit=1')).items[0]!
+  const places = [...parts.map((tab) => `/plans?tab=${tab}&plan=${plan.plan_id}`), '/overlaps?', '/declarations?tab=upload', '/declarations?tab=queue', '/ledger?list=planned-in', `/acceptance?turn=done&record=${record.direction}/${record.number}`, '/admin?tab=data', '/admin?tab=people', '/admin?tab=jobs', '/?']
+  for (const who of [await hire(request, '合成乡经办', 'township_clerk/149901100'), await hire(request, '合成审计', 'auditor')]) {
+    await enter(page, who, at({ plan: plan.plan_id, tab: 'parcels' }))
+    await expect(page.getByText('情景由自然资源局编制；您现在的角色只能查看。')).toBeVisible()
+    for (const name of [/新建情景/, /^复制/, /命名、备注/]) await expect(page.getByRole('button', { name })).toHaveCount(0)
+    for (const to of places) {
+      await page.evaluate((hash) => (location.hash = hash), `#${to}&county=${county}&year=2025`)
+      await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
+      await page.waitForLoadState('networkidle')
+      if (to.includes('tab=adjust')) await expect(page.getByText(/互动调整限 自然资源局经办、自然资源局负责人/)).toBeVisible()
+      if (to.includes('record=')) await expect(page.getByRole('heading', { name: '办理 Next' }).or(page.getByText('经过 History'))).not.toHaveCount(0)
+    }
+    expect(refused, who.name).toEqual([])
+    if (who.roles[0] === 'auditor') {
+      await page.evaluate((hash) => (location.hash = hash), `#/declarations?tab=upload&county=${county}&year=2025`)
+      await expect(page.getByText(/上传申报限 乡镇经办/)).toBeVisible()
+      await expect(page.getByText('把文件拖到这里')).toHaveCount(0)
+      continue
+    }
+    await page.evaluate((hash) => (location.hash = hash), at({ plan: plan.plan_id, tab: 'parcels' }).slice(1))
+    const own = (await parcels(request, plan.plan_id)).filter((p) => p.township_code === '149901100')
+    await expect(page.getByRole('grid', { name: /方案地块/ })).toHaveAttribute('aria-rowcount', String(own.length + 1))
+  }
 })
 
 test('on a tablet nothing is cut off, and parts are changed by arrow keys', async ({ page, request }) => {

@@ -1,4 +1,5 @@
 /** 地块行。Declared parcels and records of the year's work as the lists show them. */
+import { may } from '../may'
 import { answer, api, type Schemas } from '../api/client'
 import { allPages } from './load'
 
@@ -26,8 +27,8 @@ export const most = 20_000
 const open: readonly string[] = ['', 'draft', 'submitted', 'returned', 'withdrawn']
 export const changeable = (state: string) => open.includes(state)
 
-/** Roles that declare, as the service's policy has it; who acts in none, where it is open, may try everything. */
-export const declares = (role: string) => ['', 'township_clerk', 'township_lead', 'bureau', 'bureau_lead'].includes(role.split('/')[0]!)
+/** Whether a role declares. */
+export const declares = (role: string) => may('declare', role)
 
 export const keyOf = (r: Pick<Row, 'direction' | 'number'>) => `${r.direction}/${r.number}`
 

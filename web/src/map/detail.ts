@@ -48,9 +48,10 @@ export async function yearPlan(county: string, year: number, signal: AbortSignal
 export const planName = ({ plan, published }: YearPlan) => `${{ approved: '已批准的方案', proposed: '报批中的方案' }[published] ?? '尚未报批的方案'} ${plan.plan_id.slice(0, 8)}`
 
 /** 筛查。The year's newest screening that has finished. */
-export async function yearRun(county: string, year: number, signal: AbortSignal): Promise<Schemas['Screening'] | undefined> {
+export async function yearRun(county: string, year: number, signal: AbortSignal, named = ''): Promise<Schemas['Screening'] | undefined> {
   const runs = await answer(api.GET('/counties/{county}/screenings', { params: { path: { county } }, signal }))
-  return runs.find((r) => r.year === year && r.status === 'done')
+  const done = runs.filter((r) => r.year === year && r.status === 'done')
+  return done.find((r) => r.run_id === named) ?? done[0]
 }
 
 /** What the year's plan makes of a parcel. */

@@ -84,7 +84,7 @@ export const isSolved = (plan: Pick<Plan, 'status' | 'summary'>) => plan.status 
 
 /** What a plan is called: its name, or when it was made. */
 export const titleOf = (plan: Pick<Plan, 'name' | 'plan_id' | 'created_at'>) =>
-  plan.name || `未命名 ${plan.created_at ? new Date(plan.created_at).toLocaleString('zh-CN', { month: 'numeric', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit' }) : plan.plan_id.slice(0, 8)}`
+  plan.name || `方案 ${plan.created_at ? new Date(plan.created_at).toLocaleString('zh-CN', { month: 'numeric', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit' }) : plan.plan_id.slice(0, 8)}`
 
 /** A share as a percentage with as many decimals as it takes to tell it from none. */
 export function percent(share: number | null | undefined, decimals = 4): string {
