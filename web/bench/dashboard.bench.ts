@@ -120,6 +120,7 @@ test('pan, zoom and the figures that follow', async () => {
 })
 
 test('long tables', async () => {
+  await server.start()
   const v = await Visit.begin(server.url)
   const scroll = async (what: string, name: RegExp) => {
     const grid = v.page.getByRole('grid', { name })
@@ -134,16 +135,24 @@ test('long tables', async () => {
     put(`${what}（${rows} 行），滚动帧间最长`, ms(r.longestGap), '≤ 200 ms', r.longestGap <= 200)
     put(`${what}，滚动`, `${Math.round(r.fps)} 帧/s，最长任务 ${ms(Math.max(0, ...r.tasks))}，内存 ${Math.round(await v.heap())} MiB`)
   }
-  // The table of the map with 100,000 rows: more than the service gives at once.
+  // The table of the map with 100,000 rows, more than the service gives at once; they come
+  // when the map is drawn, so that what is measured is theirs.
+  let drawnFirst = () => {}
+  const mapIsDrawn = new Promise<void>((resolve) => (drawnFirst = resolve))
   await v.page.route('**/extent?*', async (route) => {
     const answer = (await (await route.fetch()).json()) as { total: number; items: { number: string }[] }
     answer.items = Array.from({ length: 100_000 }, (_, i) => ({ ...answer.items[i % answer.items.length]!, number: `ZJ${1_000_000 + ((i * 7919) % 100_000)}` }))
+    await mapIsDrawn
     await route.fulfill({ json: { ...answer, total: 100_000 } })
   })
   await v.page.goto(`/#/map?${at}`)
-  await v.shown('rows', `/共 100000 块/.test(document.body.textContent)`)
   await v.shown('drawn', drawn)
-  put('十万行的表，出现时最长任务', ms(Math.max(0, ...(await v.tasks()))), '≤ 200 ms', Math.max(0, ...(await v.tasks())) <= 200)
+  const come = await v.during(async () => {
+    drawnFirst()
+    await v.shown('rows', `/共 100000 块/.test(document.body.textContent) && document.querySelector('[role=grid] tbody [aria-rowindex]')`)
+    await v.page.waitForTimeout(500)
+  })
+  put('十万行的表，出现时最长任务', ms(Math.max(0, ...come.tasks)), '≤ 200 ms', Math.max(0, ...come.tasks) <= 200)
   await scroll('十万行的表', /图面内的申报地块/)
   for (const head of ['申报编号', '面积', '乡镇']) {
     const r = await v.during(() => v.page.getByRole('grid', { name: /图面内的申报地块/ }).getByRole('button', { name: new RegExp(`^${head}`) }).first().click().then(() => v.page.evaluate(() => new Promise(requestAnimationFrame))))
@@ -177,6 +186,7 @@ const others = [
 ]
 for (const other of others) {
   test(`first view ${other.zh}`, async () => {
+    await server.start()
     const v = await Visit.begin(server.url)
     const before = server.used()
     await v.page.goto(`/#${other.path}?${at}${other.more ?? ''}`, { waitUntil: 'commit' })

@@ -38,8 +38,9 @@ export class Server {
   url = ''
   private child: ChildProcess | undefined
 
-  /** Begins with empty caches of its own; the database's files may be in the system's. */
+  /** Begins with empty caches of its own, unless it runs; the database's files may be in the system's. */
   async start(): Promise<void> {
+    if (this.child) return
     if (process.env['GENGHENG_URL']) {
       this.url = process.env['GENGHENG_URL'] // one that runs already: its caches are as they are
       return

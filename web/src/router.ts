@@ -30,11 +30,17 @@ function resume() {
 export const leftAt = 'gengheng-back'
 resume()
 
+// The map's own program, the largest there is, is fetched beside the page's, not after it.
+function mapPage() {
+  void import('./map/engine').catch(() => undefined) // the page says what went wrong
+  return import('./pages/MapPage.vue')
+}
+
 export const router = createRouter({
   history: createWebHashHistory(),
   routes: [
     { path: '/', name: 'overview', component: OverviewPage },
-    { path: '/map', name: 'map', component: () => import('./pages/MapPage.vue') },
+    { path: '/map', name: 'map', component: mapPage },
     { path: '/overlaps', name: 'overlaps', component: () => import('./pages/OverlapsPage.vue') },
     { path: '/declarations', name: 'declarations', component: () => import('./pages/DeclarationsPage.vue') },
     { path: '/plans', name: 'plans', component: () => import('./pages/PlansPage.vue') },

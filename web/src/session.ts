@@ -2,6 +2,7 @@
 import { computed, type ComputedRef } from 'vue'
 import { actIn, answer, api, fetchJSON, key, role, type Schemas } from './api/client'
 import { ask, type Asked } from './ask'
+import { joined } from './joined'
 
 /** 角色。The roles by the names a bureau uses. */
 export const roleNames: Record<Schemas['Role'], string> = {
@@ -58,11 +59,17 @@ export function useCounties(me: Asked<Schemas['Me']>) {
   return ask([role, me.value], async (signal) => (me.value.value ? answer(api.GET('/counties', { signal })) : undefined))
 }
 
+/** A county as it was set up. */
+export const countyOf = (county: string) => joined(`county ${county}`, () => answer(api.GET('/counties/{county}', { params: { path: { county } } })))
+
+/** The county's screenings, newest first. */
+export const screeningsOf = (county: string) => joined(`screenings ${county}`, () => answer(api.GET('/counties/{county}/screenings', { params: { path: { county } } })))
+
 /** The years of which the county has screenings, newest first. */
 export function useYears(county: ComputedRef<string>) {
-  return ask([county, role], async (signal) => {
+  return ask([county, role], async () => {
     if (!county.value) return []
-    const runs = await answer(api.GET('/counties/{county}/screenings', { params: { path: { county: county.value } }, signal }))
+    const runs = await screeningsOf(county.value)
     return [...new Set(runs.map((run) => run.year))].sort((a, b) => b - a)
   })
 }

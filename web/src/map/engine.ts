@@ -1,19 +1,25 @@
 /** MapLibre GL, fetched only where a map is shown, with its worker from this host. */
 import 'maplibre-gl/dist/maplibre-gl.css'
-import { Map as MapLibre, setWorkerUrl, type MapOptions } from 'maplibre-gl'
+import { Map as MapLibre, prewarm, setWorkerUrl, type MapOptions } from 'maplibre-gl'
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
 import { credentials } from '../api/client'
+import { farthest } from './foresee'
 import { hatchTile, markPicture, type Hatch } from './hatch'
 import { overlayHatches } from './overlays'
 import { hatchId, lookHatches, marks } from './style'
 
 setWorkerUrl(workerUrl)
+prewarm() // its worker starts while the style is on its way, and stays for the next map
 
 /** The system's fonts, in the order of the page's own. */
 const fonts = '"Noto Sans CJK SC", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif'
 
 /** Whether this browser can draw a map at all. */
 export function drawable(): boolean {
+  return (able ||= tried())
+}
+let able = false
+function tried(): boolean {
   const context = document.createElement('canvas').getContext('webgl2')
   context?.getExtension('WEBGL_lose_context')?.loseContext()
   return context !== null
@@ -35,7 +41,7 @@ export function createMap(options: Pick<MapOptions, 'container' | 'style'> & Par
     touchPitch: false,
     rollEnabled: false,
     maxPitch: 0,
-    minZoom: 6,
+    minZoom: farthest,
     maxZoom: 21,
     renderWorldCopies: false,
     localIdeographFontFamily: fonts,

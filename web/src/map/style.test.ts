@@ -6,7 +6,7 @@ import { overlayLooks, type OverlayKind, type State } from './looks'
 import { layersOf, overlayHatches, sourceOf } from './overlays'
 import { declaredOf, pickedOf } from './pick'
 import { barOf, metresPerPixel, round125 } from './scalebar'
-import { constraintsOf, hatchId, lookHatches, marks, planLook, sourceFor, styleOf, versioned, type Legend, type ServiceStyle } from './style'
+import { atFirst, constraintsOf, hatchId, lookHatches, marks, planLook, sourceFor, styleOf, versioned, type Legend, type ServiceStyle } from './style'
 
 const legend: Legend = {
   classes: [{ code: '0101', name: '水田', colour: '#f8d072' }, { code: '0103', name: '旱地', colour: '#fffbb1' }],
@@ -35,6 +35,17 @@ test('the style keeps to the specification, with every kind of overlay laid', ()
 test('tiles are asked for where the page came from, and land classes are one layer', () => {
   for (const s of Object.values(style.sources)) expect((s as { tiles: string[] }).tiles[0]).toMatch(/^https:\/\/gengheng\.example\/ogc\/149901\/xyz\/\{z\}\/\{x\}\/\{y\}\.pbf\?collections=/)
   expect(style.layers.filter((l) => l.type === 'fill' && l['source-layer'] === 'parcels')).toHaveLength(1)
+})
+
+test('every layer has a source whose tiles hold it, and what is shown at first comes in few of them', () => {
+  const holds = (name: string) => new URL((style.sources[name] as { tiles: string[] }).tiles[0]!).searchParams.get('collections')!.split(',')
+  const used = new Set<string>()
+  for (const l of style.layers) {
+    if (!('source' in l) || !('source-layer' in l)) continue
+    expect(holds(l.source)).toContain(String(l['source-layer']).replace(/_label$/, ''))
+    if (atFirst.includes(String(l['source-layer']))) used.add(l.source)
+  }
+  expect([...used].sort()).toEqual(['control', 'survey', 'work'])
 })
 
 test('layers of one colour differ in their hatch', () => {

@@ -96,6 +96,9 @@ export function parcelFilter(year: number, verdicts: readonly string[] | undefin
   return expression(['all', ofYear, ['in', ['coalesce', ['get', 'verdict'], 'pending'], ['literal', [...verdicts]]]])
 }
 
+/** Fills whose edge a line is drawn along: smoothing that edge too has each of them drawn twice, and by programs of its own. */
+const plainEdge = { 'fill-antialias': false }
+
 const font = ['Noto Sans CJK SC']
 const halo = { 'text-color': '#1d2721', 'text-halo-color': '#ffffff', 'text-halo-width': 1.4 }
 
@@ -103,15 +106,18 @@ function survey(legend: Legend): LayerSpecification[] {
   const colour = expression(['match', ['get', 'DLBM'], ...legend.classes.flatMap((c) => [c.code, c.colour]), legend.other])
   const base = { source: 'survey', 'source-layer': 'parcels', metadata: { collection: 'parcels' } }
   return [
-    { ...base, id: 'parcels-fill', type: 'fill', minzoom: 8, paint: { 'fill-color': colour, 'fill-antialias': false } },
+    { ...base, id: 'parcels-fill', type: 'fill', minzoom: 8, paint: { 'fill-color': colour, ...plainEdge } },
     { ...base, id: 'parcels-line', type: 'line', minzoom: 14, paint: { 'line-color': '#8a8a8a', 'line-width': 0.5 } },
   ]
 }
 
+/** The layers that are shown at first come in one tile, the others each in its own when it is shown. */
+const sourceOfLayer = (id: string) => (atFirst.includes(id) ? 'control' : `layer-${id}`)
+
 function constraint(c: ConstraintLook): LayerSpecification[] {
-  const base = { source: `layer-${c.id}`, 'source-layer': c.id, metadata: { collection: c.id } }
+  const base = { source: sourceOfLayer(c.id), 'source-layer': c.id, metadata: { collection: c.id } }
   return [
-    { ...base, id: `${c.id}-fill`, type: 'fill', paint: { 'fill-pattern': hatchId(c) } },
+    { ...base, id: `${c.id}-fill`, type: 'fill', paint: { 'fill-pattern': hatchId(c), ...plainEdge } },
     { ...base, id: `${c.id}-line`, type: 'line', paint: { 'line-color': c.colour, 'line-width': ['interpolate', ['linear'], ['zoom'], 9, 0.8, 15, 2] } },
   ]
 }
@@ -124,7 +130,7 @@ function parcels(direction: Direction, year: number): LayerSpecification[] {
   const colour = byVerdict((l) => l.colour)
   const base = { source: 'work', 'source-layer': id, metadata: { collection: id }, filter: parcelFilter(year, undefined) }
   return [
-    { ...base, id: `${id}-fill`, type: 'fill', paint: { 'fill-color': colour, 'fill-opacity': 0.28 } },
+    { ...base, id: `${id}-fill`, type: 'fill', paint: { 'fill-color': colour, 'fill-opacity': 0.28, ...plainEdge } },
     { ...base, id: `${id}-line`, type: 'line', paint: { 'line-color': colour, 'line-width': lineWidth(0.8, 2.4), ...(direction === 'out' ? { 'line-dasharray': [3, 1.6] } : {}) } },
   ]
 }
@@ -147,7 +153,7 @@ function findings(): LayerSpecification[] {
   const { block, ...others } = findingLooks
   const of = (pick: (l: (typeof findingLooks)[keyof typeof findingLooks]) => string) => expression(['match', ['get', 'severity'], ...Object.entries(others).flatMap(([name, l]) => [name, pick(l)]), pick(block)])
   return [
-    { ...base, id: 'findings-fill', type: 'fill', paint: { 'fill-pattern': of(hatchId) } },
+    { ...base, id: 'findings-fill', type: 'fill', paint: { 'fill-pattern': of(hatchId), ...plainEdge } },
     { ...base, id: 'findings-line', type: 'line', paint: { 'line-color': of((l) => l.colour), 'line-width': lineWidth(0.8, 1.8) } },
     {
       ...base, id: 'findings-mark', type: 'symbol', 'source-layer': 'findings_label', minzoom: 13,
@@ -163,9 +169,9 @@ function planParcels(): LayerSpecification[] {
   const { colour, mark, hatch } = planLook(undefined)
   const way = (direction: Direction) => expression(['==', ['get', 'direction'], direction])
   return [
-    { ...base, id: 'plan_parcels-fill', type: 'fill', paint: { 'fill-color': colour, 'fill-opacity': 0.32 } },
+    { ...base, id: 'plan_parcels-fill', type: 'fill', paint: { 'fill-color': colour, 'fill-opacity': 0.32, ...plainEdge } },
     // Where parcels are merged there is no room for a mark: states differ by their hatch as well.
-    { ...base, id: 'plan_parcels-hatch', type: 'fill', maxzoom: 12, paint: { 'fill-pattern': hatch } },
+    { ...base, id: 'plan_parcels-hatch', type: 'fill', maxzoom: 12, paint: { 'fill-pattern': hatch, ...plainEdge } },
     { ...base, id: 'plan_parcels-line', type: 'line', filter: way('in'), paint: { 'line-color': colour, 'line-width': lineWidth(0.9, 2.8) } },
     { ...base, id: 'plan_parcels-out', type: 'line', filter: way('out'), paint: { 'line-color': colour, 'line-width': lineWidth(0.9, 2.8), 'line-dasharray': [3, 1.6] } },
     { ...base, id: 'plan_parcels-mark', type: 'symbol', 'source-layer': 'plan_parcels_label', minzoom: 11, layout: { 'icon-image': mark, 'icon-size': markSize, 'icon-offset': [31, 0] } },
@@ -195,7 +201,7 @@ export function styleOf(service: ServiceStyle, legend: Legend, origin: string, y
     sources: {
       survey: source(['parcels']),
       work: source(['candidates_in', 'candidates_out', 'townships'].filter(has)),
-      ...Object.fromEntries(constraints.map((c) => [`layer-${c.id}`, source([c.id])])),
+      ...Object.fromEntries(constraints.map((c) => sourceOfLayer(c.id)).map((name) => [name, source(constraints.filter((c) => sourceOfLayer(c.id) === name).map((c) => c.id))])),
     },
     layers: [
       { id: 'ground', type: 'background', paint: { 'background-color': '#f6f7f5' } },
