@@ -23,7 +23,7 @@ type native struct {
 	fallback *postgis
 	// prepared keeps what candidates and features are to the overlay, by the
 	// address of their first vertex: every layer asks for the same candidates.
-	prepared sync.Map // *orb.Point → *polygon.Candidate; nil where refused
+	prepared sync.Map // *orb.Point → ready
 }
 
 var _ engine = (*native)(nil)
@@ -32,10 +32,26 @@ func newNative(j *job) *native {
 	e := &native{job: j, fallback: newPostGIS(j.db.Pool, j.county, j.srid, j.zone)}
 	for _, c := range j.candidates {
 		if c.prepared != nil && c.prepared.Valid() && len(c.geom) > 0 {
-			e.prepared.Store(&c.geom[0][0][0], c.prepared)
+			e.prepared.Store(&c.geom[0][0][0], ready{c.geom, c.prepared})
 		}
 	}
 	return e
+}
+
+// ready is a polygon made ready for the overlay; candidate is nil where it is refused.
+type ready struct {
+	of        orb.MultiPolygon
+	candidate *polygon.Candidate
+}
+
+// same tells whether two polygons are made of the same vertices in memory: what is
+// left of a polygon when pieces are dropped has its first vertex too.
+func same(a, b orb.MultiPolygon) bool {
+	return slices.EqualFunc(a, b, func(p, q orb.Polygon) bool {
+		return slices.EqualFunc(p, q, func(r, s orb.Ring) bool {
+			return len(r) == len(s) && (len(r) == 0 || &r[0] == &s[0])
+		})
+	})
 }
 
 // prepare gives nil for a polygon that the overlay refuses.
@@ -44,14 +60,14 @@ func (e *native) prepare(mp orb.MultiPolygon) *polygon.Candidate {
 		return nil
 	}
 	key := &mp[0][0][0]
-	if c, ok := e.prepared.Load(key); ok {
-		return c.(*polygon.Candidate)
+	if known, ok := e.prepared.Load(key); ok && same(known.(ready).of, mp) {
+		return known.(ready).candidate
 	}
 	c, err := polygon.Prepare(mp)
 	if err != nil || !c.Valid() {
 		c = nil
 	}
-	e.prepared.Store(key, c)
+	e.prepared.Store(key, ready{mp, c})
 	return c
 }
 
