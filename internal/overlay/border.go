@@ -112,12 +112,12 @@ func (v *vicinity) at(p orb.Point) int {
 	}
 	// Most points lie where the one before did; the first polygon counts that
 	// holds a point.
-	held := v.last >= 0 && v.mosaic.areas[v.last].holds(p)
+	held := v.last >= 0 && v.mosaic.area(v.last).holds(p)
 	for _, i := range v.around {
 		if held && i >= v.last {
 			return v.last
 		}
-		if i != v.last && v.mosaic.areas[i].holds(p) {
+		if i != v.last && v.mosaic.area(i).holds(p) {
 			v.last = i
 			return i
 		}

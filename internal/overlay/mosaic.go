@@ -1,47 +1,85 @@
 package overlay
 
 import (
+	"math"
 	"slices"
+	"sync/atomic"
 
 	"github.com/paulmach/orb"
 )
 
 // Mosaic answers which of many polygons holds a point, for polygons that cover
-// the land beside each other (地类图斑). It is not changed after it is built and
-// may be read by many goroutines.
+// the land beside each other (地类图斑). To those who use it it is not changed after
+// it is built, and it may be read by many goroutines.
 type Mosaic struct {
-	areas []area
-	tree  boxTree
+	shapes []orb.MultiPolygon
+	boxes  []orb.Bound
+	tree   boxTree
+	// areas are made when first asked for: few parcels of a county lie near what is
+	// screened.
+	areas []atomic.Pointer[area]
 }
 
 // MosaicBuilder takes the polygons one by one. The zero value is empty.
-type MosaicBuilder struct{ areas []area }
+type MosaicBuilder struct {
+	shapes []orb.MultiPolygon
+	boxes  []orb.Bound
+}
 
 // Add takes the next polygon; its number is how many came before it. Its
 // coordinates must not change afterwards.
-func (b *MosaicBuilder) Add(polygon orb.MultiPolygon) { b.areas = append(b.areas, newArea(polygon)) }
+func (b *MosaicBuilder) Add(polygon orb.MultiPolygon) {
+	b.shapes, b.boxes = append(b.shapes, polygon), append(b.boxes, bound(polygon))
+}
+
+// bound is what orb gives, in a quarter of the time: counties have millions of
+// vertices.
+func bound(polygons orb.MultiPolygon) orb.Bound {
+	b := orb.Bound{Min: orb.Point{math.Inf(1), math.Inf(1)}, Max: orb.Point{math.Inf(-1), math.Inf(-1)}}
+	for _, polygon := range polygons {
+		if len(polygon) == 0 {
+			continue
+		}
+		for _, p := range polygon[0] {
+			b.Min = orb.Point{min(b.Min[0], p[0]), min(b.Min[1], p[1])}
+			b.Max = orb.Point{max(b.Max[0], p[0]), max(b.Max[1], p[1])}
+		}
+	}
+	if b.Min[0] > b.Max[0] { // of nothing
+		return polygons.Bound()
+	}
+	return b
+}
 
 // Append takes what another builder has, after what was added before. The other
 // must not be used after.
-func (b *MosaicBuilder) Append(o *MosaicBuilder) { b.areas = append(b.areas, o.areas...) }
+func (b *MosaicBuilder) Append(o *MosaicBuilder) {
+	b.shapes, b.boxes = append(b.shapes, o.shapes...), append(b.boxes, o.boxes...)
+}
 
 // Build gives the mosaic of what was added. The builder must not be used after.
 func (b *MosaicBuilder) Build() *Mosaic {
-	boxes := make([]orb.Bound, len(b.areas))
-	for i := range b.areas {
-		boxes[i] = b.areas[i].box
-	}
-	return &Mosaic{areas: b.areas, tree: newBoxTree(boxes)}
+	return &Mosaic{shapes: b.shapes, boxes: b.boxes, tree: newBoxTree(b.boxes), areas: make([]atomic.Pointer[area], len(b.shapes))}
 }
 
 // Len is the number of polygons.
-func (m *Mosaic) Len() int { return len(m.areas) }
+func (m *Mosaic) Len() int { return len(m.shapes) }
+
+// area gives a polygon's edges. Two that ask at once may both sort them.
+func (m *Mosaic) area(i int) *area {
+	if a := m.areas[i].Load(); a != nil {
+		return a
+	}
+	a := newArea(m.shapes[i])
+	m.areas[i].Store(&a)
+	return &a
+}
 
 // At gives the polygon that holds a point, the first one added when several do; -1 when none does. A point on a boundary belongs to either side.
 func (m *Mosaic) At(p orb.Point) int {
 	found := -1
 	m.tree.search(orb.Bound{Min: p, Max: p}, func(i int) {
-		if (found < 0 || i < found) && m.areas[i].holds(p) {
+		if (found < 0 || i < found) && m.area(i).holds(p) {
 			found = i
 		}
 	})
@@ -79,7 +117,7 @@ func (s *Shape) Polygons() orb.MultiPolygon { return s.polygons }
 const edgesPerBand = 4
 
 func newArea(polygons orb.MultiPolygon) area {
-	a := area{box: polygons.Bound()}
+	a := area{box: bound(polygons)}
 	var (
 		few  [64]int32
 		ends = few[:0] // of the rings among the points

@@ -13,7 +13,7 @@ func (m *Mosaic) Near(shape *Shape, d float64, want func(int) bool) []int {
 	self := &shape.area
 	var found []int
 	m.tree.search(self.box.Pad(d), func(i int) {
-		if want(i) && within(self, &m.areas[i], d) {
+		if want(i) && within(self, m.area(i), d) {
 			found = append(found, i)
 		}
 	})
@@ -25,7 +25,7 @@ func (m *Mosaic) Near(shape *Shape, d float64, want func(int) bool) []int {
 // other, directly or through others, and gives each polygon the smallest number
 // in its cluster; -1 to those not selected.
 func (m *Mosaic) Clusters(gap float64, selected func(int) bool) []int {
-	root := make([]int, len(m.areas))
+	root := make([]int, len(m.shapes))
 	for i := range root {
 		root[i] = i
 		if !selected(i) {
@@ -43,12 +43,12 @@ func (m *Mosaic) Clusters(gap float64, selected func(int) bool) []int {
 		if root[i] < 0 {
 			continue
 		}
-		m.tree.search(m.areas[i].box.Pad(gap), func(j int) {
+		m.tree.search(m.boxes[i].Pad(gap), func(j int) {
 			if j >= i || root[j] < 0 {
 				return
 			}
 			// Most neighbours are joined already, through others.
-			if a, b := find(i), find(j); a != b && within(&m.areas[i], &m.areas[j], gap) {
+			if a, b := find(i), find(j); a != b && within(m.area(i), m.area(j), gap) {
 				root[max(a, b)] = min(a, b)
 			}
 		})
@@ -76,7 +76,7 @@ func within(a, b *area, d float64) bool {
 	d2 := d * d
 	for _, e := range a.refs {
 		p, q := a.points[e], a.points[e+1]
-		box := orb.MultiPoint{p, q}.Bound().Pad(d)
+		box := orb.Bound{Min: orb.Point{min(p[0], q[0]) - d, min(p[1], q[1]) - d}, Max: orb.Point{max(p[0], q[0]) + d, max(p[1], q[1]) + d}}
 		if !box.Intersects(b.box) {
 			continue
 		}
