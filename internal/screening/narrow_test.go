@@ -2,6 +2,7 @@ package screening
 
 import (
 	"flag"
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -38,10 +39,35 @@ func leftover(r *rand.Rand, cut func(whole, cuts orb.MultiPolygon) orb.MultiPoly
 	return rest
 }
 
+// surveyed is what a line measured every few decimetres to metres leaves of another
+// such outline: the size, the spacing and the roughness are random.
+func surveyed(r *rand.Rand, cut func(whole, cuts orb.MultiPolygon) orb.MultiPolygon) orb.MultiPolygon {
+	const east, north = 560000, 4013000
+	outline := func(x, y, radius float64) orb.MultiPolygon {
+		n := 8 + r.IntN(120)
+		rough, flat, turn := 0.6*r.Float64()*r.Float64(), 0.1+0.9*r.Float64(), r.Float64()*math.Pi
+		var ring orb.Ring
+		for i := range n {
+			a := 2 * math.Pi * (float64(i) + 0.8*r.Float64()) / float64(n)
+			d := radius * (1 + rough*(r.Float64()-0.5))
+			u, v := d*math.Cos(a), flat*d*math.Sin(a)
+			ring = append(ring, orb.Point{x + u*math.Cos(turn) - v*math.Sin(turn), y + u*math.Sin(turn) + v*math.Cos(turn)})
+		}
+		return orb.MultiPolygon{{append(ring, ring[0])}}
+	}
+	radius := 3 + r.ExpFloat64()*15
+	rest := outline(east, north, radius)
+	for range r.IntN(4) {
+		a, off := 2*math.Pi*r.Float64(), radius*1.2*r.Float64()
+		rest = cut(rest, outline(east+off*math.Cos(a), north+off*math.Sin(a), radius*(0.05+r.Float64())))
+	}
+	return rest
+}
+
 // TestWidenTakesOnlyWhatIsNarrow: what a disc of the width fits into stays, no
 // land is gained or lost, and what is not suspected has nothing narrow.
 func TestWidenTakesOnlyWhatIsNarrow(t *testing.T) {
-	const width, shapes = 2.0, 300
+	const width, shapes = 2.0, 600
 	r := rand.New(rand.NewPCG(*narrowSeed, 0))
 	zone, _ := land.ByEPSG(4546)
 	ctx := t.Context()
@@ -49,7 +75,11 @@ func TestWidenTakesOnlyWhatIsNarrow(t *testing.T) {
 	e := newNative(j)
 	rests := make([]orb.MultiPolygon, shapes)
 	for i := range rests {
-		rests[i] = leftover(r, func(whole, cuts orb.MultiPolygon) orb.MultiPolygon {
+		shape := leftover
+		if i%2 == 1 {
+			shape = surveyed
+		}
+		rests[i] = shape(r, func(whole, cuts orb.MultiPolygon) orb.MultiPolygon {
 			out, err := e.Difference(ctx, []orb.MultiPolygon{whole}, []orb.MultiPolygon{cuts})
 			if err != nil {
 				t.Fatal(err)
@@ -65,7 +95,7 @@ func TestWidenTakesOnlyWhatIsNarrow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	innocent, guilty := 0, 0
+	innocent, guilty, wronged := 0, 0, 0
 	for i, rest := range rests {
 		suspected := mayBeNarrow(rest, width)
 		found := false
@@ -84,6 +114,8 @@ func TestWidenTakesOnlyWhatIsNarrow(t *testing.T) {
 		}
 		if !suspected {
 			innocent++
+		} else if !found {
+			wronged++
 		}
 		whole, parts := land.AdditiveArea(rest, zone), land.AdditiveArea(thin[i], zone)
 		kept, err := e.Difference(ctx, []orb.MultiPolygon{rest}, []orb.MultiPolygon{thin[i]})
@@ -94,6 +126,7 @@ func TestWidenTakesOnlyWhatIsNarrow(t *testing.T) {
 			t.Errorf("shape %d: %g m² gained or lost", i, -off)
 		}
 	}
+	t.Logf("%d have something narrow, %d have not, %d of these are suspected", guilty, innocent+wronged, wronged)
 	if innocent < shapes/20 || guilty < shapes/10 {
 		t.Errorf("of %d shapes %d were not suspected and %d had narrow parts: too few to tell", shapes, innocent, guilty)
 	}

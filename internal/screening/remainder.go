@@ -28,17 +28,23 @@ const mitre = 5
 // is: the tips of corners and the inside of small bends.
 const crumb = 1
 
+// fewVertices are those of a ring that GEOS guesses about, and of two small holes.
+const fewVertices = 20
+
 // openedSQL narrows by half the width, exactly as a disc would that rolls along
 // inside, and widens again with mitred joins, so that corners come back. Every
 // part is buffered by itself: of several at once GEOS may lose a small one, and a
-// mitred buffer may cross itself, which is rare and so asked first.
+// mitred buffer may cross itself, which is rare and so asked first. Small parts of
+// few vertices get more of them: GEOS guesses of rings with up to nine whether
+// anything is left of them, and may be wrong where it is little.
 func openedSQL(width float64) string {
 	number := func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 	return `
 SELECT u.id, ST_AsBinary(ST_CollectionExtract(ST_UnaryUnion(ST_Collect(
     CASE WHEN ST_IsValid(w.geom) THEN w.geom ELSE ST_MakeValid(w.geom, 'method=structure') END ORDER BY p.path, e.path)), 3))
 FROM unnest($1::integer[], $2::bytea[]) AS u (id, wkb), ST_Dump(ST_GeomFromWKB(u.wkb)) AS p,
-     ST_Dump(ST_Buffer(p.geom, -` + number(width/2) + `, 'join=round quad_segs=16')) AS e,
+     ST_Dump(ST_Buffer(CASE WHEN ST_NPoints(p.geom) <= ` + strconv.Itoa(fewVertices) + ` AND ST_Area(p.geom) < ` + number(16*width*width) + `
+         THEN ST_Segmentize(p.geom, ` + number(width/8) + `) ELSE p.geom END, -` + number(width/2) + `, 'join=round quad_segs=16')) AS e,
      LATERAL (SELECT ST_Buffer(e.geom, ` + number(width/2+openedBy) + `, 'join=mitre mitre_limit=` + strconv.Itoa(mitre) + `') AS geom OFFSET 0) AS w
 GROUP BY u.id`
 }
