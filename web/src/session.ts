@@ -1,5 +1,5 @@
 /** Who is here, in which role, which counties and years there are, and the townships. */
-import { computed, type ComputedRef } from 'vue'
+import { computed, shallowRef, type ComputedRef } from 'vue'
 import { actIn, answer, api, fetchJSON, key, role, type Schemas } from './api/client'
 import { ask, type Asked } from './ask'
 import { joined } from './joined'
@@ -100,6 +100,12 @@ export function townshipsOf(pages: Pick<FeaturePage, 'features'>[]): Map<string,
   return all
 }
 
+/** Those of the county that is looked at, once they are read. */
+const read = shallowRef<Map<string, Township>>()
+
+/** 乡镇以名称出现。Who did something is said by the service with the code of their township; people know it by its name. */
+export const withTownships = (text: string) => text.replace(/\b\d{9}\b/g, (code) => nameOf(read.value, code))
+
 /** What was read last, or is being read: every page and the frame around it ask for the same. */
 let known: { of: string; towns: Promise<Map<string, Township>> } | undefined
 
@@ -129,7 +135,9 @@ export function useTownships(county: ComputedRef<string>) {
     if (known?.of !== of) {
       const towns = readTownships(county.value)
       known = { of, towns }
-      towns.catch(() => {
+      towns.then((all) => {
+        if (known?.towns === towns) read.value = all
+      }, () => {
         if (known?.towns === towns) known = undefined
       })
     }

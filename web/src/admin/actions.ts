@@ -10,3 +10,13 @@ const actions: Record<string, string> = {
 }
 
 export const actionName = (code: string) => actions[code] ?? ''
+
+/** What an entry is about, in words. */
+const subjects: Record<string, string> = {
+  county: '县', year: '年度', identity: '人员', key: '密钥', session: '会话', dataset: '数据集', upload: '上传', job: '任务', download: '下载', rulebook: '规则库',
+  screening: '筛查', candidate: '申报地块', plan: '方案', record: '地块', ledger_transaction: '台账分录', ledger_credit: '抵扣',
+}
+export const subjectName = (kind: string) => subjects[kind] ?? kind
+
+/** "2025/out/ZC…" as people say it: 2025 转出 ZC…. */
+export const subjectText = (kind: string, id: string) => `${subjectName(kind)} ${id.replace(/^(\d{4})\/(in|out)\//, (_, year: string, direction: string) => `${year} ${direction === 'in' ? '转进' : '转出'} `)}`

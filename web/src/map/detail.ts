@@ -1,6 +1,7 @@
 /** 地块详情。Everything about a declared parcel, or about one of the survey, as it is asked for. */
 import type { Feature, FeatureCollection, Geometry } from 'geojson'
 import { answer, answerIfAny, api, fetchJSON, type Schemas } from '../api/client'
+import { ownTownship } from '../session'
 import { directionName } from '../words'
 import type { Chosen } from './address'
 import type { Shape } from './bounds'
@@ -29,23 +30,24 @@ export async function declaredParcel(county: string, year: number, direction: Di
   return { detail, record }
 }
 
-/** 年度方案。A plan and what has become of it: approved, proposed, or "" where it was not handed in. */
+/** 年度方案。A plan and what has become of it: approved, proposed, "" where it was not handed in; undefined to whom that is not said. */
 export interface YearPlan {
   plan: Schemas['Plan']
-  published: string
+  published: string | undefined
 }
 
 /** The plan that the year stands by: approved, else proposed, else the newest that was found. */
 export async function yearPlan(county: string, year: number, signal: AbortSignal): Promise<YearPlan | undefined> {
   const [plans, published] = await Promise.all([
     answer(api.GET('/counties/{county}/plans', { params: { path: { county } }, signal })),
-    answer(api.GET('/counties/{county}/years/{year}/publications', { params: { path: { county, year } }, signal })),
+    // Which of them was handed in is not a township's to ask.
+    ownTownship.value ? [] : answer(api.GET('/counties/{county}/years/{year}/publications', { params: { path: { county, year } }, signal })),
   ])
   const handedIn = ['approved', 'proposed'].flatMap((status) => published.filter((p) => p.status === status).sort((a, b) => b.number - a.number))[0]
   const plan = plans.find((p) => p.plan_id === handedIn?.plan_id) ?? plans.find((p) => p.year === year && p.status === 'done' && ['optimal', 'feasible'].includes(String(p.certificate['status'])))
-  return plan && { plan, published: handedIn?.plan_id === plan.plan_id ? handedIn.status : '' }
+  return plan && { plan, published: ownTownship.value ? undefined : handedIn?.plan_id === plan.plan_id ? handedIn.status : '' }
 }
-export const planName = ({ plan, published }: YearPlan) => `${{ approved: '已批准的方案', proposed: '报批中的方案' }[published] ?? '尚未报批的方案'} ${plan.plan_id.slice(0, 8)}`
+export const planName = ({ plan, published }: YearPlan) => `${published === undefined ? '县里的方案' : { approved: '已批准的方案', proposed: '报批中的方案' }[published] ?? '尚未报批的方案'} ${plan.plan_id.slice(0, 8)}`
 
 /** 筛查。The year's newest screening that has finished. */
 export async function yearRun(county: string, year: number, signal: AbortSignal, named = ''): Promise<Schemas['Screening'] | undefined> {
