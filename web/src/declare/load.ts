@@ -26,6 +26,16 @@ export async function follow(county: string, id: string, signal: AbortSignal, to
 /** What a problem of a dataset or a job says: what is wrong, and what to do. */
 export const faultOfProblem = (p: Schemas['Problem']) => new Fault(p.title, [p.detail, p.hint].filter(Boolean).join(' '), p.status)
 
+/** Why a job failed. One that left no word is known by the list of jobs. */
+export const problemOf = (j: Job): Schemas['Problem'] => j.problem ?? { type: 'about:blank', title: '任务没有完成 · The job failed', status: 500, detail: '请在“管理 · 任务”看它的状态，再试一次。 See the list of jobs, then try again.' }
+
+/** The problem of the newest screening that failed after a day; undefined where the newest one since did not. */
+export function failedSince(jobs: readonly Job[], day: string | undefined): Schemas['Problem'] | undefined {
+  const at = (j: Job) => +new Date(j.created_at ?? 0)
+  const newest = day === undefined ? undefined : jobs.filter((j) => j.kind === 'screen' && at(j) >= +new Date(day)).sort((a, b) => at(b) - at(a))[0]
+  return newest?.status === 'failed' ? problemOf(newest) : undefined
+}
+
 export function useLoad(county: () => string) {
   const job = shallowRef<Job>()
   const dataset = shallowRef<Dataset>()
@@ -48,7 +58,7 @@ export function useLoad(county: () => string) {
       const end = await follow(county(), taken.job.job_id, mine.signal, (j) => (job.value = j))
       dataset.value = await answer(api.GET('/counties/{county}/datasets/{dataset_id}', { params: { path: { county: county(), dataset_id: taken.dataset.dataset_id } }, signal: mine.signal }))
       // A file that was refused has its report; a load that failed has only the reason.
-      if (dataset.value.status === 'failed' && (dataset.value.problem ?? end.problem)) fault.value = faultOfProblem((dataset.value.problem ?? end.problem)!)
+      if (dataset.value.status === 'failed' || (end.status === 'failed' && !['refused', 'committed'].includes(dataset.value.status))) fault.value = faultOfProblem(dataset.value.problem ?? problemOf(end))
     } catch (err) {
       if (mine.signal.aborted) return
       fault.value = faultOf(err)
