@@ -1,5 +1,6 @@
 import { createApp } from 'vue'
 import App from './App.vue'
+import { keepFocus } from './focus'
 import { router } from './router'
 import './style.css'
 
@@ -7,3 +8,4 @@ import './style.css'
 // put into the address of the first page while another is still being fetched.
 const app = createApp(App).use(router)
 void router.isReady().then(() => app.mount('#app'))
+keepFocus(document)

@@ -1,4 +1,5 @@
 import type { Page } from '@playwright/test'
+import { chooseAt, pressAt, sound } from './keys'
 import { accessible, expect, pictured, test } from './watched'
 import { act, approvedPlots, boundaryText, fileDocument, photoOf, sign, townshipChecked, waitFor, type Plot } from './fieldyear'
 import { call, county, enter, hire, type Person } from './people'
@@ -161,10 +162,12 @@ test('县级验收: failed, put right, measured again and accepted', async ({ pa
   await expect(step.getByRole('alert')).toContainText('签字')
   for (const department of ['agriculture', 'forestry', 'water']) await sign(request, year, plot, department)
   await agreed(page)
-  await page.getByRole('button', { name: /签字 · Sign/ }).click()
+  await pressAt(page, page.getByRole('button', { name: /签字 · Sign/ }))
   await expect(page.getByText(/已签字：自然资源，符合/)).toBeVisible()
-  await step.getByRole('button', { name: /办理：/ }).click()
+  await chooseAt(page, step.getByLabel('县级验收合格'))
+  await pressAt(page, step.getByRole('button', { name: /办理：/ }))
   await expect(page.getByText(/现为“县级验收合格”/)).toBeVisible()
+  await sound(page)
   const books = await call<{ township_code: string; measure: string; accepted_in_m2: string }[]>(request, 'GET', `/years/${year}/ledger`)
   const booked = books.find((b) => b.township_code === town && b.measure === 'area')!
   const { inspections } = await call<{ inspections: { kind: string; net_m2: string }[] }>(request, 'GET', `/years/${year}/records/in/${plot.number}`)

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { accessible, expect, pictured, test } from './watched'
+import { pressAt, sound, typeAt } from './keys'
 import { call, county, enter, hire, type Person } from './people'
 
 const at = (tab: string, more = '') => `/#/admin?county=${county}&year=2025&tab=${tab}${more}`
@@ -65,19 +66,20 @@ test('规则库: read, a tolerance changed with a reason makes a new version, co
   await expect(clause).toContainText('超过 1 m²才算')
   const form = page.locator('form', { has: page.getByRole('heading', { name: /调整容差/ }) })
   const set = async (m2: string, reason: string) => {
-    await clause.getByRole('button', { name: /调整 IN-03a/ }).first().click()
-    await form.getByLabel('面积超过（m²）').fill(m2)
+    await pressAt(page, clause.getByRole('button', { name: /调整 IN-03a/ }).first())
+    await typeAt(page, form.getByLabel('面积超过（m²）'), m2)
     await expect(form.getByRole('button', { name: /试算影响/ })).toBeDisabled()
-    await form.getByLabel(/理由/).fill(reason)
+    await typeAt(page, form.getByLabel(/理由/), reason)
     await expect(form.getByRole('button', { name: /成为新版本/ })).toBeDisabled()
-    await form.getByRole('button', { name: /试算影响/ }).click()
+    await pressAt(page, form.getByRole('button', { name: /试算影响/ }))
     await expect(form.getByText(/2025 年度：最近一次筛查中 [1-9]\d* 块/)).toBeVisible()
   }
   await set('25', '合成：按县自然资源局意见')
   expect((await call<{ rulebook: string }>(request, 'GET', '')).rulebook).toBe(before)
   await accessible(page)
-  await form.getByRole('button', { name: /成为新版本/ }).click()
+  await pressAt(page, form.getByRole('button', { name: /成为新版本/ }))
   await expect(page.getByText(/已成为新版本/)).toBeVisible()
+  await sound(page)
   const now = (await call<{ rulebook: string }>(request, 'GET', '')).rulebook
   expect(now).not.toBe(before)
   await expect(page.getByRole('region', { name: /逐条对照/ }).first()).toContainText('超过 25 m²才算')
@@ -97,19 +99,24 @@ test('规则库: read, a tolerance changed with a reason makes a new version, co
 test('操作日志: searched, verified, exported', async ({ page, watched }) => {
   watched.allowed.push(/401/)
   await enter(page, admin, at('audit'))
-  await page.getByLabel(/操作人/).fill('没有这个人')
-  await page.getByLabel(/操作人/).press('Enter')
+  // By keyboard alone.
+  await typeAt(page, page.getByLabel(/操作人/), '没有这个人')
+  await page.keyboard.press('Enter')
   await expect(page.getByText('没有符合条件的记录')).toBeVisible()
-  await page.getByRole('button', { name: '清除条件' }).click()
-  await page.getByLabel(/事项/).fill('identity.create')
-  await page.getByLabel(/事项/).press('Enter')
+  await pressAt(page, page.getByRole('button', { name: '清除条件' }))
+  await typeAt(page, page.getByLabel(/事项/), 'identity.create', 'Shift+Tab')
+  await page.keyboard.press('Enter')
   const table = page.getByRole('region', { name: /操作日志/ })
   await expect(table.getByRole('row', { name: /identity\.create/ }).first()).toBeVisible()
   await expect(table.getByRole('row', { name: /dataset\./ })).toHaveCount(0)
-  await page.getByRole('button', { name: /核对散列链/ }).click()
+  await expect(table.getByRole('row', { name: /人员 [0-9a-f-]{36}/ }).first()).toBeVisible()
+  await pressAt(page, page.getByRole('button', { name: /核对散列链/ }))
   await expect(page.getByText(/✔ 散列链连贯，共 \d+ 行/)).toBeVisible()
+  await sound(page)
+  await pressAt(page, table.locator('summary').first())
+  await expect(table.locator('details[open] pre').first()).toContainText('合成')
   await accessible(page)
-  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: '导出 CSV' }).click()])
+  const [file] = await Promise.all([page.waitForEvent('download'), pressAt(page, page.getByRole('button', { name: '导出 CSV' }), 'Enter', 'Shift+Tab')])
   const lines = (await readFile(await file.path(), 'utf8')).trim().split('\r\n')
   expect(lines.length).toBeGreaterThan(2)
   expect(lines.slice(1).every((l) => l.includes('identity.create'))).toBe(true)

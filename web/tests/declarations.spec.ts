@@ -1,6 +1,7 @@
 /** 候选与申报, in a year of its own beside the one that the demo has closed. */
 import type { APIRequestContext, Page } from '@playwright/test'
 import { call, county, enter, hire, type Person } from './people'
+import { chooseAt, openRow, pressAt, sound } from './keys'
 import { accessible, expect, pictured, test } from './watched'
 
 const year = 2026
@@ -77,23 +78,30 @@ test('a clerk uploads a declaration, sees its verdicts and submits; the bureau c
   // Declared in bulk, then submitted with one that is late refused in the service's words.
   await page.getByRole('button', { name: /我的待办/ }).click()
   await page.getByLabel('可办理 Action').selectOption('declare')
-  await page.getByRole('button', { name: /^全选所列 3 块/ }).click()
+  await pressAt(page, page.getByRole('button', { name: /^全选所列 3 块/ }))
   const bulk = page.getByRole('region', { name: /成批办理/ })
-  await bulk.getByRole('button', { name: /^申报/ }).click()
-  await bulk.getByLabel(/说明、理由/).fill('合成申报')
-  await bulk.getByRole('button', { name: /确认办理/ }).click()
+  await pressAt(page, bulk.getByRole('button', { name: /^申报/ }))
+  await expect(bulk.getByLabel(/说明、理由/)).toBeFocused()
+  await page.keyboard.type('合成申报')
+  await pressAt(page, bulk.getByRole('button', { name: /确认办理/ }))
+  await expect(bulk).toHaveCount(0)
+  await sound(page) // what was pressed is gone, and the focus is not
   await page.getByLabel('可办理 Action').selectOption('')
   await expect(page.getByRole('row', { name: new RegExp(number) })).toContainText('草稿')
-  await page.getByRole('row', { name: new RegExp(number) }).getByText(number).click()
+  const grid = page.getByRole('grid', { name: /待办表/ })
+  await openRow(page, grid, number)
   const panel = page.locator('section', { has: page.getByRole('heading', { level: 2, name: new RegExp(`转进 ${number}`) }) })
-  await panel.getByRole('button', { name: /^提交/ }).click()
+  await pressAt(page, panel.getByRole('button', { name: /^提交/ }))
   // Somebody else was quicker: the service says so, and what was typed is still there.
-  await panel.getByLabel(/说明、理由/).fill('现场已核实，权利人同意')
+  await page.keyboard.type('现场已核实，权利人同意')
   await call(request, 'POST', `/years/${year}/actions`, { action: 'submit', items: [{ direction: 'in', number, revision: 1 }] }, clerk)
-  await panel.getByRole('button', { name: /确认办理/ }).click()
+  await pressAt(page, panel.getByRole('button', { name: /确认办理/ }))
   await expect(panel.getByRole('alert')).toContainText('已被改动')
+  await expect(panel.getByRole('button', { name: /确认办理/ })).toBeFocused()
   await expect(panel.getByLabel(/说明、理由/)).toHaveValue('现场已核实，权利人同意')
-  await panel.getByRole('button', { name: /关闭/ }).click()
+  // Closed, the panel gives the focus back to the table it was opened from.
+  await pressAt(page, panel.getByRole('button', { name: /关闭/ }), 'Enter', 'Shift+Tab')
+  await expect(grid).toBeFocused()
   await page.goto(at(`tab=queue&parcel=in/${number}`))
   await page.reload()
 
@@ -107,18 +115,18 @@ test('a clerk uploads a declaration, sees its verdicts and submits; the bureau c
   await expect(panel.getByText(/依据：/).or(panel.getByText(/^发现.*0/)).first()).toBeVisible()
 
   await enter(page, bureau, at(`tab=queue&parcel=in/${number}`))
-  await panel.getByRole('button', { name: /^内业检查通过/ }).click()
-  await panel.getByLabel(/说明、理由/).fill('内业核查无误（合成）')
-  await panel.getByRole('button', { name: /确认办理/ }).click()
-  await panel.getByRole('button', { name: /^送会审/ }).click()
-  await panel.getByRole('button', { name: /确认办理/ }).click()
+  await pressAt(page, panel.getByRole('button', { name: /^内业检查通过/ }))
+  await page.keyboard.type('内业核查无误（合成）')
+  await pressAt(page, panel.getByRole('button', { name: /确认办理/ }))
+  await pressAt(page, panel.getByRole('button', { name: /^送会审/ }))
+  await pressAt(page, panel.getByRole('button', { name: /确认办理/ }))
   await expect(panel.locator('h2 .state')).toHaveText('部门会审')
 
   await enter(page, forestry, at('tab=queue'))
-  await page.getByRole('row', { name: new RegExp(number) }).getByText(number).click()
-  await panel.getByRole('button', { name: /^出具意见/ }).click()
-  await panel.getByLabel('不同意').check()
-  await panel.getByRole('button', { name: /确认办理/ }).click()
+  await openRow(page, grid, number)
+  await pressAt(page, panel.getByRole('button', { name: /^出具意见/ }))
+  await chooseAt(page, panel.getByLabel('不同意'))
+  await pressAt(page, panel.getByRole('button', { name: /确认办理/ }))
   await expect(panel.getByRole('alert')).toContainText('不同意的，请写明理由')
   await panel.getByLabel('有条件同意').check()
   await panel.getByRole('textbox', { name: '条件' }).fill('避开乔木（合成）')
@@ -142,12 +150,14 @@ test('a file with a fault is refused by row; the fault is shown on the map, and 
   const half = Math.floor(ring.length / 2)
   ;[ring[1], ring[half]] = [ring[half]!, ring[1]!]
   await page.goto(at(`tab=upload&township=${other}`))
-  await box(page).setInputFiles(file(`${run}-自相交.geojson`, [good!, bad!]))
+  // By keyboard alone: the file chosen, its fault found on the map, the repair accepted.
+  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), pressAt(page, box(page))])
+  await chooser.setFiles(file(`${run}-自相交.geojson`, [good!, bad!]))
   await expect(report(page)).toContainText('✘ 拒收')
   await expect(report(page)).toContainText('请重新上传')
   const map = report(page).locator('.box.ready')
   await map.waitFor()
-  await report(page).getByRole('button', { name: /^定位 第 2 行/ }).first().click()
+  await pressAt(page, report(page).getByRole('button', { name: /^定位 第 2 行/ }).first())
   await expect(report(page).getByRole('button', { name: /^定位 第 2 行/ }).first()).toHaveAttribute('aria-pressed', 'true')
   // The map stands at the fault: the position it tells is within the parcel.
   const lon = ring.map((p) => p[0]!)
@@ -158,8 +168,9 @@ test('a file with a fault is refused by row; the fault is shown on the map, and 
   await expect(report(page).getByText(/修复提议：/).first()).toContainText('修复后')
   await accessible(page)
   await pictured(page, 'declarations-report')
-  await report(page).getByRole('button', { name: /接受全部修复提议/ }).click()
+  await pressAt(page, report(page).getByRole('button', { name: /接受全部修复提议/ }), 'Enter', 'Shift+Tab')
   await expect(report(page)).toContainText('✔ 已生效：2 块')
+  await sound(page)
   // It is found again after a reload.
   await page.reload()
   await expect(report(page)).toContainText('✔ 已生效：2 块')

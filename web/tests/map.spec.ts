@@ -1,5 +1,6 @@
 import type { Page } from '@playwright/test'
 import { enter, hire } from './people'
+import { pressAt, sound } from './keys'
 import { accessible, expect, pictured, test } from './watched'
 
 const county = '149901'
@@ -168,7 +169,7 @@ test('试算 and 量测: what is drawn or dropped is judged as the API judges it
 test('打印: a sheet with title, legend, north, coordinates and a scale that is true on paper', async ({ page }) => {
   await page.goto(`${address}&at=111.654200,36.239500,15`)
   await drawn(page)
-  await page.getByRole('button', { name: /打印/ }).click()
+  await pressAt(page, page.getByRole('button', { name: /打印/ }))
   await drawn(page, '.print-sheet')
   await page.getByRole('combobox', { name: /比例尺/ }).selectOption('10000')
   const sheet = page.locator('.sheet')
@@ -188,6 +189,14 @@ test('打印: a sheet with title, legend, north, coordinates and a scale that is
   const [width, height] = pdf.match(/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]/)!.slice(1).map(Number)
   expect(width).toBeCloseTo(842, -1)
   expect(height).toBeCloseTo(595, -1)
+  // The sheet holds the focus while it is open, and gives it back.
+  for (let i = 0; i < 12; i++) {
+    await page.keyboard.press('Tab')
+    expect(await page.evaluate(() => document.activeElement === document.body || document.activeElement!.closest('dialog') !== null)).toBe(true)
+  }
+  await page.keyboard.press('Escape')
+  await expect(page.getByRole('button', { name: /打印/ })).toBeFocused()
+  await sound(page)
 })
 
 test('a township sees its own parcels, on tiles asked for with its key, on a tablet', async ({ page, request, watched }) => {

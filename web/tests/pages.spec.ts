@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { pressAt, sound, tabTo, typeAt } from './keys'
 import { accessible, expect, pictured, test } from './watched'
 
 const county = '149901'
@@ -80,13 +81,14 @@ test('台账: planned, accepted, recognised by township, entries, and a file tha
   await page.goto(`/#/ledger?county=${county}&year=2025&unit=m2`)
   const table = page.getByRole('table').first()
   await expect(table.getByRole('row')).toHaveCount(2 + 6 + 1)
-  await page.getByRole('button', { name: '合成一镇' }).click()
+  // From here on by keyboard alone.
+  await pressAt(page, page.getByRole('button', { name: '合成一镇' }))
   const entries = page.getByRole('region', { name: '合成一镇的分录' })
   await expect(entries.getByRole('row', { name: /计划转进/ }).first()).toBeVisible()
   await accessible(page)
   await pictured(page, 'ledger')
 
-  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: '导出 CSV' }).click()])
+  const [file] = await Promise.all([page.waitForEvent('download'), pressAt(page, page.getByRole('button', { name: '导出 CSV' }), 'Enter', 'Shift+Tab')])
   const text = await readFile(await file.path(), 'utf8')
   const rows = text.trim().split('\r\n').map((line) => line.replace(/^\ufeff/, '').split(','))
   expect(rows[0]!.slice(0, 3)).toEqual(['乡镇代码', '乡镇', '转进计划（平方米）'])
@@ -95,6 +97,12 @@ test('台账: planned, accepted, recognised by township, entries, and a file tha
     const sum = rows.slice(1, -1).reduce((total, row) => total + cents(row[column]), 0)
     expect(sum, rows[0]![column]!).toBe(cents(rows.at(-1)![column]))
   }
+  // An entry leads to its parcel, and the focus goes along.
+  const entry = entries.getByRole('link').first()
+  const parcel = (await entry.textContent())!
+  await pressAt(page, entry)
+  await expect(page.getByRole('heading', { level: 2, name: parcel })).toBeVisible()
+  await sound(page)
 })
 
 test('占用查询: from a clause to its findings', async ({ page, request }) => {
@@ -103,7 +111,7 @@ test('占用查询: from a clause to its findings', async ({ page, request }) =>
   const runs = await (await request.get(`/api/v1/counties/${county}/screenings`)).json()
   const run = runs.find((r: { status: string; year: number }) => r.status === 'done' && r.year === 2025)
   const findings = await (await request.get(`/api/v1/counties/${county}/screenings/${run.run_id}/findings?clause=IN-03a&limit=1`)).json()
-  await page.getByRole('button', { name: 'IN-03a', exact: true }).click()
+  await pressAt(page, page.getByRole('button', { name: 'IN-03a', exact: true }))
   await expect(page.getByText(`共 ${findings.total} 条`)).toBeVisible()
   await expect(page.getByText('位于生态保护红线内').first()).toBeVisible()
   await expect(page).toHaveURL(/clause=IN-03a/)
@@ -112,17 +120,19 @@ test('占用查询: from a clause to its findings', async ({ page, request }) =>
   await accessible(page)
   await pictured(page, 'overlaps')
   // Several clauses at once; the list, the map and the files have the same.
-  await page.locator('summary', { hasText: 'IN-03a' }).click()
-  await page.getByRole('checkbox', { name: /^IN-01（/ }).check()
+  const clauses = page.locator('summary', { hasText: 'IN-03a' })
+  await pressAt(page, clauses, 'Enter', 'Shift+Tab')
+  await pressAt(page, page.getByRole('checkbox', { name: /^IN-01（/ }), 'Space')
   await page.keyboard.press('Escape')
+  await expect(page.locator('summary', { hasText: '已选 2 项' })).toBeFocused()
   await expect(page).toHaveURL(/clause=IN-03a,IN-01/)
   const both = await (await request.get(`/api/v1/counties/${county}/screenings/${run.run_id}/findings?clause=IN-03a,IN-01&min_m2=333.33&limit=1`)).json()
-  await page.getByLabel('重叠不小于').fill('0.5')
-  await page.getByLabel('重叠不小于').press('Enter')
+  await typeAt(page, page.getByLabel('重叠不小于'), '0.5')
+  await page.keyboard.press('Enter')
   await expect(page.getByText(`共 ${both.total} 条`)).toBeVisible()
   await page.getByRole('button', { name: /^图上看 IN-03a/ }).first().click()
   await expect(page.getByRole('list', { name: /发现/ }).locator('[aria-current]')).toContainText('IN-03a')
-  const [book] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: '清单 XLSX' }).click()])
+  const [book] = await Promise.all([page.waitForEvent('download'), pressAt(page, page.getByRole('button', { name: '清单 XLSX' }))])
   expect((await readFile(await book.path())).subarray(0, 2).toString()).toBe('PK')
   const [list] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: '清单 CSV' }).click()])
   expect((await readFile(await list.path(), 'utf8')).trim().split('\r\n')).toHaveLength(both.total + 1)
@@ -157,9 +167,9 @@ test('by keyboard alone from the first key to a page', async ({ page }) => {
   await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
   await page.keyboard.press('Tab')
   await expect(page.getByText('跳到正文')).toBeFocused()
-  const link = page.getByRole('link', { name: /台账/ }).first()
-  for (let i = 0; i < 12 && !(await link.evaluate((e) => e === document.activeElement)); i++) await page.keyboard.press('Tab')
-  await expect(link).toBeFocused()
+  await page.keyboard.press('Enter')
+  await sound(page) // the page itself, drawn
+  await tabTo(page, page.getByRole('link', { name: /台账/ }).first(), 'Shift+Tab')
   await page.keyboard.press('Enter')
   await expect(page.getByRole('heading', { level: 1, name: /台账/ })).toBeVisible()
 })

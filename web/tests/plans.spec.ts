@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { APIRequestContext, Page } from '@playwright/test'
 import { call, county, enter, hire } from './people'
+import { pressAt, sound, typeAt } from './keys'
 import { accessible, expect, pictured, test } from './watched'
 
 type Json = Record<string, any>
@@ -164,12 +165,12 @@ test('互动调整: λ, locks in the table and on the map, an expired session, a
   const current = () => expect.poll(async () => [await objective.textContent(), await page.getByText(latest['certificate'].proof_zh).count()]).toEqual([shown(latest['certificate'].objective), 1])
   const changed = (of: 'options' | 'locks') => page.waitForResponse((r) => r.request().method() === 'PATCH' && r.ok() && r.request().postDataJSON()[of] !== undefined)
   const slid = changed('options')
-  await page.getByLabel(/连片 λ 滑块/).press('ArrowRight')
+  await pressAt(page, page.getByLabel(/连片 λ 滑块/), 'ArrowRight')
   const after = await (await slid).json()
   expect(after.options.lambda).toBeGreaterThan(plan.summary.options.lambda)
   await current()
   const undone = changed('options')
-  await page.getByRole('button', { name: /撤销/ }).click()
+  await pressAt(page, page.getByRole('button', { name: /撤销/ }))
   expect((await (await undone).json()).options.lambda).toBe(plan.summary.options.lambda)
 
   // A lock from the table: what was chosen is held out.
@@ -183,7 +184,7 @@ test('互动调整: λ, locks in the table and on the map, an expired session, a
   const why = page.getByRole('region', { name: /该地块的理由/ })
   await expect(why.getByRole('region', { name: /理由各项/ })).toBeVisible()
   const locked = changed('locks')
-  await why.getByRole('button', { name: '锁定不选' }).press('Enter')
+  await pressAt(page, why.getByRole('button', { name: '锁定不选' }), 'Enter', 'Shift+Tab')
   expect((await (await locked).json()).options.not_chosen).toEqual([`in/${held.number}`])
   await expect(grid.getByText('■ 锁定不用')).toBeVisible()
   await expect(grid.getByText('– 未选')).toBeVisible()
@@ -381,16 +382,66 @@ test('报批与批准: two roles, a refusal in the service’s words, sent back,
   await call(request, 'POST', `/plans/${plan.plan_id}/propose`, { title: '合成年度方案（再报）', reason: '合成：已补充' }, clerk)
   await page.reload() // a key is in the page's memory only
   await enter(page, head, here)
-  await page.getByLabel(/批准文号或退回理由/).fill('合成县政发〔2028〕1号')
-  await page.getByRole('button', { name: /批准 · Approve/ }).click()
+  await typeAt(page, page.getByLabel(/批准文号或退回理由/), '合成县政发〔2028〕1号')
+  await pressAt(page, page.getByRole('button', { name: /批准 · Approve/ }))
   const row = list.getByRole('row', { name: /再报.*已批准/ })
   await expect(row).toContainText('合成县政发〔2028〕1号')
+  await sound(page)
   const publications = await call<Json[]>(request, 'GET', `/years/${ownYear}/publications`)
   const last = publications.at(-1)!
   expect([last.status, last.plan_id, publications.filter((p) => p.status === 'approved').length]).toEqual(['approved', plan.plan_id, before + 1])
   await expect(row).toContainText(last.sha256)
   await accessible(page)
   await pictured(page, 'plans-publish')
+})
+
+/** The plan by which the year of this file stands, approved through the API if nobody has yet. */
+async function standing(request: APIRequestContext): Promise<string> {
+  const before = (await call<Json[]>(request, 'GET', `/years/${ownYear}/publications`)).filter((p) => p.status === 'approved').at(-1)
+  if (before) return before.plan_id
+  const plan = await scenario(request, await prepare(request), '合成：预警', {})
+  await call(request, 'POST', `/plans/${plan.plan_id}/propose`, { title: '合成年度方案' }, undefined, 'bureau')
+  await call(request, 'POST', `/years/${ownYear}/decision`, { approve: true, decision: '合成县政发〔2028〕2号' }, undefined, 'government')
+  return plan.plan_id
+}
+
+test('预警: a red line that comes after the approval is told, screened again, and leads to the very parcel it covers', async ({ page, request, watched }) => {
+  watched.allowed.push(/401/, /404/) // 404: nobody has set the year's deadlines
+  test.setTimeout(120_000)
+  const chosen = (await parcels(request, await standing(request))).filter((p) => p.chosen && p.direction === 'in')
+  const covered = chosen[0]!
+  const { geometry } = await call<Json>(request, 'GET', `/candidates/in/${covered.number}?year=${ownYear}`)
+  const line = { type: 'FeatureCollection', features: [{ type: 'Feature', properties: { HXMC: '合成新红线', HXLX: '水源涵养' }, geometry }] }
+  const { upload_id } = await call<Json>(request, 'POST', '/uploads?file_name=STBHHX.geojson', Buffer.from(JSON.stringify(line)))
+  const { dataset, job } = await call<Json>(request, 'POST', '/datasets', { upload_id, kind: 'STBHHX', year: ownYear })
+  await expect.poll(async () => (await call<Json>(request, 'GET', `/jobs/${job.job_id}`)).status, { timeout: 30_000 }).toBe('done')
+  try {
+    await enter(page, await hire(request, '合成局经办（预警）', 'bureau'), `/#/?county=${county}&year=${ownYear}`)
+    // What the last screening answered is worth nothing now, and layers of years before are named.
+    await expect(page.getByText(/筛查之后又有新数据：生态保护红线/)).toBeVisible()
+    await expect(page.getByRole('link', { name: '⚠ 须重新筛查' })).toBeVisible()
+    await expect(page.getByText(/⚠ \d+ 个早于本年度：.*（2025）/)).toBeVisible()
+    // A job that fails says why, and may be asked for once more.
+    await page.route('**/jobs/*', async (route) => route.fulfill({ json: { ...(await (await route.fetch()).json()), status: 'failed', problem: { type: 'about:blank', title: '筛查失败（合成） · Failed', status: 500, detail: '读取图层时中断。', hint: '请再筛查一次。' } } }))
+    const again = page.getByRole('button', { name: /重新筛查/ })
+    await pressAt(page, again)
+    await expect(page.getByRole('alert')).toContainText('读取图层时中断。 请再筛查一次。')
+    await page.unroute('**/jobs/*')
+    await expect(again).toBeFocused()
+    await page.keyboard.press('Enter')
+    await expect(page.getByText('✘ 1 块', { exact: true })).toBeVisible({ timeout: 30_000 })
+    await expect(page.getByText('已重新筛查。')).toBeVisible()
+    await expect(page.getByText(/筛查之后又有新数据/)).toHaveCount(0)
+    await expect(page.getByRole('link', { name: '✘ 1 块有新冲突' })).toBeVisible()
+    await accessible(page)
+    await pressAt(page, page.getByRole('link', { name: `转进 ${covered.number}` }), 'Enter', 'Shift+Tab')
+    const findings = page.getByRole('list', { name: /发现/ }).getByRole('listitem')
+    await expect(findings.filter({ hasText: 'IN-03a' })).toContainText(`转进 ${covered.number}`)
+    for (const one of await findings.all()) await expect(one).toContainText(covered.number)
+    await sound(page)
+  } finally {
+    await call(request, 'POST', `/datasets/${dataset.dataset_id}/retire`, { reason: '合成：试完停用' })
+  }
 })
 
 test('a township and an auditor go through every page and are refused nothing: what is not theirs is not offered', async ({ page, request, watched }) => {
