@@ -44,12 +44,15 @@ const figures = `document.querySelector('#tab-panel table tbody tr') && [...docu
 // All that the overview tells: the balance, the chart with its bars, the map with its townships, the clauses, and nothing that is still awaited.
 const overview = `document.querySelector('main .matrix td a strong') && document.querySelector('main [role=img] svg path') && document.querySelector('main svg[role=group] g[role=button]') && document.querySelector('main .lower tbody a') && !document.querySelector('main [aria-busy=true]')`
 
-const firsts = [
+// The map twice: after the county was loaded, when nothing of it is kept, and after any later start.
+const firsts: { zh: string; path: string; is: string; never?: true }[] = [
   { zh: '总览', path: '/', is: overview },
-  { zh: '一张图：统计与表', path: '/map', is: figures },
+  { zh: '一张图（从未打开过）', path: '/map', is: figures, never: true },
+  { zh: '一张图', path: '/map', is: figures },
 ]
 for (const first of firsts) {
   test(`first view ${first.zh}`, async () => {
+    if (first.never) server.forget()
     await server.start()
     const v = await Visit.begin(server.url)
     const before = server.used()
@@ -57,8 +60,8 @@ for (const first of firsts) {
     const [t, map] = await Promise.all([v.shown('content', first.is), first.path === '/map' ? v.shown('drawn', drawn) : undefined])
     const used = spent(before, server.used())
     await v.settled()
-    put(`${first.zh}，首次打开`, ms(t), '≤ 2000 ms', t <= 2000)
-    if (map !== undefined) put('一张图：瓦片全部画出', ms(map), '≤ 2000 ms', map <= 2000)
+    put(`${first.zh}，首次打开${first.path === '/map' ? '：统计与表' : ''}`, ms(t), '≤ 2000 ms', t <= 2000)
+    if (map !== undefined) put(`${first.zh}，首次打开：瓦片全部画出`, ms(map), '≤ 2000 ms', map <= 2000)
     put(`${first.zh}，处理器时间`, used)
     put(`${first.zh}，程序（gzip）`, kib(v.scripts), '≤ 1024 KiB', v.scripts <= 1 << 20)
     put(`${first.zh}，全部传输`, `${kib(v.bytes)}，${v.answers.length} 次请求`)

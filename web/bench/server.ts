@@ -1,6 +1,6 @@
 /** The service under measurement: started anew for a first view, with what it and its database take of the processor. */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 
 const need = (name: string) => {
@@ -67,6 +67,11 @@ export class Server {
     const ended = new Promise((resolve) => child.once('exit', resolve))
     child.kill('SIGINT')
     await ended
+  }
+
+  /** Forgets what the service keeps of versions from one start to the next, as if the county had just been loaded. */
+  forget() {
+    if (!process.env['GENGHENG_URL']) rmSync(`${need('GENGHENG_DATA')}/overviews`, { recursive: true, force: true })
   }
 
   used(): Used | undefined {
