@@ -277,5 +277,10 @@ test('by keyboard from the tabs to a parcel and back, and nothing is cut off on 
       await expect(page.locator('[aria-busy=true]:visible')).toHaveCount(0)
       expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), `${tab} ${viewport.width}`).toBeLessThanOrEqual(0)
     }
+    // The table chooses its columns by the width: none of the main ones is beyond the edge.
+    await page.goto(at('tab=candidates').replace(`year=${year}`, 'year=2025'))
+    await expect(table.getByRole('row').nth(1)).toContainText('Z')
+    expect(await table.evaluate((e) => e.scrollWidth - e.clientWidth), `${viewport.width}`).toBeLessThanOrEqual(0)
+    await expect(table.getByRole('columnheader', { name: /净面积/ })).toBeVisible()
   }
 })

@@ -45,6 +45,14 @@ test('一张图: what is in view, a parcel from the table, everything about it, 
   await expect(page.getByRole('list', { name: /地类图例/ }).getByText('0103 旱地')).toBeVisible()
   await expect(page.getByText(`共 ${all.total} 块`)).toBeVisible()
   await expect(page.getByText('图上没有不等于没有冲突')).toHaveCount(0) // every layer is loaded
+  // What can be searched is said whole, and a sample of a hatch has the map's own pixels.
+  const search = page.getByRole('textbox', { name: /申报编号、图斑/ })
+  expect(await search.evaluate((e: HTMLInputElement) => {
+    const text = document.createElement('canvas').getContext('2d')!
+    text.font = getComputedStyle(e).font
+    return e.clientWidth - text.measureText(e.placeholder).width
+  })).toBeGreaterThan(10)
+  expect(await page.locator('.tree canvas[width="36"]').first().evaluate((e: HTMLCanvasElement) => [e.width, e.height, e.offsetWidth, e.offsetHeight])).toEqual([36, 22, 36, 22])
 
   // Only what is forbidden: the table follows, and the address keeps it.
   const forbidden = all.declared.filter((d) => d.verdict === 'forbidden').reduce((n, d) => n + d.count, 0)

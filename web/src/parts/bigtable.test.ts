@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { sortedBy, type Column } from './bigtable'
+import { fitting, sortedBy, type Column } from './bigtable'
 
 interface Row { number: string; m2: bigint }
 const columns: Column<Row>[] = [
@@ -23,5 +23,17 @@ describe('sortedBy', () => {
   it('leaves rows alone without an order, or by a column that has none', () => {
     expect(sortedBy(rows, columns, undefined)).toBe(rows)
     expect(sortedBy(rows, columns, { key: 'note', down: true })).toBe(rows)
+  })
+})
+
+describe('fitting', () => {
+  const wide: Column<Row>[] = [{ ...columns[0]! }, { ...columns[1]!, spare: 1 }, { ...columns[2]!, spare: 2 }]
+  const keys = (width: number) => fitting(wide, width).map((c) => c.key)
+  it('leaves out the sparest until the rest fits, and what is not spare never', () => {
+    expect(keys(300)).toEqual(['number', 'm2', 'note'])
+    expect(keys(299)).toEqual(['number', 'm2'])
+    expect(keys(150)).toEqual(['number'])
+    expect(keys(10)).toEqual(['number'])
+    expect(keys(0)).toEqual(['number', 'm2', 'note']) // not measured yet
   })
 })

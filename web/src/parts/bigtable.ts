@@ -9,11 +9,26 @@ export interface Column<T> {
   width: number
   /** Takes what the others leave. */
   grow?: boolean
+  /** Left out where the table is too narrow for all of them, the greatest first: what is said of the chosen row beside the table. */
+  spare?: number
   /** A figure: to the right, digits equally wide. */
   n?: boolean
   text: (row: T) => string
   /** What the column is sorted by; a column without is not sorted. Of numbers none is NaN. */
   by?: (row: T) => string | number | bigint
+}
+
+/** fitting are the columns that a width has room for: spare ones go, until the rest fits or none is left to go. */
+export function fitting<T>(columns: readonly Column<T>[], width: number): readonly Column<T>[] {
+  let sum = columns.reduce((all, c) => all + c.width, 0)
+  if (width <= 0 || sum <= width) return columns
+  const gone = new Set<string>()
+  for (const c of columns.filter((c) => c.spare !== undefined).sort((a, b) => b.spare! - a.spare!)) {
+    if (sum <= width) break
+    gone.add(c.key)
+    sum -= c.width
+  }
+  return columns.filter((c) => !gone.has(c.key))
 }
 
 /** By which column rows stand, and whether the greatest is first. */
