@@ -33,12 +33,14 @@ export function keepFocus(doc: Document) {
   // Who presses on a place that takes no focus has left the control of their own will.
   doc.addEventListener('pointerdown', () => (last = hidden = undefined), true)
 
+  /** A control comes into sight; a part is where one is already, and the page stays where it is. */
   function give(to: HTMLElement) {
-    if (!to.matches('a[href], button, input, select, textarea, summary, [tabindex]')) {
+    const control = to.matches('a[href], button, input, select, textarea, summary, [tabindex]')
+    if (!control) {
       to.tabIndex = -1
       to.addEventListener('blur', () => to.removeAttribute('tabindex'), { once: true })
     }
-    to.focus({ preventScroll: true })
+    to.focus({ preventScroll: !control })
   }
   function back() {
     const at = doc.activeElement

@@ -177,7 +177,7 @@ test('a file with a fault is refused by row; the fault is shown on the map, and 
 })
 
 test('an upload goes on after a cut, and after a reload with the same file', async ({ page, request, watched }) => {
-  watched.allowed.push(/ERR_FAILED|ERR_ABORTED|Failed to load resource/)
+  watched.allowed.push(/ERR_FAILED|ERR_ABORTED|Failed to load resource|401/)
   const some = file(`${run}-续传.geojson`, await declared(request, other, `${run}C`, 1), 9 << 20)
   const offsets: number[] = []
   let cuts = 0
@@ -200,12 +200,25 @@ test('an upload goes on after a cut, and after a reload with the same file', asy
   await expect(waiting).toContainText('已传 8.0 MB')
   const after: number[] = []
   await page.route('**/resumable-uploads/*', (route) => {
-    if (route.request().method() === 'PATCH') after.push(Number(route.request().headers()['upload-offset']))
-    return route.continue()
+    if (route.request().method() !== 'PATCH') return route.continue()
+    after.push(Number(route.request().headers()['upload-offset']))
+    // A login that ends under the upload is asked for in place.
+    return after.length === 1 ? route.fulfill({ status: 401, contentType: 'application/problem+json', body: JSON.stringify({ title: '未登录 · Not logged in', status: 401 }) }) : route.continue()
   })
+  // And the load is said to have failed once, with its reason, and is done again when asked to.
+  const problem = { type: 'about:blank', title: '装载失败（合成） · Failed', status: 500, detail: '读取文件时中断。', hint: '请再装载一次。' }
+  for (const of of ['**/jobs/*', '**/datasets/*']) {
+    await page.route(of, async (route) => (route.request().method() === 'GET' ? route.fulfill({ json: { ...(await (await route.fetch()).json()), status: 'failed', problem } }) : route.continue()), { times: 1 })
+  }
   await box(page).setInputFiles(some)
+  await expect(page.getByRole('heading', { name: /请登录/ })).toBeVisible()
+  await page.getByRole('button', { name: /已在别处登录/ }).click()
+  await expect(progress).toContainText('已暂停')
+  await progress.getByRole('button', { name: /重试/ }).click()
+  await expect(page.getByRole('alert').filter({ hasText: '装载失败（合成）' })).toContainText('请再装载一次')
+  expect(after).toEqual([8 << 20, 8 << 20])
+  await page.getByRole('alert').filter({ hasText: '装载失败（合成）' }).getByRole('button', { name: /重试/ }).click()
   await expect(report(page)).toContainText('✔ 已生效：1 块')
-  expect(after).toEqual([8 << 20])
   await expect(waiting).toHaveCount(0)
 })
 

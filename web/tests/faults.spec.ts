@@ -1,4 +1,5 @@
-import { county, enter, hire } from './people'
+import { pressAt, sound, typeAt } from './keys'
+import { call, county, enter, hire } from './people'
 import { accessible, expect, pictured, test } from './watched'
 
 test('a service that is away is said, and asked again', async ({ page, watched }) => {
@@ -62,6 +63,63 @@ test('a slow network shows that it is loading', async ({ page }) => {
   await page.goto('/#/?year=2025')
   await expect(page.getByText('正在读取台账…')).toBeVisible()
   await expect(page.getByText(/全县认定转进不少于认定转出/)).toBeVisible()
+})
+
+test('every page says that it is loading, then that the service is away, and is whole once it is asked again', async ({ page, watched }) => {
+  test.slow() // seven pages, and a map drawn by software
+  watched.allowed.push(/ERR_CONNECTION_REFUSED|Failed to load resource|Failed to fetch/)
+  let away = true
+  await page.route(/\/(api|ogc)\//, async (route) => {
+    // Who is here and of which county is known: the page itself has to say the rest.
+    if (!away || /\/(me|counties|screenings)$/.test(new URL(route.request().url()).pathname)) return route.fallback()
+    await new Promise((r) => setTimeout(r, 400))
+    return route.abort('connectionrefused')
+  })
+  for (const at of ['overlaps', 'declarations?tab=candidates', 'plans', 'ledger', 'acceptance', 'admin?tab=audit', 'map']) {
+    away = true
+    await page.goto('about:blank')
+    await page.goto(`/#/${at}${at.includes('?') ? '&' : '?'}county=${county}&year=2025`)
+    await expect(page.getByText(/正在读取/).or(page.locator('main [aria-busy=true]')).first(), at).toBeVisible()
+    await expect(page.getByRole('alert').filter({ hasText: '连接不上服务' }).first(), at).toContainText('请检查网络')
+    away = false
+    const again = page.getByRole('alert').getByRole('button', { name: /重试/ })
+    await expect(async () => {
+      if ((await again.count()) > 0) await again.first().click()
+      await expect(page.getByRole('alert').filter({ hasText: '连接不上服务' })).toHaveCount(0, { timeout: 1500 })
+    }, at).toPass({ timeout: 20_000 })
+  }
+})
+
+test('a key that is revoked while a form is filled in: the login is asked for in place, and the form and the focus come back', async ({ page, request, watched }) => {
+  watched.allowed.push(/401/)
+  const person = await hire(request, '合成吊销', 'bureau')
+  await enter(page, person, `/#/plans?county=${county}&year=2025`)
+  await page.getByRole('button', { name: /新建情景/ }).click()
+  const name = page.getByLabel('名称 Name')
+  await typeAt(page, name, '合成：写到一半')
+  const [key] = await call<{ key_id: string }[]>(request, 'GET', `/identities/${person.id}/keys`)
+  await call(request, 'POST', `/keys/${key!.key_id}/revoke`, { reason: '合成：遗失' })
+  await pressAt(page, page.getByRole('button', { name: /编制方案/ }))
+  await expect(page.getByRole('heading', { name: /请登录/ })).toBeVisible()
+  await expect(page.getByText('页面上填写的内容仍在')).toBeVisible()
+  await sound(page)
+  const { secret } = await call<{ secret: string }>(request, 'POST', `/identities/${person.id}/keys`, { name: '合成二', days: 1 })
+  await typeAt(page, page.getByLabel(/接口密钥/), secret)
+  await page.keyboard.press('Enter')
+  await expect(page.getByRole('heading', { level: 1, name: /平衡方案/ })).toBeVisible()
+  await expect(name).toHaveValue('合成：写到一半')
+  await sound(page)
+})
+
+test('a plan that could not be made says why and what to do', async ({ page }) => {
+  await page.route(/\/plans$/, async (route) => {
+    const list = (await (await route.fetch()).json()) as object[]
+    return route.fulfill({ json: [{ ...list[0], status: 'failed', problem: { type: 'about:blank', title: '编制失败（合成） · Failed', status: 500, detail: '求解时中断。', hint: '请再编制一次。' } }] })
+  })
+  await page.goto(`/#/plans?county=${county}&year=2025`)
+  await expect(page.getByText('编制失败（合成）')).toBeVisible()
+  await expect(page.getByText('求解时中断。 请再编制一次。')).toBeVisible()
+  await expect(page.getByText(/可“复制”本情景，改参数后重新编制/)).toBeVisible()
 })
 
 test('an address of a year without data says so', async ({ page, watched }) => {
