@@ -129,9 +129,9 @@ func ofRun(v Source) []*Collection {
 
 // planRows are a plan's parcels with what the plan makes of each (状态): locked-in and
 // locked-out where its options held it, else chosen, refused where the screening kept it
-// out of the balance, which its reason begins with, or not.
+// out of the balance, or not.
 const planRows = `(SELECT p.*, CASE WHEN held.key IS NOT NULL THEN 'locked-in' WHEN barred.key IS NOT NULL THEN 'locked-out'
-		WHEN p.chosen THEN 'chosen' WHEN p.reason_zh LIKE '未参与平衡%' THEN 'refused' ELSE 'not' END AS state
+		WHEN p.chosen THEN 'chosen' WHEN NOT p.takes_part THEN 'refused' ELSE 'not' END AS state
 	FROM plan_parcel p
 	LEFT JOIN (SELECT DISTINCT o.county_code, o.plan_id, jsonb_path_query(o.options, '$.chosen[*]') #>> '{}' AS key FROM plan o) held
 		ON held.county_code = p.county_code AND held.plan_id = p.plan_id AND held.key = p.direction || '/' || p.number

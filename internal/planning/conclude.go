@@ -67,7 +67,7 @@ func unbalanced(s *survey, f *fields, m *model, o Options, why *balance.Infeasib
 	for _, c := range s.candidates {
 		p := parcelRow{direction: c.direction, number: c.number, township: c.township,
 			net: c.net, paddy: c.paddy, grade: c.grade, geom: c.geom, reason: outsideReason(c)}
-		if o.takesPart(c) {
+		if p.takesPart = o.takesPart(c); p.takesPart {
 			p.reason = "未形成方案：现有候选地块无法满足全部平衡要求。"
 		}
 		out.parcels = append(out.parcels, p)

@@ -15,6 +15,7 @@ import (
 type parcelRow struct {
 	direction, number, township string
 	chosen                      bool
+	takesPart                   bool // in the balance; else the screening kept it out
 	net, paddy                  land.Area
 	grade                       *Grade
 	reason                      string
@@ -145,7 +146,7 @@ func (out *outcome) addParcels(s *survey, f *fields, farmland []bool) {
 		p := parcelRow{direction: c.direction, number: c.number, township: c.township,
 			net: c.net, paddy: c.paddy, grade: c.grade, geom: c.geom, c: c, unit: -1}
 		u, takesPart := index[c]
-		if !takesPart {
+		if p.takesPart = takesPart; !takesPart {
 			out.parcels = append(out.parcels, p)
 			continue
 		}

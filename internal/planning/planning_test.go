@@ -141,7 +141,10 @@ func TestOnlyWhatTheScreeningLetsThroughTakesPart(t *testing.T) {
 	if s.Out.TookPart != 1 || s.In.TookPart != 0 || s.In.Candidates != 3 {
 		t.Errorf("in %+v, out %+v", s.In, s.Out)
 	}
-	if got := f.text(`SELECT reason_zh FROM plan_parcel WHERE plan_id = $1 AND direction = 'in' AND number = 'forbidden'`, id); got != "未参与平衡：筛查结论为“禁止”（IN-03a 占用生态保护红线）。" {
+	if got := f.text(`SELECT coalesce(string_agg(number, ',' ORDER BY number), '') FROM plan_parcel WHERE plan_id = $1 AND takes_part <> (reason_zh NOT LIKE '未参与平衡%')`, id); got != "" {
+		t.Errorf("takes_part says otherwise than the reason of %s", got)
+	}
+	if got := f.text(`SELECT takes_part || ' ' || reason_zh FROM plan_parcel WHERE plan_id = $1 AND direction = 'in' AND number = 'forbidden'`, id); got != "false 未参与平衡：筛查结论为“禁止”（IN-03a 占用生态保护红线）。" {
 		t.Errorf("reason %q", got)
 	}
 	id, _ = f.solve("with review", map[string]any{"include_review": true})

@@ -75,7 +75,7 @@ func saveParcels(ctx context.Context, tx pgx.Tx, county string, planID uuid.UUID
 	if err := tx.QueryRow(ctx, "SELECT srid FROM county WHERE county_code = $1", county).Scan(&srid); err != nil {
 		return fmt.Errorf("read county %s: %w", county, err)
 	}
-	columns := []string{"county_code", "plan_id", "direction", "number", "township_code", "chosen",
+	columns := []string{"county_code", "plan_id", "direction", "number", "township_code", "chosen", "takes_part",
 		"net_m2", "net_paddy_m2", "quality", "reason_zh", "geom"}
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{"plan_parcel"}, columns, pgx.CopyFromSlice(len(out.parcels), func(i int) ([]any, error) {
 		p := out.parcels[i]
@@ -83,7 +83,7 @@ func saveParcels(ctx context.Context, tx pgx.Tx, county string, planID uuid.UUID
 		if err != nil {
 			return nil, err
 		}
-		return []any{county, planID, p.direction, p.number, p.township, p.chosen,
+		return []any{county, planID, p.direction, p.number, p.township, p.chosen, p.takesPart,
 			p.net.String(), p.paddy.String(), p.grade.text(), p.reason, geom}, nil
 	}))
 	if err != nil {

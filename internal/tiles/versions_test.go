@@ -19,9 +19,8 @@ func (s *service) plan(run uuid.UUID, n int) uuid.UUID {
 	id := uuid.New()
 	s.exec(`INSERT INTO plan (county_code, plan_id, run_id, year, status, options, finished_at) SELECT county_code, $2, run_id, year, 'done',
 		jsonb_build_object('chosen', ARRAY['in/P0'], 'not_chosen', ARRAY['in/P' || ($3::int - 1)]), now() FROM screening_run WHERE run_id = $1`, run, id, n)
-	s.exec(`INSERT INTO plan_parcel (county_code, plan_id, direction, number, township_code, chosen, net_m2, net_paddy_m2, reason_zh, geom)
-		SELECT $1, $2, CASE WHEN i % 2 = 0 OR i = $3 - 1 THEN 'in' ELSE 'out' END, 'P' || i, CASE WHEN i < 1250 THEN '149901100' ELSE '149901101' END, i % 3 = 0, 1, 0,
-			CASE WHEN i = 1 THEN '未参与平衡：筛查结论为“禁止”。' ELSE '合成' END, `+square+` FROM generate_series(0, $3::int - 1) i`, county, id, n)
+	s.exec(`INSERT INTO plan_parcel (county_code, plan_id, direction, number, township_code, chosen, takes_part, net_m2, net_paddy_m2, reason_zh, geom)
+		SELECT $1, $2, CASE WHEN i % 2 = 0 OR i = $3 - 1 THEN 'in' ELSE 'out' END, 'P' || i, CASE WHEN i < 1250 THEN '149901100' ELSE '149901101' END, i % 3 = 0, i <> 1, 1, 0, '合成', `+square+` FROM generate_series(0, $3::int - 1) i`, county, id, n)
 	return id
 }
 
