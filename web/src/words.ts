@@ -58,6 +58,11 @@ export const documentNames: Record<Schemas['DocumentKind'], string> = {
   rectification: '整改报告', evidence: '举证材料', change_batch: '日常变更批次', result: '验收成果',
 }
 
+/** 申报材料的文号，按字段名。What a declaration cites, by the names of its fields. */
+export const declaredDocuments: Record<string, string> = {
+  PZWH: '批准文号', TGRW: '退耕任务文号', BAH: '设施农用地备案号', LYYJ: '林业审查意见文号', LZHT: '流转合同号', QLRTY: '权利人同意书号', TCXY: '农业设施退出协议号', SNYJ: '水利审批文号',
+}
+
 /** 1.5 MB: sizes of files, as people read them. */
 export function sizeText(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`

@@ -217,6 +217,14 @@ test('a person of several roles is asked as one of them from the first, without 
   await expect(page.getByRole('button', { name: /^合成一镇：结余/ })).toBeVisible()
   await expect(page.getByRole('button', { name: /^合成五乡：结余/ })).toHaveCount(0)
   expect(asked.at(-1)).toBe('township_clerk/149901100')
+  // So do the books and the overlaps.
+  await page.getByRole('link', { name: /^台账/ }).click()
+  await expect(page.getByRole('button', { name: '合成一镇' })).toBeVisible()
+  await expect(page.getByRole('button', { name: /^合成[二三四五六]/ })).toHaveCount(0)
+  await page.getByRole('link', { name: /^占用查询/ }).click()
+  const findings = page.getByRole('list', { name: /发现/ }).getByRole('listitem')
+  await expect(findings.first()).toContainText('合成一镇')
+  await expect(findings.filter({ hasNotText: '合成一镇' })).toHaveCount(0)
   // The role that was chosen is kept over a reload, the key is not.
   await page.reload()
   await page.getByLabel('角色').waitFor({ state: 'hidden' })
