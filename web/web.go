@@ -16,6 +16,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 //go:embed all:dist
@@ -38,14 +39,17 @@ type file struct {
 type Page struct{ files map[string]*file }
 
 // New reads the files that were embedded; a program that was built without the
-// page has none, and says so when it is asked for.
-func New() (*Page, error) {
+// page has none, and says so when it is asked for. They are compressed once, however
+// many services a process has: the tests have hundreds.
+func New() (*Page, error) { return embedded() }
+
+var embedded = sync.OnceValues(func() (*Page, error) {
 	built, err := fs.Sub(dist, "dist/page")
 	if err != nil {
 		return nil, fmt.Errorf("dashboard: %w", err)
 	}
 	return read(built)
-}
+})
 
 func read(built fs.FS) (*Page, error) {
 	p := &Page{files: map[string]*file{}}

@@ -11,10 +11,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -76,14 +78,19 @@ func newService(t *testing.T, workers int, child string) *service {
 	return s
 }
 
+// contractRouter finds what the contract says of a request; the document is read once.
+var contractRouter = sync.OnceValues(func() (routers.Router, error) {
+	spec, err := openapi3.NewLoader().LoadFromData(contract.OpenAPI)
+	if err != nil {
+		return nil, err
+	}
+	return gorillamux.NewRouter(spec)
+})
+
 // obeying fails the test when an answer does not match the contract.
 func obeying(t *testing.T, next http.Handler) http.Handler {
 	t.Helper()
-	spec, err := openapi3.NewLoader().LoadFromData(contract.OpenAPI)
-	if err != nil {
-		t.Fatal(err)
-	}
-	router, err := gorillamux.NewRouter(spec)
+	router, err := contractRouter()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -34,7 +35,10 @@ type document struct {
 	page   []byte
 }
 
-func loadDocument() (*document, error) {
+// loadDocument reads the contract once, however many services a process has.
+var loadDocument = sync.OnceValues(readDocument)
+
+func readDocument() (*document, error) {
 	loader := openapi3.NewLoader()
 	spec, err := loader.LoadFromData(contract.OpenAPI)
 	if err != nil {
