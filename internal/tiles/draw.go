@@ -251,13 +251,15 @@ func (o *overview) draw(col *collection.Collection, at address) *layer {
 	parts := map[string][]byte{}
 	pens := map[string]*cursor{}
 	trace := func(w *window, group func(v uint16) string) {
-		for _, p := range w.patches() {
+		label, patches := w.patches()
+		s := smoother{label: label, sampled: o.sampled}
+		for _, p := range patches {
 			name := group(p.value)
 			if pens[name] == nil {
 				pens[name] = &cursor{}
 			}
 			for _, ring := range p.rings {
-				parts[name] = pens[name].ring(parts[name], ring)
+				parts[name] = pens[name].ring(parts[name], s.ring(ring))
 			}
 		}
 	}

@@ -84,9 +84,9 @@ var (
 )
 
 // patches finds the connected parts: cells that meet at a corner only are apart,
-// so that every ring is simple.
-func (w *window) patches() []patch {
-	label, parts := w.label()
+// so that every ring is simple. label are the numbers of the parts, by cells.
+func (w *window) patches() (label []int32, parts []patch) {
+	label, parts = w.label()
 	at := func(x, y int) int32 {
 		if x < 0 || y < 0 || x >= side || y >= side {
 			return 0
@@ -105,7 +105,7 @@ func (w *window) patches() []patch {
 			p.rings = append(p.rings, ring) // the part's first cell lies on its exterior
 		}
 	}
-	return parts
+	return label, parts
 }
 
 // walk follows the rim of part l from the top edge of a cell, the part on its

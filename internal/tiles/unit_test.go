@@ -187,7 +187,8 @@ func TestTrace_CoversTheGrid(t *testing.T) {
 			}
 		}
 		areas, shapes := map[uint16]int64{}, map[uint16]orb.MultiPolygon{}
-		for _, p := range w.patches() {
+		_, patches := w.patches()
+		for _, p := range patches {
 			var poly orb.Polygon
 			for i, ring := range p.rings {
 				a := doubleArea(ring)
@@ -219,6 +220,95 @@ func TestTrace_CoversTheGrid(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Smoothed, the survey's classes still share the ground without a gap or an overlap, a
+// layer's marks keep all that they had, no cell's middle changes hands, and there are no
+// more corners than before.
+func TestSmooth_KeepsWhatTheGridSays(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+		n, values := rapid.IntRange(2, 14).Draw(t, "width"), rapid.IntRange(1, 4).Draw(t, "values")
+		slanting, sampled := rapid.Bool().Draw(t, "slanting"), rapid.Bool().Draw(t, "sampled")
+		a, b := r.Float64()*3, r.Float64()*3
+		value := func(x, y int) uint16 {
+			if slanting { // bands across the grid
+				return uint16(int(a*float64(x)+b*float64(y)) / 4 % (values + 1))
+			}
+			return uint16(r.IntN(values + 1))
+		}
+		w := &window{any: true}
+		const o = 100
+		for y := range n {
+			for x := range n {
+				v := value(x, y)
+				if sampled {
+					v++ // the ground has no gaps
+				} else {
+					v = min(v, 1)
+				}
+				w.cells[(o+y)*side+o+x] = v
+			}
+		}
+		label, patches := w.patches()
+		s := smoother{label: label, sampled: sampled}
+		var sum, before int64
+		shapes := map[uint16]orb.MultiPolygon{}
+		for _, p := range patches {
+			var poly orb.Polygon
+			for i, ring := range p.rings {
+				smooth := s.ring(ring)
+				area := doubleArea(smooth)
+				if (area > 0) != (i == 0) || len(smooth) < 3 {
+					t.Fatalf("ring %d of %v has twice the area %d: %v", i, ring, area, smooth)
+				}
+				sum, before = sum+area, before+doubleArea(ring)
+				var out orb.Ring
+				for _, c := range append(smooth, smooth[0]) {
+					out = append(out, orb.Point{float64(c.x), float64(c.y)})
+				}
+				poly = append(poly, out)
+			}
+			shapes[p.value] = append(shapes[p.value], poly)
+		}
+		if sampled && sum != before || sum < before {
+			t.Fatalf("twice the area was %d and is %d", before, sum)
+		}
+		for y := range n {
+			for x := range n {
+				p := orb.Point{(float64(o+x-rim) + 0.5) * pixel, (float64(o+y-rim) + 0.5) * pixel}
+				own := w.cells[(o+y)*side+o+x]
+				for v, mp := range shapes {
+					if in := planar.MultiPolygonContains(mp, p); own == v && !in || sampled && own != v && in {
+						t.Fatalf("cell %d,%d has %d, and %d covers it: %v", x, y, own, v, in)
+					}
+				}
+			}
+		}
+	})
+}
+
+// A slanting line of the grid is one of a few corners, not a staircase.
+func TestSmooth_MakesSlopes(t *testing.T) {
+	t.Parallel()
+	for _, sampled := range []bool{true, false} {
+		w := &window{any: true}
+		for y := range 60 {
+			for x := range 60 {
+				if x*3 < y*2+20 {
+					w.cells[(100+y)*side+100+x] = 1
+				} else if sampled {
+					w.cells[(100+y)*side+100+x] = 2
+				}
+			}
+		}
+		label, patches := w.patches()
+		s := smoother{label: label, sampled: sampled}
+		if was, is := len(patches[0].rings[0]), len(s.ring(patches[0].rings[0])); is > was*3/4 {
+			t.Errorf("sampled %v: %d corners of %d", sampled, is, was)
+		}
+	}
 }
 
 // The biquadratic is off by less than a hundredth of a unit within the tile, in

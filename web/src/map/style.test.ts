@@ -78,6 +78,19 @@ test("a plan's parcels are coloured by what their tiles say, and otherwise where
   expect(of({ direction: 'in', state: 'refused', merged: true }, mark)).toBe('mark cross #b3261e square')
 })
 
+test('what is forbidden is drawn over what is in order, and its mark comes first where there is no room for all', () => {
+  const layer = (id: string) => style.layers.find((l) => l.id === id) as unknown as { layout: Record<string, readonly unknown[]> }
+  const rank = (e: readonly unknown[], verdict: string) => Number(e[e.indexOf(verdict) + 1])
+  for (const id of ['candidates_in', 'candidates_out']) {
+    const [fill, line, mark] = [layer(`${id}-fill`).layout['fill-sort-key']!, layer(`${id}-line`).layout['line-sort-key']!, layer(`${id}-mark`).layout['symbol-sort-key']! as unknown as ['-', unknown[]]]
+    for (const other of ['eligible', 'eligible_after_clip', 'needs_review', 'unknown']) {
+      expect(rank(fill, 'forbidden')).toBeGreaterThan(rank(fill, other))
+      expect(rank(line, 'forbidden')).toBeGreaterThan(rank(line, other))
+      expect([mark[0], rank(mark[1], 'forbidden') > rank(mark[1], other)]).toEqual(['-', true])
+    }
+  }
+})
+
 test('what the style asks for by name exists: marks and hatches', () => {
   const known = new Set([...marks().map((m) => m.id), ...[...constraintsOf(legend), ...lookHatches, ...overlayHatches].map(hatchId)])
   const asked = JSON.stringify([style.layers, versioned.run.layers(), versioned.plan.layers(), ...Object.keys(overlayLooks).map((k) => layersOf({ id: k, kind: k as OverlayKind }))]).match(/(mark|hatch) \w+ #[0-9a-f]{6}( \w+)?/g)!
