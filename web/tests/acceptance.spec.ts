@@ -42,7 +42,7 @@ test('乡镇初验: begun, measured, photographed and signed by another than who
   await page.getByRole('button', { name: /存档/ }).click()
   await expect(page.getByText('已存档：权利人同意书')).toBeVisible()
   await step.getByRole('button', { name: '办理：开始实施' }).click()
-  await expect(page.getByText('实施中').first()).toBeVisible()
+  await expect(page.locator('.grid strong').filter({ hasText: /^实施中$/ })).toBeVisible()
 
   // Pasted coordinates: what is no point is said by line, and the rest is drawn and sent.
   await page.getByLabel(/坐标 Coordinates/).fill(`甲\n${boundaryText(plot)}`)
