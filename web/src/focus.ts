@@ -35,12 +35,11 @@ export function keepFocus(doc: Document) {
 
   /** A control comes into sight; a part is where one is already, and the page stays where it is. */
   function give(to: HTMLElement) {
-    const control = to.matches('a[href], button, input, select, textarea, summary, [tabindex]')
-    if (!control) {
+    if (!to.matches('a[href], button, input, select, textarea, summary, [tabindex]')) {
       to.tabIndex = -1
       to.addEventListener('blur', () => to.removeAttribute('tabindex'), { once: true })
     }
-    to.focus({ preventScroll: !control })
+    to.focus({ preventScroll: to === stead })
   }
   function back() {
     const at = doc.activeElement
