@@ -113,8 +113,8 @@ test('a key that is revoked while a form is filled in: the login is asked for in
 
 test('a plan that could not be made says why and what to do', async ({ page }) => {
   await page.route(/\/plans$/, async (route) => {
-    const list = (await (await route.fetch()).json()) as object[]
-    return route.fulfill({ json: [{ ...list[0], status: 'failed', problem: { type: 'about:blank', title: '编制失败（合成） · Failed', status: 500, detail: '求解时中断。', hint: '请再编制一次。' } }] })
+    const list = (await (await route.fetch()).json()) as { year: number }[] // others may have left plans of other years
+    return route.fulfill({ json: [{ ...list.find((p) => p.year === 2025), status: 'failed', problem: { type: 'about:blank', title: '编制失败（合成） · Failed', status: 500, detail: '求解时中断。', hint: '请再编制一次。' } }] })
   })
   await page.goto(`/#/plans?county=${county}&year=2025`)
   await expect(page.getByText('编制失败（合成）')).toBeVisible()
