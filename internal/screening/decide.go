@@ -60,7 +60,7 @@ func (j *job) decide(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	j.prepareClusters()
+	j.prepareClusters(j.survey)
 	err = forEach(ctx, len(j.verdicts), func(i int) error {
 		v := j.verdicts[i]
 		j.score(v, near)

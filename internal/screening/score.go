@@ -101,13 +101,20 @@ func (j *job) selectedFids(ctx context.Context, k *rulebook.Check, d dataset) ([
 	return fids, nil
 }
 
-// prepareClusters computes the clusters that score_cluster checks ask for.
-func (j *job) prepareClusters() {
+// prepareClusters computes the clusters that the checks of the rulebook ask for, those
+// that the survey does not have yet.
+func (j *job) prepareClusters(s *survey) {
+	if j.book.Remainder.Merge {
+		s.fields(touching)
+	}
 	for i := range j.book.Clauses {
 		for n := range j.book.Clauses[i].Checks {
 			k := &j.book.Clauses[i].Checks[n]
-			if p, ok := k.Params.(rulebook.ScoreCluster); ok {
-				j.survey.prepare(k, p.GapM)
+			switch p := k.Params.(type) {
+			case rulebook.ScoreCluster:
+				s.prepare(k, p.GapM)
+			case rulebook.MinPatch:
+				s.fields(p.TouchM)
 			}
 		}
 	}

@@ -107,7 +107,6 @@ func (j *job) loadSurvey(ctx context.Context, dataset uuid.UUID) (*survey, error
 		if err != nil {
 			return nil, 0, fmt.Errorf("read the survey: %w", err)
 		}
-		s.name()
 		return s, bytes + s.index.Bytes() + int64(len(s.parcels))*parcelSize, nil
 	})
 }
@@ -134,9 +133,22 @@ func (j *job) readParcels(ctx context.Context, dataset uuid.UUID) (*survey, int6
 	s := &survey{clusters: map[string]*clusters{}, bsm: map[string]bool{}, places: map[int32]int32{}}
 	s.parcels = slices.Concat(a.parcels, b.parcels)
 	a.mosaic.Append(&b.mosaic)
-	s.mosaic = a.mosaic.Build()
-	s.index, err = polygon.Index(append(a.shapes, b.shapes...), j.zone)
-	return s, a.bytes + b.bytes, err
+	// Much of each is sorting, which one processor does.
+	var assembly errgroup.Group
+	assembly.Go(func() error {
+		s.index, err = polygon.Index(append(a.shapes, b.shapes...), j.zone)
+		return err
+	})
+	assembly.Go(func() error {
+		s.mosaic = a.mosaic.Build()
+		j.prepareClusters(s)
+		return nil
+	})
+	assembly.Go(func() error {
+		s.name()
+		return nil
+	})
+	return s, a.bytes + b.bytes, assembly.Wait()
 }
 
 // surveyPart is some of the survey, as it is read.
