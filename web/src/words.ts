@@ -46,6 +46,12 @@ export const directionName = (direction: string) => (direction === 'in' ? '转�
 export const outcomeNames: Record<Schemas['Outcome'], string> = { hit: '超限', tolerated: '容差内', missing: '缺资料', note: '备注' }
 export const severityNames: Record<string, string> = { block: '禁止', warn: '提示', manual: '人工核定', score: '评分' }
 
+/** 说明，不含依据。A finding's words without the source that they end with, for where that is said by itself. */
+export function withoutSource(message: string, citation: string | undefined): string {
+  const end = `；依据${citation}`
+  return citation && message.endsWith(end) ? message.slice(0, -end.length) : message
+}
+
 /** 装载检查的严重程度。 */
 export const issueSeverities: Record<string, { zh: string; mark: string }> = { error: { zh: '错误', mark: '✘' }, warning: { zh: '警告', mark: '⚠' }, notice: { zh: '提示', mark: 'ℹ' } }
 

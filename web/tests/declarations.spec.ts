@@ -277,6 +277,7 @@ test('by keyboard from the tabs to a parcel and back, and nothing is cut off on 
   const panel = page.locator('section[aria-labelledby=parcel]')
   await expect(panel).toContainText('✘ 禁止')
   await expect(panel.getByText(/^依据：/).first()).toBeVisible()
+  await expect(panel.getByText(/；依据《/)).toHaveCount(0) // the source is said once
   const close = panel.getByRole('button', { name: /关闭/ })
   await close.focus()
   await page.keyboard.press('Enter')

@@ -161,7 +161,8 @@ test('试算 and 量测: what is drawn or dropped is judged as the API judges it
   const names: Record<string, string> = { eligible: '符合', eligible_after_clip: '裁剪后符合', needs_review: '需人工核定', forbidden: '禁止', unknown: '资料不全' }
   await expect(panel(page).locator('.verdict')).toContainText(names[own.items[0].verdict.verdict]!)
   expect(own.items[0].findings.some((f: { clause: string }) => f.clause === 'IN-03a')).toBe(true)
-  for (const f of own.items[0].findings) await expect(panel(page).getByText(f.message_zh)).toBeVisible()
+  for (const f of own.items[0].findings) await expect(panel(page).locator('.findings p').getByText(f.message_zh.replace(/；依据《.*$/, ''), { exact: true })).toBeVisible()
+  await expect(panel(page).getByText(/；依据《/)).toHaveCount(0) // the source is said once, by itself
   await accessible(page)
 
   const file = { type: 'FeatureCollection', features: [{ type: 'Feature', properties: { SBBH: 'HC-1', XZDM: '149901100', DLBM: '0204', NZDL: '0103' }, geometry: { type: 'Polygon', coordinates: [[[111.6535, 36.2395], [111.6545, 36.2395], [111.6545, 36.24], [111.6535, 36.24], [111.6535, 36.2395]]] } }] }
