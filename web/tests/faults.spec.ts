@@ -131,6 +131,24 @@ test('an address of a year without data says so', async ({ page, watched }) => {
   await page.goto('/#/overlaps?county=149901&year=2031')
   await expect(page.getByText('2031 年度没有完成的筛查')).toBeVisible()
   await pictured(page, 'empty')
+  // So does every other page: what is not there yet, and where it begins.
+  for (const [at, says] of [
+    ['ledger?', '本年度还没有台账：方案批准后即开账'], ['plans?', '2031 年度没有完成的筛查，不能编制方案'], ['acceptance?', '没有“待核查（初验、验收、整改）”的地块'],
+    ['declarations?tab=upload&', '2031 年度还没有装载过这一方向的申报'], ['declarations?tab=candidates&', '2031 年度还没有申报的地块'], ['declarations?tab=queue&', '以当前角色没有待办的地块'],
+  ] as const) {
+    await page.goto(`/#/${at}county=149901&year=2031`)
+    await expect(page.getByText(says).first()).toBeVisible()
+    await expect(page.locator('[aria-busy=true]:visible')).toHaveCount(0)
+  }
+  await page.getByRole('link', { name: /^平衡方案/ }).click()
+  await page.getByRole('link', { name: '上传申报' }).click()
+  await expect(page.getByRole('heading', { name: /上传申报/ })).toBeVisible()
+  // A county that has nothing at all, to whoever looks after it.
+  await page.route(/\/(datasets|jobs)(\?|$)/, (route) => route.fulfill({ json: [] }))
+  await page.goto('/#/admin?county=149901&year=2031&tab=data')
+  await expect(page.getByText('没有现行的版本：还没有装载')).toBeVisible()
+  await page.goto('/#/admin?county=149901&year=2031&tab=jobs')
+  await expect(page.getByText('还没有任务：')).toBeVisible()
 })
 
 test('a page whose script cannot be fetched is said, and opened once it can', async ({ page, watched }) => {
