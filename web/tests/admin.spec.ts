@@ -93,7 +93,7 @@ test('规则库: read, a tolerance changed with a reason makes a new version, co
   await call(request, 'PUT', '', { name: c.name, srid: c.srid, rulebook: before })
   // What was done is in the log, with the reason.
   await page.goto(at('audit', '&what=rulebook.tolerances'))
-  await expect(page.getByRole('row', { name: /合成：按县自然资源局意见/ }).first()).toBeVisible()
+  await expect(page.getByRole('row', { name: /合成：按县自然资源局意见/ }).first()).toContainText(`规则库版本：${before} → ${now}`)
 })
 
 test('操作日志: searched, verified, exported', async ({ page, watched }) => {
@@ -113,8 +113,11 @@ test('操作日志: searched, verified, exported', async ({ page, watched }) => 
   await pressAt(page, page.getByRole('button', { name: /核对散列链/ }))
   await expect(page.getByText(/✔ 散列链连贯，共 \d+ 行/)).toBeVisible()
   await sound(page)
+  // What was entered is said in words, the rest on demand.
+  await expect(table.getByRole('row', { name: /identity\.create/ }).first()).toContainText(/名称：合成.*种类：(人员|程序).*角色：/)
   await pressAt(page, table.locator('summary').first())
-  await expect(table.locator('details[open] pre').first()).toContainText('合成')
+  await expect(table.locator('details[open]').first()).toContainText('签发方：')
+  await expect(table.locator('pre')).toHaveCount(0)
   await accessible(page)
   const [file] = await Promise.all([page.waitForEvent('download'), pressAt(page, page.getByRole('button', { name: '导出 CSV' }), 'Enter', 'Shift+Tab')])
   const lines = (await readFile(await file.path(), 'utf8')).trim().split('\r\n')

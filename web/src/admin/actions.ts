@@ -1,3 +1,5 @@
+import { steps } from '../steps'
+
 /** 操作日志用语。What the log's codes say; a code without words here is shown alone. */
 const actions: Record<string, string> = {
   'county.put': '设置县', 'year.set': '设置年度', 'year.close': '年度结转', 'session.begin': '登录',
@@ -9,7 +11,7 @@ const actions: Record<string, string> = {
   'record.document': '存档材料', 'record.inspect': '量测', 'record.opinion': '出具意见', 'record.rectified': '整改完成', 'record.sign': '签字', 'record.carry': '地块结转',
 }
 
-export const actionName = (code: string) => actions[code] ?? ''
+export const actionName = (code: string) => actions[code] ?? (steps as Record<string, { zh: string }>)[code.replace(/^record\./, '')]?.zh ?? ''
 
 /** What an entry is about, in words. */
 const subjects: Record<string, string> = {
