@@ -128,7 +128,10 @@ func readFeatures(ctx context.Context, q collection.Querier, col *collection.Col
 			return nil, nil, false, nil
 		}
 	}
-	d := &drawing{frame: f, fields: fieldsOf(col), whole: newLayer(col.ID), label: newLayer(col.ID + "_label"), named: len(col.Keys) == 1 && col.Keys[0].Whole}
+	d := &drawing{frame: f, fields: fieldsOf(col), whole: newLayer(col.ID), label: newLayer(col.ID + "_label"), named: len(col.Keys) == 1 && col.Keys[0].Whole, least: labelArea}
+	if col.Editable() {
+		d.least = 0
+	}
 	id := "NULL::bigint"
 	if d.named {
 		id = col.Keys[0].SQL + "::bigint"
@@ -167,6 +170,7 @@ type drawing struct {
 	whole, label *layer
 	named        bool // features have whole numbers for ids
 	geometry     []byte
+	least        float64 // what is smaller is not labelled
 }
 
 // add draws one row: its geometry, its id, its fields.
@@ -180,7 +184,7 @@ func (d *drawing) add(values []any) error {
 		return err
 	}
 	b := d.frame.project(mp)
-	at, labelled := label(mp)
+	at, labelled := label(mp, d.least)
 	d.geometry = drawn(d.geometry, mp, b)
 	id, _ := values[1].(int64)
 	put := func(l *layer, kind uint64, geometry []byte) {

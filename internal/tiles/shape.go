@@ -120,13 +120,16 @@ func area(ring orb.Ring) float64 {
 }
 
 // labelArea is how large a feature must be to be labelled: 24 by 24 pixels, twice,
-// in square units. It bounds how many labels a tile has.
+// in square units. It bounds how many labels a tile has. Declared parcels are all
+// labelled: each has a verdict, which is shown by a mark, and whoever draws them
+// thins the marks by how bad the verdicts are, which size says nothing of.
 const labelArea = 2 * 24 * 24 * pixel * pixel
 
 // label is where a feature is labelled: in the largest of its polygons, in the
 // middle of the widest stretch of the line half way down, which is always inside.
-// It is in one tile only, however many the feature is drawn in.
-func label(mp orb.MultiPolygon) (orb.Point, bool) {
+// It is in one tile only, however many the feature is drawn in. What is smaller than
+// least has none.
+func label(mp orb.MultiPolygon, least float64) (orb.Point, bool) {
 	var best orb.Polygon
 	size := 0.0
 	for _, poly := range mp {
@@ -134,7 +137,7 @@ func label(mp orb.MultiPolygon) (orb.Point, bool) {
 			best, size = poly, a
 		}
 	}
-	if size < labelArea {
+	if size == 0 || size < least {
 		return orb.Point{}, false
 	}
 	b := best.Bound()

@@ -6,8 +6,8 @@
 // From zoom 12 on features are drawn as they are; below that, where most are
 // smaller than a pixel, from an overview in which nothing of a constraint layer
 // vanishes. Each collection is a layer of its name, and a layer NAME_label has
-// one point for each feature that is large enough, so that labels do not repeat
-// at tile edges.
+// one point for each feature that is large enough, and for each declared parcel
+// whatever its size, so that labels do not repeat at tile edges.
 //
 // A tile holds what its caller may see: it is read in the caller's transaction,
 // and kept under the county, the township that the caller's sight ends at, and the

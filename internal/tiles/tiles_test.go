@@ -142,6 +142,38 @@ func TestTile_LabelsOnce(t *testing.T) {
 	}
 }
 
+// A declared parcel has its mark however small it is, from zoom 12 on, once; a
+// feature of a layer as small has none.
+func TestTile_MarksEveryDeclaredParcel(t *testing.T) {
+	t.Parallel()
+	s := newService(t, true)
+	const declared = 900
+	s.exec(`INSERT INTO candidate (county_code, dataset_id, fid, direction, number, township_code, purpose, area_m2, geom)
+		SELECT $1, $2, i, 'out', '乙/' || i, $3, '种粮', 4, `+tiny+` FROM generate_series(0, $4::int - 1) i`, county, s.dataset("CANDIDATE_OUT", townA, declared), townA, declared)
+	for _, zoom := range []int{12, 13, 14} {
+		first, _ := where(0, zoom)
+		last, _ := where(parcels-1, zoom)
+		seen := map[any]int{}
+		for x := first.X; x <= last.X; x++ {
+			for y := last.Y; y <= first.Y; y++ {
+				layers := s.must(xyz(maptile.Tile{X: x, Y: y, Z: first.Z}) + "?collections=candidates_out,STBHHX").layers(t)
+				if layers["STBHHX_label"] != nil {
+					t.Errorf("zoom %d: %d squares of 2 m of a layer are labelled", zoom, len(layers["STBHHX_label"].Features))
+				}
+				if layers["candidates_out_label"] == nil {
+					continue
+				}
+				for _, f := range layers["candidates_out_label"].Features {
+					seen[f.Properties["SBBH"]]++
+				}
+			}
+		}
+		if len(seen) != declared || slices.Max(slices.Collect(maps.Values(seen))) != 1 {
+			t.Errorf("zoom %d: %d of %d parcels have a mark, one up to %d times", zoom, len(seen), declared, slices.Max(slices.Collect(maps.Values(seen))))
+		}
+	}
+}
+
 // Below zoom 12 the survey keeps the shares of its classes, and every feature of a
 // layer is under a mark, however small.
 func TestTile_OverviewLosesNothing(t *testing.T) {

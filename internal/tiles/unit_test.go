@@ -347,11 +347,16 @@ func TestDrawn_NeverVanishes(t *testing.T) {
 			ring.Reverse()
 		}
 		mp := orb.MultiPolygon{{ring}}
+		// before it is drawn, which cuts it at the margin
+		if p, ok := label(mp, labelArea); ok && !planar.MultiPolygonContains(mp, p) {
+			t.Fatalf("the label %v lies outside", p)
+		}
+		p, ok := label(mp, 0)
+		if inside := c[0] >= 1 && c[1] >= h && c[1]+h < Extent; inside && !ok || ok && !planar.MultiPolygonContains(mp, p) {
+			t.Fatalf("where all are labelled, this is at %v, %t", p, ok)
+		}
 		if out := drawn(nil, mp, mp.Bound()); len(out) == 0 {
 			t.Fatal("nothing is drawn")
-		}
-		if p, ok := label(mp); ok && !planar.MultiPolygonContains(mp, p) {
-			t.Fatalf("the label %v lies outside", p)
 		}
 	})
 }

@@ -6,7 +6,7 @@ import { overlayLooks, type OverlayKind, type State } from './looks'
 import { layersOf, overlayHatches, sourceOf } from './overlays'
 import { declaredOf, pickedOf } from './pick'
 import { barOf, metresPerPixel, round125 } from './scalebar'
-import { atFirst, constraintsOf, hatchId, lookHatches, marks, planLook, sourceFor, styleOf, versioned, type Legend, type ServiceStyle } from './style'
+import { atFirst, constraintsOf, hatchId, lookHatches, marks, parcelFilters, planLook, sourceFor, styleOf, versioned, type Legend, type ServiceStyle } from './style'
 
 const legend: Legend = {
   classes: [{ code: '0101', name: '水田', colour: '#f8d072' }, { code: '0103', name: '旱地', colour: '#fffbb1' }],
@@ -89,6 +89,28 @@ test('what is forbidden is drawn over what is in order, and its mark comes first
       expect([mark[0], rank(mark[1], 'forbidden') > rank(mark[1], other)]).toEqual(['-', true])
     }
   }
+})
+
+test('a mark of what is forbidden gives way to no other, of either direction', () => {
+  const at = (id: string) => style.layers.findIndex((l) => l.id === id)
+  const overlaps = (id: string) => (style.layers[at(id)] as unknown as { layout: Record<string, unknown> }).layout['icon-allow-overlap'] === true
+  for (const d of ['in', 'out']) {
+    // What stands higher in the style is placed first.
+    for (const other of ['in', 'out']) expect(at(`candidates_${d}-forbidden`)).toBeGreaterThan(at(`candidates_${other}-mark`))
+    expect([overlaps(`candidates_${d}-forbidden`), overlaps(`candidates_${d}-mark`)]).toEqual([true, false])
+  }
+  // Each parcel has its mark in one of the two layers, if it is wanted at all.
+  const drawn = (properties: Record<string, unknown>, verdicts?: string[]) =>
+    Object.entries(parcelFilters(2025, verdicts)).filter(([, filter]) => {
+      const made = createExpression(filter as never, 'filter')
+      if (made.result === 'error') throw new Error(JSON.stringify(made.value))
+      return made.value.evaluate({ zoom: 12 }, { type: 3, properties } as never)
+    }).map(([end]) => end)
+  expect(drawn({ year: 2025, verdict: 'forbidden' })).toEqual(['fill', 'line', 'forbidden'])
+  expect(drawn({ year: 2025, verdict: 'eligible' })).toEqual(['fill', 'line', 'mark'])
+  expect(drawn({ year: 2025 })).toEqual(['fill', 'line', 'mark'])
+  expect(drawn({ year: 2024, verdict: 'forbidden' })).toEqual([])
+  expect([drawn({ year: 2025, verdict: 'forbidden' }, ['eligible']), drawn({ year: 2025, verdict: 'forbidden' }, ['forbidden'])]).toEqual([[], ['fill', 'line', 'forbidden']])
 })
 
 test('what the style asks for by name exists: marks and hatches', () => {

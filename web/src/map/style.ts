@@ -96,6 +96,16 @@ export function parcelFilter(year: number, verdicts: readonly string[] | undefin
   return expression(['all', ofYear, ['in', ['coalesce', ['get', 'verdict'], 'pending'], ['literal', [...verdicts]]]])
 }
 
+/**
+ * The filters of a direction's layers. What is forbidden has its marks in a layer of its
+ * own: whether marks may overlap is said of a layer, not of a parcel.
+ */
+export function parcelFilters(year: number, verdicts: readonly string[] | undefined) {
+  const wanted = parcelFilter(year, verdicts)
+  const marked = (is: '==' | '!=') => expression(['all', wanted, [is, ['get', 'verdict'], 'forbidden']]) as FilterSpecification
+  return { fill: wanted, line: wanted, mark: marked('!='), forbidden: marked('==') }
+}
+
 /** Fills whose edge a line is drawn along: smoothing that edge too has each of them drawn twice, and by programs of its own. */
 const plainEdge = { 'fill-antialias': false }
 
@@ -143,12 +153,13 @@ function parcels(direction: Direction, year: number): LayerSpecification[] {
   ]
 }
 
-function parcelMarks(direction: Direction, year: number): LayerSpecification {
+/** Marks of verdicts. Where there is no room for all, the worst remain; a mark of what is forbidden always does, and pushes others aside. */
+function parcelMarks(direction: Direction, end: 'mark' | 'forbidden', year: number): LayerSpecification {
   const id = `candidates_${direction}`
   return {
-    id: `${id}-mark`, type: 'symbol', source: 'work', 'source-layer': `${id}_label`, minzoom: 11, metadata: { collection: id }, filter: parcelFilter(year, undefined),
+    id: `${id}-${end}`, type: 'symbol', source: 'work', 'source-layer': `${id}_label`, minzoom: 11, metadata: { collection: id }, filter: parcelFilters(year, undefined)[end],
     layout: {
-      'icon-image': byVerdict(markOf), 'icon-size': markSize, 'symbol-sort-key': expression(['-', rank]),
+      'icon-image': byVerdict(markOf), 'icon-size': markSize, 'symbol-sort-key': expression(['-', rank]), ...(end === 'forbidden' ? { 'icon-allow-overlap': true } : {}),
       'text-field': ['step', ['zoom'], '', 14, ['get', 'SBBH']], 'text-font': font, 'text-size': 11, 'text-offset': [0, 1.1], 'text-anchor': 'top', 'text-optional': true,
     },
     paint: halo,
@@ -220,8 +231,8 @@ export function styleOf(service: ServiceStyle, legend: Legend, origin: string, y
       ...(has('townships') ? townships() : []),
       { id: 'overlays', type: 'background', layout: { visibility: 'none' } }, // overlays go below this one
       { id: 'parcels-label', type: 'symbol', source: 'survey', 'source-layer': 'parcels_label', minzoom: 15, metadata: { collection: 'parcels' }, layout: { 'text-field': ['get', 'DLBM'], 'text-font': font, 'text-size': 11 }, paint: halo },
-      ...(has('candidates_out') ? [parcelMarks('out', year)] : []),
-      ...(has('candidates_in') ? [parcelMarks('in', year)] : []),
+      // The topmost are placed first: what is forbidden of either direction before all others of both.
+      ...(['mark', 'forbidden'] as const).flatMap((end) => (['out', 'in'] as const).filter((d) => has(`candidates_${d}`)).map((d) => parcelMarks(d, end, year))),
       ...(has('townships') ? [townshipNames()] : []),
     ],
   }
