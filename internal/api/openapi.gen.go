@@ -361,6 +361,27 @@ func (e JobStatus) Valid() bool {
 	}
 }
 
+// Defines values for LayerForm.
+const (
+	Polygons LayerForm = "polygons"
+	Raster   LayerForm = "raster"
+	Table    LayerForm = "table"
+)
+
+// Valid indicates whether the value is a known member of the LayerForm enum.
+func (e LayerForm) Valid() bool {
+	switch e {
+	case Polygons:
+		return true
+	case Raster:
+		return true
+	case Table:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for LedgerMode.
 const (
 	LedgerModeInOut       LedgerMode = "in_out"
@@ -1967,13 +1988,20 @@ type Kind = string
 
 // Layer defines model for Layer.
 type Layer struct {
-	Clauses  *[]string `json:"clauses,omitempty"`
-	Current  *Dataset  `json:"current,omitempty"`
+	Clauses *[]string `json:"clauses,omitempty"`
+	Current *Dataset  `json:"current,omitempty"`
+	English string    `json:"english"`
+
+	// Form polygons 面图层，raster 栅格（高程模型），table 表 · What its files hold
+	Form     LayerForm `json:"form"`
 	Kind     string    `json:"kind"`
 	Name     string    `json:"name"`
 	Owner    *string   `json:"owner,omitempty"`
 	Required bool      `json:"required"`
 }
+
+// LayerForm polygons 面图层，raster 栅格（高程模型），table 表 · What its files hold
+type LayerForm string
 
 // LedgerEntry defines model for LedgerEntry.
 type LedgerEntry struct {

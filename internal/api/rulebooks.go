@@ -156,7 +156,7 @@ func (s *server) ListLayers(c echo.Context, county CountyPath) error {
 	for _, l := range rb.Layers {
 		clauses := clausesUsing(rb, l.Kind)
 		owner := l.Owner
-		list = append(list, Layer{Kind: l.Kind, Name: l.Name, Owner: &owner, Required: !l.Optional, Clauses: &clauses, Current: current[l.Kind]})
+		list = append(list, Layer{Kind: l.Kind, Name: l.Name, English: l.English, Form: LayerForm(l.Form), Owner: &owner, Required: !l.Optional, Clauses: &clauses, Current: current[l.Kind]})
 	}
 	return c.JSON(http.StatusOK, list)
 }

@@ -23,4 +23,6 @@ test('the rights are those of the service\'s table', () => {
   for (const [right, operation] of Object.entries(held)) {
     expect([...deciders[right as keyof typeof held]].map(camel).sort(), `${right}, ${operation}`).toEqual([...new Set(of(operation))].sort())
   }
+  // Of those who may load something a township's roles load declarations only (internal/api/datasets.go).
+  expect([...deciders.layers].map(camel).sort()).toEqual(of('addDataset').filter((r) => !r.startsWith('Township')).sort())
 })

@@ -13,6 +13,8 @@ export const deciders = {
   audit: ['admin', 'auditor', 'bureau_lead', 'government'],
   tolerances: ['bureau_lead', 'admin'],
   retire: [...townships, ...bureaus],
+  /** 装载调查、图层、表、高程模型：a township loads its own declarations only. */
+  layers: bureaus,
   declare: [...townships, ...bureaus],
   /** 编制、命名、互动调整。 */
   plan: bureaus,

@@ -52,6 +52,9 @@ export function withoutSource(message: string, citation: string | undefined): st
   return citation && message.endsWith(end) ? message.slice(0, -end.length) : message
 }
 
+/** 数据集版本的状态。 */
+export const datasetStatus: Record<Schemas['DatasetStatus'], string> = { queued: '排队', loading: '装载中', committed: '已生效', refused: '拒收', failed: '失败', retired: '已停用' }
+
 /** 装载检查的严重程度。 */
 export const issueSeverities: Record<string, { zh: string; mark: string }> = { error: { zh: '错误', mark: '✘' }, warning: { zh: '警告', mark: '⚠' }, notice: { zh: '提示', mark: 'ℹ' } }
 

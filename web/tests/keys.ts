@@ -69,6 +69,14 @@ export async function chooseAt(page: Page, radio: Locator) {
   await sound(page)
 }
 
+/** Chooses one of a list box: Tab to it, then arrows from the top. */
+export async function pickAt(page: Page, list: Locator, value: string) {
+  await tabTo(page, list)
+  await page.keyboard.press('Home')
+  for (let i = 0; i < 60 && (await list.inputValue()) !== value; i++) await page.keyboard.press('ArrowDown')
+  await expect(list).toHaveValue(value)
+}
+
 /** Goes down a table, whose box has the focus, to the row with this text, and opens it. */
 export async function openRow(page: Page, grid: Locator, text: string) {
   await tabTo(page, grid)

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { APIRequestContext, Page } from '@playwright/test'
 import { call, county, enter, hire } from './people'
 import { pressAt, sound, typeAt } from './keys'
+import { loadByPage, retireOf } from './loading'
 import { accessible, expect, pictured, test } from './watched'
 
 type Json = Record<string, any>
@@ -405,18 +406,16 @@ async function standing(request: APIRequestContext): Promise<string> {
   return plan.plan_id
 }
 
-test('预警: a red line that comes after the approval is told, screened again, and leads to the very parcel it covers', async ({ page, request, watched }) => {
+test('预警: a red line that comes after the approval is loaded by the page, told, screened again, and leads to the very parcel it covers', async ({ page, request, watched }) => {
   watched.allowed.push(/401/, /404/) // 404: nobody has set the year's deadlines
   test.setTimeout(120_000)
   const chosen = (await parcels(request, await standing(request))).filter((p) => p.chosen && p.direction === 'in')
   const covered = chosen[0]!
   const { geometry } = await call<Json>(request, 'GET', `/candidates/in/${covered.number}?year=${ownYear}`)
   const line = { type: 'FeatureCollection', features: [{ type: 'Feature', properties: { HXMC: '合成新红线', HXLX: '水源涵养' }, geometry }] }
-  const { upload_id } = await call<Json>(request, 'POST', '/uploads?file_name=STBHHX.geojson', Buffer.from(JSON.stringify(line)))
-  const { dataset, job } = await call<Json>(request, 'POST', '/datasets', { upload_id, kind: 'STBHHX', year: ownYear })
-  await expect.poll(async () => (await call<Json>(request, 'GET', `/jobs/${job.job_id}`)).status, { timeout: 30_000 }).toBe('done')
   try {
-    await enter(page, await hire(request, '合成局经办（预警）', 'bureau'), `/#/?county=${county}&year=${ownYear}`)
+    await enter(page, await hire(request, '合成局经办（预警）', 'bureau'), `/#/admin?county=${county}&year=${ownYear}`)
+    await loadByPage(page, ownYear, { kind: 'STBHHX', name: '生态保护红线', before: 2025 }, 'STBHHX.geojson', JSON.stringify(line))
     // What the last screening answered is worth nothing now, and layers of years before are named.
     await expect(page.getByText(/筛查之后又有新数据：生态保护红线/)).toBeVisible()
     await expect(page.getByRole('link', { name: '⚠ 须重新筛查' })).toBeVisible()
@@ -440,7 +439,7 @@ test('预警: a red line that comes after the approval is told, screened again, 
     for (const one of await findings.all()) await expect(one).toContainText(covered.number)
     await sound(page)
   } finally {
-    await call(request, 'POST', `/datasets/${dataset.dataset_id}/retire`, { reason: '合成：试完停用' })
+    await retireOf(request, 'STBHHX', ownYear)
   }
 })
 
@@ -462,6 +461,7 @@ test('a township and an auditor go through every page and are refused nothing: w
       await page.evaluate((hash) => (location.hash = hash), `#${to}&county=${county}&year=2025`)
       await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
       await page.waitForLoadState('networkidle')
+      if (to.includes('/admin?tab=data')) await expect(page.getByText(/装载新版本限 自然资源局经办、自然资源局负责人/)).toBeVisible()
       if (to.includes('tab=adjust')) await expect(page.getByText(/互动调整限 自然资源局经办、自然资源局负责人/)).toBeVisible()
       if (to.includes('record=')) await expect(page.getByRole('heading', { name: '办理 Next' }).or(page.getByText('经过 History'))).not.toHaveCount(0)
     }

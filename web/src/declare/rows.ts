@@ -1,7 +1,7 @@
 /** 地块行。Declared parcels and records of the year's work as the lists show them. */
 import { may } from '../may'
 import { answer, api, type Schemas } from '../api/client'
-import { allPages } from './load'
+import { allPages } from '../load/load'
 
 export interface Row {
   direction: Schemas['Direction']

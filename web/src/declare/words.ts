@@ -6,5 +6,3 @@ export type OpinionName = 'agree' | 'agree_with_conditions' | 'disagree'
 export const opinionNames: Record<OpinionName, string> = { agree: '同意', agree_with_conditions: '有条件同意', disagree: '不同意' }
 
 export const exemptNames: Record<Schemas['Exempt'], string> = { ecological: '生态退耕', disaster: '灾毁', flooding: '自然淹没' }
-
-export const datasetStatus: Record<Schemas['DatasetStatus'], string> = { queued: '排队', loading: '装载中', committed: '已生效', refused: '拒收', failed: '失败', retired: '已停用' }

@@ -26,6 +26,9 @@ export async function follow(county: string, id: string, signal: AbortSignal, to
 /** What a problem of a dataset or a job says: what is wrong, and what to do. */
 export const faultOfProblem = (p: Schemas['Problem']) => new Fault(p.title, [p.detail, p.hint].filter(Boolean).join(' '), p.status)
 
+/** Whether a county may have none of a kind: a constraint, or what is declared; never its survey, townships, slopes or tables. */
+export const mayBeEmpty = (kind: string) => !['DLTB', 'XZQ', 'PDT', 'KCXS', 'DEM'].includes(kind)
+
 /** Why a job failed. One that left no word is known by the list of jobs. */
 export const problemOf = (j: Job): Schemas['Problem'] => j.problem ?? { type: 'about:blank', title: '任务没有完成 · The job failed', status: 500, detail: '请在“管理 · 任务”看它的状态，再试一次。 See the list of jobs, then try again.' }
 
@@ -72,6 +75,8 @@ export function useLoad(county: () => string) {
   onScopeDispose(() => running?.abort())
   return { job, dataset, fault, busy, start, again }
 }
+
+export type Loading = ReturnType<typeof useLoad>
 
 /** Reads all pages of a list, at most so many rows. */
 export async function allPages<T>(most: number, page: (after: string | undefined) => Promise<{ items: T[]; next?: string }>, told: (read: number) => void = () => {}): Promise<{ rows: T[]; more: boolean }> {

@@ -185,6 +185,8 @@ export function useUpload(county: () => string) {
   return { phase, file, sent, share, fault, uploadId, begin, pause, resume, clear }
 }
 
+export type Uploading = ReturnType<typeof useUpload>
+
 /** Drops an unfinished upload. */
 export async function drop(county: string, id: string) {
   const { error, response } = await api.DELETE('/counties/{county}/resumable-uploads/{upload_id}', { params: { path: { county, upload_id: id }, header: { 'Tus-Resumable': version } } })
