@@ -43,5 +43,6 @@ test('seven parameters are seven numbers', () => {
 
 test('an extent is said in metres and kilometres', () => {
   expect(extentText({ extent: [500123.4, 4012345.6, 512123.4, 4022345.6] })).toBe('东 500,123–512,123，北 4,012,346–4,022,346 m（东西 12.00 km，南北 10.00 km）')
+  expect(extentText({ extent: [559847.2, 4014914, 559894.1, 4014961] })).toContain('（东西 47 m，南北 47 m）')
   expect(extentText({})).toBe('')
 })

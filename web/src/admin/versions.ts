@@ -65,7 +65,8 @@ export function extentText(summary: Record<string, unknown>): string {
   if (!Array.isArray(e) || e.length !== 4 || !e.every((v) => typeof v === 'number')) return ''
   const [east, north, east2, north2] = e as [number, number, number, number]
   const metres = (v: number) => v.toFixed(0).replace(/\B(?=(\d{3})+(?!\d))/g, ',')
-  return `东 ${metres(east)}–${metres(east2)}，北 ${metres(north)}–${metres(north2)} m（东西 ${((east2 - east) / 1000).toFixed(2)} km，南北 ${((north2 - north) / 1000).toFixed(2)} km）`
+  const long = (v: number) => (v < 1000 ? `${v.toFixed(0)} m` : `${(v / 1000).toFixed(2)} km`)
+  return `东 ${metres(east)}–${metres(east2)}，北 ${metres(north)}–${metres(north2)} m（东西 ${long(east2 - east)}，南北 ${long(north2 - north)}）`
 }
 
 /** A height model's cells in words; "" where the version is none. */

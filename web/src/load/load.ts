@@ -24,7 +24,7 @@ export async function follow(county: string, id: string, signal: AbortSignal, to
 }
 
 /** What a problem of a dataset or a job says: what is wrong, and what to do. */
-export const faultOfProblem = (p: Schemas['Problem']) => new Fault(p.title, [p.detail, p.hint].filter(Boolean).join(' '), p.status)
+export const faultOfProblem = (p: Schemas['Problem']) => new Fault(p.title, [p.detail, p.hint].filter(Boolean).join(' '), p.status, p.errors ?? [])
 
 /** Whether a county may have none of a kind: a constraint, or what is declared; never its survey, townships, slopes or tables. */
 export const mayBeEmpty = (kind: string) => !['DLTB', 'XZQ', 'PDT', 'KCXS', 'DEM'].includes(kind)
