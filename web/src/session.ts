@@ -1,6 +1,6 @@
 /** Who is here, in which role, which counties and years there are, and the townships. */
 import { computed, shallowRef, type ComputedRef } from 'vue'
-import { actIn, answer, api, fetchJSON, key, role, type Schemas } from './api/client'
+import { actIn, answer, api, Fault, fetchJSON, key, role, type Schemas } from './api/client'
 import { ask, type Asked } from './ask'
 import { joined } from './joined'
 
@@ -116,7 +116,11 @@ async function readTownships(county: string): Promise<Map<string, Township>> {
   const pages: FeaturePage[] = []
   let next: string | undefined = county ? `/ogc/${county}/collections/townships/items?limit=1000&properties=XZQDM,XZQMC&max-allowable-offset=${outline}` : undefined
   while (next) {
-    const page: FeaturePage = await fetchJSON<FeaturePage>(next)
+    const page = await fetchJSON<FeaturePage>(next).catch((err: unknown) => {
+      if (err instanceof Fault && err.status === 404) return undefined // XZQ is not loaded
+      throw err
+    })
+    if (!page) break
     pages.push(page)
     const link: string | undefined = page.links.find((l) => l.rel === 'next')?.href
     next = link ? new URL(link, location.origin).pathname + new URL(link, location.origin).search : undefined

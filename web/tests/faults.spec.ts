@@ -145,6 +145,11 @@ test('an address of a year without data says so', async ({ page, watched }) => {
   await expect(page.getByRole('heading', { name: /上传申报/ })).toBeVisible()
   // A county that has nothing at all, to whoever looks after it.
   await page.route(/\/(datasets|jobs)(\?|$)/, (route) => route.fulfill({ json: [] }))
+  await page.route(/collections\/townships\/items/, (route) => route.fulfill({ status: 404, contentType: 'application/problem+json', body: JSON.stringify({ title: '未找到（合成）', status: 404 }) }))
+  await page.goto('about:blank')
+  await page.goto('/#/declarations?county=149901&year=2031')
+  await expect(page.getByText('行政区（XZQ）还没有装载')).toBeVisible()
+  await expect(page.getByRole('alert')).toHaveCount(0)
   await page.goto('/#/admin?county=149901&year=2031&tab=data')
   await expect(page.getByText('没有现行的版本：还没有装载')).toBeVisible()
   await page.goto('/#/admin?county=149901&year=2031&tab=jobs')
