@@ -30,7 +30,6 @@ export async function loadByPage(page: Page, year: number, of: { kind: string; n
   await expect(report).toContainText('坐标与声明的坐标系矛盾')
   await expect(page.getByText(/年度被拒收，原因和逐行报告见下/)).toBeVisible()
   await sound(page)
-  await accessible(page)
 
   await page.route('**/datasets', (route) => (route.request().method() === 'POST' ? route.fulfill({ status: 401, contentType: 'application/problem+json', body: JSON.stringify({ title: '未登录 · Not logged in', status: 401 }) }) : route.continue()))
   await typeAt(page, crs, ' ', 'Shift+Tab')
