@@ -1,6 +1,6 @@
 /** A page that is watched: no word in its console, no other host, no serious fault of access. */
 import AxeBuilder from '@axe-core/playwright'
-import { expect, test as base, type Locator, type Page } from '@playwright/test'
+import { expect, test as base, type Page } from '@playwright/test'
 
 export const test = base.extend<{ watched: { allowed: RegExp[] } }>({
   watched: [
@@ -31,10 +31,10 @@ export async function accessible(page: Page) {
   expect(bad.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`)).toEqual([])
 }
 
-/** pictured keeps a picture for docs/ where GENGHENG_PICTURES names a folder; what is hidden is painted over. */
-export async function pictured(page: Page, name: string, ...hidden: Locator[]) {
+/** pictured keeps a picture for docs/ where GENGHENG_PICTURES names a folder; style is CSS for the picture alone. */
+export async function pictured(page: Page, name: string, style = '') {
   const folder = process.env['GENGHENG_PICTURES']
-  if (folder) await page.screenshot({ path: `${folder}/dashboard-${name}.png`, fullPage: true, mask: hidden, maskColor: '#8a978f' })
+  if (folder) await page.screenshot({ path: `${folder}/dashboard-${name}.png`, fullPage: true, style })
 }
 
 export { expect }
