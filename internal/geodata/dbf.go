@@ -92,7 +92,13 @@ type dbfTable struct {
 type lastText struct {
 	raw   []byte
 	value any // nil if there was none, or one with an issue
+	// misses counts the values that were not known: of a column of identifiers none
+	// recurs, and looking for them would only fill the table.
+	misses int
 }
+
+// manyMisses are more than a county has names of villages and owners.
+const manyMisses = 8192
 
 // openDBF opens a .dbf and checks that it holds what its header says.
 func openDBF(path, name string) (*dbfTable, error) {
@@ -242,7 +248,7 @@ func (t *dbfTable) values(row int64, record []byte) ([]any, []Issue) {
 			out[i] = last.value
 			continue
 		}
-		v, issue := t.value(c, t.fields[i].Type, raw)
+		v, issue := t.value(c, t.fields[i].Type, raw, last)
 		out[i] = v
 		if t.fields[i].Type == FieldString {
 			last.raw, last.value = append(last.raw[:0], raw...), v
@@ -258,7 +264,7 @@ func (t *dbfTable) values(row int64, record []byte) ([]any, []Issue) {
 	return out, issues
 }
 
-func (t *dbfTable) value(c *dbfColumn, kind FieldType, raw []byte) (any, *Issue) {
+func (t *dbfTable) value(c *dbfColumn, kind FieldType, raw []byte, last *lastText) (any, *Issue) {
 	switch c.kind {
 	case 'I', '+':
 		if len(raw) == 4 {
@@ -275,15 +281,19 @@ func (t *dbfTable) value(c *dbfColumn, kind FieldType, raw []byte) (any, *Issue)
 	case FieldDate:
 		return dbfDate(raw)
 	}
-	return t.text(trimText(raw))
+	return t.text(trimText(raw), last)
 }
 
-func (t *dbfTable) text(raw []byte) (any, *Issue) {
+func (t *dbfTable) text(raw []byte, last *lastText) (any, *Issue) {
 	if len(raw) == 0 {
 		return nil, nil
 	}
-	if known, ok := t.texts[string(raw)]; ok {
-		return known, nil
+	recurs := last.misses < manyMisses
+	if recurs {
+		if known, ok := t.texts[string(raw)]; ok {
+			return known, nil
+		}
+		last.misses++
 	}
 	text, cut, bad := t.charset.decode(raw)
 	switch {
@@ -295,7 +305,7 @@ func (t *dbfTable) text(raw []byte) (any, *Issue) {
 		return nilIfEmpty(text), &Issue{Code: IssueTextTruncated, Severity: SeverityNotice,
 			MessageZH: "文字超出字段宽度，末尾的字被截断：" + printable(text), MessageEN: "the text is longer than its column; its last character was cut off: " + printable(text)}
 	}
-	if len(t.texts) < 1<<15 {
+	if recurs && len(t.texts) < 1<<15 {
 		t.texts[string(raw)] = text
 	}
 	return text, nil
