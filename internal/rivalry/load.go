@@ -157,7 +157,7 @@ func (b *Bench) features(ctx context.Context, folder string, take func(geodata.F
 
 // ownLoad reads the shapefile by the program's own reader and copies it into a
 // logged table on two connections, which are made while the reader looks at the
-// file; then come index and ANALYZE.
+// file; then come both indexes and ANALYZE.
 func (b *Bench) ownLoad(ctx context.Context, folder string) (float64, error) {
 	begin := time.Now()
 	outer := ctx

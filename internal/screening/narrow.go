@@ -29,7 +29,7 @@ const (
 // apart from crumbs: it never misses such a place, and a false yes only costs an
 // opening.
 func mayBeNarrow(shape orb.MultiPolygon, width float64) bool {
-	d := discs{mitre: mitre * width / 2}
+	d := discs{reach: mitre * width / 2}
 	for _, polygon := range shape {
 		if math.Abs(planar.Area(polygon)) <= crumbShare*crumb {
 			continue
@@ -47,14 +47,13 @@ func mayBeNarrow(shape orb.MultiPolygon, width float64) bool {
 	return false
 }
 
-// discs rolls discs along inside one polygon.
+// discs rolls discs along inside one polygon of the county's plane.
 type discs struct {
-	radius float64
-	// mitre is how far from a disc's centre a mitred join reaches.
-	mitre  float64
-	rings  []outline
-	sites  []site
-	active []*site
+	// radius, and how far from a disc's centre a mitred join reaches, in metres.
+	radius, reach float64
+	rings         []outline
+	sites         []site
+	active        []*site
 	// land and clipped are what is left of a piece while it is cut.
 	land, clipped []orb.Point
 }
@@ -118,7 +117,7 @@ func (d *discs) addSites(ring int) {
 		d.sites = append(d.sites, site{ring: ring, edge: i, a: a, b: b,
 			low: [2]float64{min(a[0], b[0]), min(a[1], b[1])}, high: [2]float64{max(a[0], b[0]), max(a[1], b[1])}})
 		before := p[(i+n-1)%n]
-		if cross(less(a, before), less(b, a)) < 0 {
+		if cross(minus(a, before), minus(b, a)) < 0 {
 			d.sites = append(d.sites, site{ring: ring, edge: i, a: a, b: a, low: a, high: a})
 		}
 	}
@@ -192,10 +191,10 @@ func (d *discs) holds(c orb.Point) bool {
 
 // foot is the point of a site that is nearest to p.
 func (s *site) foot(p orb.Point) orb.Point {
-	e := less(s.b, s.a)
+	e := minus(s.b, s.a)
 	along := 0.0
 	if square := dot(e, e); square > 0 {
-		along = min(1, max(0, dot(less(p, s.a), e)/square))
+		along = min(1, max(0, dot(minus(p, s.a), e)/square))
 	}
 	return orb.Point{s.a[0] + along*e[0], s.a[1] + along*e[1]}
 }
@@ -203,17 +202,17 @@ func (s *site) foot(p orb.Point) orb.Point {
 // leavesBehind tells whether a disc touches the outline twice and has more than a
 // crumb behind it.
 func (d *discs) leavesBehind() bool {
-	reach := 2 * d.radius
+	across := 2 * d.radius
 	d.active = d.active[:0]
 	for i := range d.sites {
 		s := &d.sites[i]
 		kept := d.active[:0]
 		for _, t := range d.active {
-			if t.high[0]+reach < s.low[0] {
+			if t.high[0]+across < s.low[0] {
 				continue
 			}
 			kept = append(kept, t)
-			if t.low[1] <= s.high[1]+reach && t.high[1] >= s.low[1]-reach && d.between(s, t) {
+			if t.low[1] <= s.high[1]+across && t.high[1] >= s.low[1]-across && d.between(s, t) {
 				return true
 			}
 		}
@@ -248,9 +247,9 @@ func (d *discs) touching(s, t *site, centres *[2]orb.Point) int {
 		if half == 0 || half > d.radius {
 			return 0
 		}
-		e, up := less(t.a, s.a), math.Sqrt(d.radius*d.radius-half*half)
+		e, up := minus(t.a, s.a), math.Sqrt(d.radius*d.radius-half*half)
 		across := orb.Point{-e[1] / (2 * half) * up, e[0] / (2 * half) * up}
-		centres[0], centres[1] = orb.Point{middle[0] + across[0], middle[1] + across[1]}, less(middle, across)
+		centres[0], centres[1] = orb.Point{middle[0] + across[0], middle[1] + across[1]}, minus(middle, across)
 		return 2
 	}
 	in, ok := s.inward()
@@ -260,7 +259,7 @@ func (d *discs) touching(s, t *site, centres *[2]orb.Point) int {
 	e := orb.Point{in[1], -in[0]} // along the edge
 	on := orb.Point{s.a[0] + d.radius*in[0], s.a[1] + d.radius*in[1]}
 	if t.corner() {
-		toward := less(t.a, on)
+		toward := minus(t.a, on)
 		off := dot(toward, in)
 		if math.Abs(off) > d.radius {
 			return 0
@@ -276,7 +275,7 @@ func (d *discs) touching(s, t *site, centres *[2]orb.Point) int {
 		return 0
 	}
 	// Where the line through on along e is one radius inward of t.
-	along := (d.radius - dot(less(on, t.a), inT)) / dot(e, inT)
+	along := (d.radius - dot(minus(on, t.a), inT)) / dot(e, inT)
 	centres[0] = orb.Point{on[0] + along*e[0], on[1] + along*e[1]}
 	return 1
 }
@@ -300,8 +299,8 @@ func (d *discs) behind(s, t *site, q, r, c orb.Point) bool {
 // and the chord lies between the tangents there and no farther from the centre than
 // joins reach.
 func (d *discs) givenBack(o *outline, s, t *site, q, r, c orb.Point) float64 {
-	chord := less(r, q)
-	if cross(chord, less(c, q)) < 0 { // the tangents meet on the other side
+	chord := minus(r, q)
+	if cross(chord, minus(c, q)) < 0 { // the tangents meet on the other side
 		return 0
 	}
 	d.land = append(d.land[:0], q)
@@ -312,9 +311,9 @@ func (d *discs) givenBack(o *outline, s, t *site, q, r, c orb.Point) float64 {
 	}
 	d.land = append(d.land, r)
 	away, length := orb.Point{chord[1], -chord[0]}, math.Hypot(chord[0], chord[1])
-	d.clip(q, less(c, q))
-	d.clip(r, less(c, r))
-	d.clip(orb.Point{c[0] + away[0]/length*d.mitre, c[1] + away[1]/length*d.mitre}, orb.Point{-away[0], -away[1]})
+	d.clip(q, minus(c, q))
+	d.clip(r, minus(c, r))
+	d.clip(orb.Point{c[0] + away[0]/length*d.reach, c[1] + away[1]/length*d.reach}, orb.Point{-away[0], -away[1]})
 	area := 0.0
 	for i, p := range d.land {
 		area += cross(p, d.land[(i+1)%len(d.land)])
@@ -339,7 +338,7 @@ func (d *discs) clip(on, direction orb.Point) {
 	d.clipped = d.clipped[:0]
 	for i, p := range d.land {
 		next := d.land[(i+1)%len(d.land)]
-		here, there := dot(less(p, on), direction), dot(less(next, on), direction)
+		here, there := dot(minus(p, on), direction), dot(minus(next, on), direction)
 		if here >= 0 {
 			d.clipped = append(d.clipped, p)
 		}
@@ -351,7 +350,7 @@ func (d *discs) clip(on, direction orb.Point) {
 	d.land, d.clipped = d.clipped, d.land
 }
 
-func less(a, b orb.Point) orb.Point   { return orb.Point{a[0] - b[0], a[1] - b[1]} }
+func minus(a, b orb.Point) orb.Point  { return orb.Point{a[0] - b[0], a[1] - b[1]} }
 func cross(a, b orb.Point) float64    { return a[0]*b[1] - a[1]*b[0] }
 func dot(a, b orb.Point) float64      { return a[0]*b[0] + a[1]*b[1] }
 func distance(a, b orb.Point) float64 { return math.Hypot(a[0]-b[0], a[1]-b[1]) }

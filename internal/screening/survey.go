@@ -135,7 +135,7 @@ func (j *job) readParcels(ctx context.Context, dataset uuid.UUID) (*survey, int6
 	a.mosaic.Append(&b.mosaic)
 	// Much of each is sorting, which one processor does.
 	var assembly errgroup.Group
-	assembly.Go(func() error {
+	assembly.Go(func() (err error) {
 		s.index, err = polygon.Index(append(a.shapes, b.shapes...), j.zone)
 		return err
 	})

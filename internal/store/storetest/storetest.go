@@ -213,8 +213,8 @@ func owner(name string) (pid int, ok bool) {
 }
 
 // create copies the template, by files where the server has the choice: that costs a third
-// less than block by block through its log, PostgreSQL's own way since 15. Copies of one template exclude each other for a
-// moment (and a sweep may be looking), so it tries again.
+// less than block by block through its log, PostgreSQL's own way since 15. Copies of one
+// template exclude each other for a moment (and a sweep may be looking), so it tries again.
 func (s *server) create(ctx context.Context, name, template string) error {
 	sql := `CREATE DATABASE ` + quote(name) + ` TEMPLATE ` + quote(template) + ` ENCODING 'UTF8'`
 	var version int
